@@ -1,0 +1,181 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn input(topic: &str, partition: i32) -> InputId {
+    InputId { topic: topic.into(), partition }
+}
+
+fn fresh() -> Progress {
+    Progress { largest: None, floor: None }
+}
+
+fn released(merge: &mut Merge<u32>) -> Vec<u32> {
+    let mut items = Vec::new();
+    merge.release(|_, item| items.push(item));
+    items
+}
+
+#[test]
+fn a_single_input_without_disorder_never_waits() {
+    let mut merge = Merge::default();
+    let a = merge.add(input("a", 0), 0, fresh(), false);
+    assert_eq!(merge.deliver(a, 5, 0, Some(1)), Delivery::OnTime);
+    assert_eq!(released(&mut merge), [1]);
+}
+
+#[test]
+fn equal_to_the_progress_is_on_time_and_before_it_is_late() {
+    let mut merge: Merge<u32> = Merge::default();
+    let a = merge.add(input("a", 0), 3, fresh(), false);
+    merge.deliver(a, 10, 0, None);
+    assert_eq!(merge.deliver(a, 7, 1, None), Delivery::OnTime);
+    assert_eq!(merge.deliver(a, 6, 2, None), Delivery::Late { progress: 7 });
+}
+
+#[test]
+fn a_tie_waits_only_for_inputs_that_sort_before_it() {
+    let mut merge = Merge::default();
+    let a = merge.add(input("a", 0), 0, fresh(), false);
+    let b = merge.add(input("b", 0), 0, fresh(), false);
+    merge.deliver(a, 5, 0, Some(1));
+    merge.deliver(b, 5, 0, Some(2));
+    // Another record of time 5 may still come from `a`, and it would sort before that of `b`.
+    assert_eq!(released(&mut merge), [1]);
+    merge.deliver(a, 6, 1, Some(3));
+    assert_eq!(released(&mut merge), [2]);
+}
+
+#[test]
+fn an_input_that_joins_starts_at_the_smallest_progress() {
+    let mut merge: Merge<u32> = Merge::default();
+    let a = merge.add(input("a", 0), 0, fresh(), false);
+    merge.deliver(a, 100, 0, None);
+    let b = merge.add(input("b", 0), 0, fresh(), true);
+    assert_eq!(merge.progress_of(b), Some(100));
+    assert_eq!(merge.deliver(b, 99, 0, None), Delivery::Late { progress: 100 });
+}
+
+#[test]
+fn a_floor_never_sinks() {
+    let mut merge: Merge<u32> = Merge::default();
+    let a = merge.add(input("a", 0), 0, fresh(), false);
+    merge.raise_floor(a, 10);
+    merge.raise_floor(a, 5);
+    assert_eq!(merge.progress_of(a), Some(10));
+}
+
+#[test]
+fn only_inputs_ahead_of_the_slowest_are_named_for_a_pause() {
+    let mut merge = Merge::default();
+    let a = merge.add(input("a", 0), 0, fresh(), false);
+    let b = merge.add(input("b", 0), 0, fresh(), false);
+    let c = merge.add(input("c", 0), 0, fresh(), false);
+    merge.deliver(a, 1, 0, None);
+    merge.deliver(b, 5, 0, Some(1));
+    merge.deliver(c, 9, 0, Some(2));
+    assert_eq!(merge.furthest_ahead(), [c, b]);
+}
+
+/// One record as the property test makes them up: (input, time).
+#[derive(Debug, Clone)]
+struct World {
+    bounds: Vec<i64>,
+    /// Times per input, in offset order.
+    records: Vec<Vec<i64>>,
+    /// Between the rounds, floors are raised: how many records of each input come before, and the floors.
+    rounds: Vec<(Vec<usize>, Vec<Option<i64>>)>,
+}
+
+fn world() -> impl Strategy<Value = World> {
+    (1_usize..4).prop_flat_map(|inputs| {
+        let times = prop::collection::vec(0_i64..12, 0..12);
+        let round = (prop::collection::vec(0_usize..6, inputs), prop::collection::vec(prop::option::of(0_i64..12), inputs));
+        (
+            prop::collection::vec(0_i64..4, inputs),
+            prop::collection::vec(times, inputs),
+            prop::collection::vec(round, 0..4),
+        )
+            .prop_map(|(bounds, records, rounds)| World { bounds, records, rounds })
+    })
+}
+
+/// Runs the world with the interleaving that `choices` ask for. Returns what was released and what was late.
+fn run(world: &World, choices: &[usize], release_every: usize) -> (Vec<Place>, Vec<(usize, i64)>) {
+    let mut merge = Merge::default();
+    let inputs = world.bounds.len();
+    let indexes: Vec<_> =
+        (0..inputs).map(|at| merge.add(input("t", i32::try_from(at).unwrap()), world.bounds[at], fresh(), false)).collect();
+    let (mut out, mut late) = (Vec::new(), Vec::new());
+    let mut next = vec![0_usize; inputs];
+    let mut choices = choices.iter().cycle();
+    let mut delivered = 0;
+    let everything = (world.records.iter().map(Vec::len).collect::<Vec<_>>(), vec![Some(i64::MAX); inputs]);
+    for (counts, floors) in world.rounds.iter().chain([&everything]) {
+        let ends: Vec<_> = (0..inputs).map(|at| (next[at] + counts[at]).min(world.records[at].len())).collect();
+        loop {
+            let open: Vec<_> = (0..inputs).filter(|&at| next[at] < ends[at]).collect();
+            if open.is_empty() {
+                break;
+            }
+            let at = open[choices.next().unwrap() % open.len()];
+            let offset = i64::try_from(next[at]).unwrap();
+            let time = world.records[at][next[at]];
+            next[at] += 1;
+            if let Delivery::Late { .. } = merge.deliver(indexes[at], time, offset, Some(())) {
+                late.push((at, offset));
+            }
+            delivered += 1;
+            if delivered % release_every == 0 {
+                merge.release(|place, ()| out.push(place));
+            }
+        }
+        for (at, floor) in floors.iter().enumerate() {
+            if let Some(floor) = floor {
+                merge.raise_floor(indexes[at], *floor);
+            }
+        }
+        merge.release(|place, ()| out.push(place));
+    }
+    assert_eq!(merge.held(), 0, "a final floor releases everything");
+    late.sort_unstable();
+    (out, late)
+}
+
+/// The same result without any merging: judge each input alone, then sort.
+fn brute_force(world: &World) -> (Vec<Place>, Vec<(usize, i64)>) {
+    let (mut on_time, mut late) = (Vec::new(), Vec::new());
+    for (at, times) in world.records.iter().enumerate() {
+        let mut next = 0;
+        let mut largest = i64::MIN;
+        let mut floor = i64::MIN;
+        let all = (vec![times.len(); world.bounds.len()], Vec::new());
+        for (counts, floors) in world.rounds.iter().chain([&all]) {
+            let end = (next + counts[at]).min(times.len());
+            for (offset, &time) in times.iter().enumerate().take(end).skip(next) {
+                let offset = i64::try_from(offset).unwrap();
+                if time < largest.saturating_sub(world.bounds[at]).max(floor) {
+                    late.push((at, offset));
+                } else {
+                    largest = largest.max(time);
+                    on_time.push(Place { time, input: input("t", i32::try_from(at).unwrap()), offset });
+                }
+            }
+            next = end;
+            floor = floor.max(floors.get(at).copied().flatten().unwrap_or(i64::MIN));
+        }
+    }
+    on_time.sort();
+    (on_time, late)
+}
+
+proptest! {
+    #[test]
+    fn any_interleaving_and_any_cut_gives_the_sorted_records(
+        world in world(),
+        choices in prop::collection::vec(0_usize..8, 1..40),
+        release_every in 1_usize..6,
+    ) {
+        prop_assert_eq!(run(&world, &choices, release_every), brute_force(&world));
+    }
+}

@@ -1,0 +1,34 @@
+//! A rule's version: a hash of what it means, whatever its text looks like.
+
+use olocus_cep::rule::{Action, Rule};
+use sha2::{Digest, Sha256};
+
+/// The first 16 hexadecimal digits of a SHA-256 over the rule's name, key, steps or window, conditions and
+/// emitted values in their normalised form (`meaning`), severity and actions. Description, tags, tests and
+/// the layout of the file do not enter.
+pub(super) fn of(rule: &Rule, meaning: &[String]) -> String {
+    let mut hash = Sha256::new();
+    let mut add = |part: &str| {
+        // The length keeps neighbouring parts from running into each other.
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    };
+    add(&rule.name.value);
+    add(rule.severity.as_str());
+    add(if rule.by_is_list { "list" } else { "single" });
+    for field in &rule.by {
+        add(field.value.trim());
+    }
+    for part in meaning {
+        add(part);
+    }
+    for action in &rule.actions {
+        match action {
+            Action::Publish { topic } => add(&format!("publish {}", topic.value)),
+            Action::Log { level } => add(&format!("log {level:?}")),
+            Action::Webhook { url, headers, timeout } => add(&format!("webhook {url} {headers:?} {timeout}")),
+        }
+    }
+    add(if rule.include_events { "events" } else { "" });
+    crate::hex(&hash.finalize()[..8])
+}

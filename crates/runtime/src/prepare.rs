@@ -1,0 +1,403 @@
+//! The stateless first stage: records of one partition → times, types and the rows that some rule asks for.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use olocus_cep::{Key, Scalar};
+use olocus_event::time::time_from_value;
+use olocus_event::{Batch, Decoder, Keyring, Limits, Record, Value};
+use olocus_expr::{MetaColumns, Values};
+use smallvec::SmallVec;
+
+use crate::merge::InputId;
+use crate::plan::{OutputPlan, Plan, SourcePlan};
+
+/// Turns records into what the task is fed with. It keeps no state between batches, so batches may be
+/// prepared by any thread and cut anywhere.
+#[derive(Debug)]
+pub struct Preparer {
+    plan: Arc<Plan>,
+    decoders: Vec<Decoder>,
+    /// Per test of the plan: which keys and inputs its rules need.
+    needs: Vec<Needs>,
+    /// Which tests an event type passes, remembered for the types seen.
+    tests_of_type: HashMap<Arc<str>, Arc<[usize]>>,
+}
+
+/// A batch of one partition, decoded and judged: what [`Task::feed`](crate::Task::feed) takes.
+#[derive(Debug)]
+pub struct Prepared {
+    pub(crate) input: InputId,
+    /// The offset after the last record delivered.
+    pub(crate) next: i64,
+    pub(crate) batch: Batch,
+    /// Event time by row.
+    pub(crate) times: Vec<i64>,
+    /// The rows on which some test holds, ascending.
+    pub(crate) hits: Vec<(usize, Arc<Hit>)>,
+    pub(crate) dead: Vec<DeadLetter>,
+    /// What the preparation counted.
+    pub counts: Counts,
+}
+
+/// What happened to the records of a batch.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// Records decoded to events.
+    pub events: u64,
+    /// Values present but not convertible to what a rule asks for: they count as NULL.
+    pub unconverted: u64,
+    /// Rows on which a condition could not be evaluated (division by zero and the like): NULL as well.
+    pub failed: u64,
+}
+
+/// A record that cannot be an event, with the reason.
+#[derive(Debug, Clone)]
+pub struct DeadLetter {
+    /// Where the record came from.
+    pub input: InputId,
+    /// The record as it was received.
+    pub record: Record,
+    /// The cause as a short code, such as `truncated-json`.
+    pub code: &'static str,
+    /// The cause in words.
+    pub cause: String,
+}
+
+/// A row on which at least one test holds, with all that rules may still need of it.
+#[derive(Debug)]
+pub(crate) struct Hit {
+    pub(crate) tests: SmallVec<[u32; 4]>,
+    pub(crate) event: Arc<StoredEvent>,
+    /// By key of the plan; `None` where a field of the key is missing or no rule of this row needs it.
+    pub(crate) keys: SmallVec<[Option<Key>; 2]>,
+    /// By input of the plan; empty where no window takes this row.
+    pub(crate) inputs: Box<[Scalar]>,
+}
+
+/// An event as partial matches keep it: its coordinates and the values that matches emit.
+#[derive(Debug)]
+pub(crate) struct StoredEvent {
+    pub(crate) topic: Arc<str>,
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+    pub(crate) time: i64,
+    pub(crate) id: Box<str>,
+    pub(crate) retained: Box<[Value]>,
+    pub(crate) raw: Option<Bytes>,
+}
+
+#[derive(Debug, Default, Clone)]
+struct Needs {
+    keys: Vec<usize>,
+    inputs: bool,
+}
+
+/// Event types remembered at most: the set of types is the producers', so it must not grow for ever.
+const TYPES_REMEMBERED: usize = 4096;
+
+impl Preparer {
+    /// A preparer for the rules and sources of `plan`.
+    pub fn new(plan: Arc<Plan>, keyring: &Arc<Keyring>, limits: Limits) -> Preparer {
+        let decoder = |source: &SourcePlan| {
+            let projection = Arc::clone(plan.program.projection());
+            Decoder::new(source.spec.format, projection, Arc::clone(keyring), limits)
+        };
+        let decoders = plan.sources.iter().map(decoder).collect();
+        let needs = plan.tests.iter().map(|test| Needs::of(&plan, &test.asked_by)).collect();
+        Preparer { plan, decoders, needs, tests_of_type: HashMap::new() }
+    }
+
+    /// Prepares records of one partition, which come in offset order, for the source with this index.
+    pub fn prepare(&mut self, source: usize, topic: &Arc<str>, partition: i32, records: Vec<Record>) -> Prepared {
+        let input = InputId { topic: Arc::clone(topic), partition };
+        let next = records.last().map_or(0, |record| record.offset + 1);
+        let decoded = self.decoders[source].decode(topic, partition, records);
+        let mut batch = decoded.batch;
+        let mut dead: Vec<DeadLetter> = decoded
+            .rejected
+            .into_iter()
+            .map(|rejected| DeadLetter {
+                input: input.clone(),
+                code: rejected.cause.code(),
+                cause: rejected.cause.to_string(),
+                record: rejected.record,
+            })
+            .collect();
+        let meta = self.meta(source, &mut batch, &input, &mut dead);
+        let mut counts =
+            Counts { events: batch.len() as u64, unconverted: decoded.unconverted, ..Counts::default() };
+        let hits = self.hits(&batch, &meta, &mut counts);
+        Prepared { input, next, batch, times: meta.time, hits, dead, counts }
+    }
+
+    /// Time, type and key of each row, as the source says. Rows without a usable time leave the batch.
+    fn meta(&self, source: usize, batch: &mut Batch, input: &InputId, dead: &mut Vec<DeadLetter>) -> MetaColumns {
+        let source = &self.plan.sources[source];
+        let mut meta = default_meta(batch);
+        let mut refused = vec![None; batch.len()];
+        let values = |id| self.plan.program.value(id, batch, &meta);
+        let (times, types, keys) = (source.time.map(values), source.event_type.map(values), source.key.map(values));
+        if let Some(types) = types {
+            let names = Interned::default();
+            meta.event_type = names.collect(&types, batch.len(), &meta.event_type);
+        }
+        if let Some(keys) = keys {
+            meta.key = Some((0..batch.len()).map(|row| text(&keys.get(row))).collect());
+        }
+        for row in 0..batch.len() {
+            if let Some(times) = &times {
+                let value = times.get(row);
+                match time_from_value(&value, source.spec.time_unit) {
+                    Ok(time) => meta.time[row] = time,
+                    Err(cause) => refused[row] = Some((cause.code(), cause.to_string())),
+                }
+            }
+            let logged = batch.record_timestamp(row).saturating_mul(1_000_000);
+            if refused[row].is_none() && meta.time[row] > logged.saturating_add(source.spec.max_future) {
+                let ahead = olocus_document::format_duration(meta.time[row].saturating_sub(logged));
+                let bound = olocus_document::format_duration(source.spec.max_future);
+                let cause = format!("event time lies {ahead} ahead of the record's timestamp, more than max_future ({bound})");
+                refused[row] = Some(("future-time", cause));
+            }
+        }
+        if refused.iter().any(Option::is_some) {
+            let keep: Vec<bool> = refused.iter().map(Option::is_none).collect();
+            let removed = batch.retain(&keep);
+            let causes = refused.into_iter().flatten();
+            dead.extend(removed.into_iter().zip(causes).map(|(record, (code, cause))| DeadLetter {
+                input: input.clone(),
+                record,
+                code,
+                cause,
+            }));
+            meta.retain(&keep);
+        }
+        meta
+    }
+
+    fn hits(&mut self, batch: &Batch, meta: &MetaColumns, counts: &mut Counts) -> Vec<(usize, Arc<Hit>)> {
+        let plan = Arc::clone(&self.plan);
+        let predicates = plan.program.predicates(batch, meta);
+        counts.failed += predicates.failed;
+        let mut found: Vec<(usize, u32)> = Vec::new();
+        for (event_type, rows) in rows_by_type(&meta.event_type) {
+            for &test in self.tests_of(&event_type).iter() {
+                let bits = plan.tests[test].predicate.map(|predicate| &predicates.bits[predicate.index()]);
+                let id = u32::try_from(test).expect("a plan has far fewer tests than 2^32");
+                let holds = |row: usize| bits.is_none_or(|bits| bits.value(row));
+                match &rows {
+                    Rows::All => match bits {
+                        Some(bits) => found.extend(bits.set_indices().map(|row| (row, id))),
+                        None => found.extend((0..batch.len()).map(|row| (row, id))),
+                    },
+                    Rows::These(rows) => {
+                        found.extend(rows.iter().filter(|&&row| holds(row)).map(|&row| (row, id)));
+                    }
+                }
+            }
+        }
+        found.sort_unstable();
+        self.store(batch, meta, &found)
+    }
+
+    /// Takes from the batch what the rows found need later on.
+    fn store(&self, batch: &Batch, meta: &MetaColumns, found: &[(usize, u32)]) -> Vec<(usize, Arc<Hit>)> {
+        let plan = &*self.plan;
+        let mut keys: Vec<Option<Vec<Values>>> = plan.keys.iter().map(|_| None).collect();
+        let mut inputs: Option<Vec<Values>> = None;
+        let column = |id: &olocus_expr::ValueId| plan.program.value(*id, batch, meta);
+        let mut hits = Vec::new();
+        for group in found.chunk_by(|a, b| a.0 == b.0) {
+            let row = group[0].0;
+            let mut hit_keys: SmallVec<[Option<Key>; 2]> = smallvec::smallvec![None; plan.keys.len()];
+            let mut wants_inputs = false;
+            for &(_, test) in group {
+                let needs = &self.needs[test as usize];
+                wants_inputs |= needs.inputs;
+                for &key in &needs.keys {
+                    let key_plan = &plan.keys[key];
+                    let fields = keys[key].get_or_insert_with(|| key_plan.fields.iter().map(column).collect());
+                    hit_keys[key] = make_key(fields, row, key_plan.is_list);
+                }
+            }
+            let hit_inputs = if wants_inputs {
+                let inputs = inputs.get_or_insert_with(|| plan.inputs.iter().map(column).collect());
+                inputs.iter().map(|values| scalar(values.get(row))).collect()
+            } else {
+                Box::default()
+            };
+            let event = StoredEvent {
+                topic: Arc::clone(batch.topic()),
+                partition: batch.partition(),
+                offset: batch.offset(row),
+                time: meta.time[row],
+                id: batch.id(row).into(),
+                retained: plan.program.retain(batch, meta, row),
+                raw: plan.retain_raw.then(|| batch.payload(row)),
+            };
+            let hit = Hit {
+                tests: group.iter().map(|&(_, test)| test).collect(),
+                event: Arc::new(event),
+                keys: hit_keys,
+                inputs: hit_inputs,
+            };
+            hits.push((row, Arc::new(hit)));
+        }
+        hits
+    }
+
+    fn tests_of(&mut self, event_type: &Arc<str>) -> Arc<[usize]> {
+        if let Some(tests) = self.tests_of_type.get(event_type) {
+            return Arc::clone(tests);
+        }
+        let asks = |test: &crate::plan::Test| test.types.iter().any(|pattern| pattern.matches(event_type));
+        let tests = self.plan.tests.iter().enumerate().filter(|(_, test)| asks(test));
+        let tests: Arc<[usize]> = tests.map(|(at, _)| at).collect();
+        if self.tests_of_type.len() < TYPES_REMEMBERED {
+            self.tests_of_type.insert(Arc::clone(event_type), Arc::clone(&tests));
+        }
+        tests
+    }
+}
+
+impl Prepared {
+    /// The partition that the records came from.
+    pub fn input(&self) -> &InputId {
+        &self.input
+    }
+
+    /// The largest event time of the batch with the timestamp of its record in nanoseconds.
+    pub fn latest(&self) -> Option<(i64, i64)> {
+        let row = (0..self.times.len()).max_by_key(|&row| self.times[row])?;
+        Some((self.times[row], self.batch.record_timestamp(row).saturating_mul(1_000_000)))
+    }
+
+    /// The records that could not be decoded.
+    pub fn dead_letters(&self) -> &[DeadLetter] {
+        &self.dead
+    }
+}
+
+impl Needs {
+    fn of(plan: &Plan, asked_by: &[(usize, usize)]) -> Needs {
+        let mut needs = Needs::default();
+        for &(rule, _) in asked_by {
+            let rule = &plan.rules[rule];
+            needs.keys.extend(rule.key.map(|key| key.0));
+            needs.inputs |= matches!(rule.output, OutputPlan::Window { .. });
+        }
+        needs.keys.sort_unstable();
+        needs.keys.dedup();
+        needs
+    }
+}
+
+/// The rows of one event type.
+enum Rows {
+    All,
+    These(Vec<usize>),
+}
+
+/// Groups rows by event type; types come in the order of their first row.
+fn rows_by_type(types: &[Arc<str>]) -> Vec<(Arc<str>, Rows)> {
+    let Some(first) = types.first() else { return Vec::new() };
+    let same = |a: &Arc<str>, b: &Arc<str>| Arc::ptr_eq(a, b) || a == b;
+    if types.iter().all(|name| same(name, first)) {
+        return vec![(Arc::clone(first), Rows::All)];
+    }
+    let mut groups: Vec<(Arc<str>, Vec<usize>)> = Vec::new();
+    let mut known: HashMap<&str, usize> = HashMap::new();
+    for (row, name) in types.iter().enumerate() {
+        let group = *known.entry(name).or_insert_with(|| {
+            groups.push((Arc::clone(name), Vec::new()));
+            groups.len() - 1
+        });
+        groups[group].1.push(row);
+    }
+    groups.into_iter().map(|(name, rows)| (name, Rows::These(rows))).collect()
+}
+
+/// Without a word of the source: `ce_time` or the record's timestamp, `ce_type` or the topic.
+fn default_meta(batch: &Batch) -> MetaColumns {
+    let mut names = Interned::default();
+    let rows = 0..batch.len();
+    MetaColumns {
+        time: rows
+            .clone()
+            .map(|row| batch.ce_time(row).unwrap_or_else(|| batch.record_timestamp(row).saturating_mul(1_000_000)))
+            .collect(),
+        event_type: rows
+            .map(|row| match batch.event_type(row) {
+                Some(name) => names.get(name),
+                None => Arc::clone(batch.topic()),
+            })
+            .collect(),
+        key: None,
+    }
+}
+
+/// Shares equal strings of one batch.
+#[derive(Default)]
+struct Interned(HashMap<String, Arc<str>>);
+
+impl Interned {
+    fn get(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.0.get(text) {
+            return Arc::clone(known);
+        }
+        let shared: Arc<str> = text.into();
+        self.0.insert(text.to_owned(), Arc::clone(&shared));
+        shared
+    }
+
+    /// The values as strings; rows without one keep what `otherwise` has.
+    fn collect(mut self, values: &Values, rows: usize, otherwise: &[Arc<str>]) -> Vec<Arc<str>> {
+        (0..rows)
+            .map(|row| text(&values.get(row)).map_or_else(|| Arc::clone(&otherwise[row]), |name| self.get(&name)))
+            .collect()
+    }
+}
+
+/// A value as the text that a type or key consists of; `None` for NULL.
+fn text(value: &Value) -> Option<Arc<str>> {
+    match value {
+        Value::Null => None,
+        Value::Text(text) => Some(Arc::clone(text)),
+        Value::Json(json) => match serde_json::from_str(json) {
+            Ok(serde_json::Value::String(text)) => Some(text.into()),
+            _ => Some(Arc::clone(json)),
+        },
+        Value::Bool(value) => Some(value.to_string().into()),
+        Value::Int(value) => Some(value.to_string().into()),
+        Value::Wide(value) => Some(value.to_string().into()),
+        Value::Float(value) | Value::Seconds(value) => Some(value.to_string().into()),
+        Value::Time(value) => Some(olocus_event::time::format_rfc3339(*value).into()),
+    }
+}
+
+/// `None` where a field of the key is missing or NULL: such an event takes no part.
+fn make_key(fields: &[Values], row: usize, is_list: bool) -> Option<Key> {
+    let parts: Option<SmallVec<[Arc<str>; 2]>> = fields
+        .iter()
+        .map(|values| match values.get(row) {
+            Value::Json(json) => Some(json),
+            _ => None,
+        })
+        .collect();
+    let parts = parts?;
+    Some(if is_list { Key::list(parts.iter().map(|part| &**part)) } else { Key::single(&parts[0]) })
+}
+
+/// A value as the aggregates take it.
+fn scalar(value: Value) -> Scalar {
+    match value {
+        Value::Null => Scalar::Null,
+        Value::Bool(value) => Scalar::Bool(value),
+        Value::Int(value) | Value::Time(value) => Scalar::Int(value),
+        Value::Wide(value) => Scalar::Wide(value),
+        Value::Float(value) | Value::Seconds(value) => Scalar::Float(value),
+        Value::Text(text) | Value::Json(text) => Scalar::Text(text),
+    }
+}

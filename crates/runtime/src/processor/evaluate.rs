@@ -1,0 +1,250 @@
+//! The evaluator thread: owns the task, makes its decisions, and hands over what is to be committed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, bounded, never, select, tick, unbounded};
+use olocus_bus::TopicPartition;
+
+use super::commit::{self, Done, Pending};
+use super::idle::Idleness;
+use super::read::{self, FromReader, ToReader};
+use super::start::Start;
+use super::{Shared, metrics, spawn, watch};
+use crate::Error;
+use crate::merge::InputId;
+use crate::position::{LATE_REMEMBERED, Position};
+use crate::task::Task;
+
+/// Prepared batches that may wait for the evaluator.
+const BATCHES_QUEUED: usize = 4;
+/// Outputs that may wait for a commit in flight before no more input is taken.
+const OUTPUTS_PENDING_MAX: usize = 20_000;
+/// How often decisions and commits are considered when nothing else happens.
+const TICK: Duration = Duration::from_millis(20);
+/// How often sizes are published as metrics.
+const GAUGES: Duration = Duration::from_secs(1);
+
+/// Runs a processor until it is asked to stop or can't go on.
+pub(super) fn run(shared: &Shared) -> Result<(), Error> {
+    let outcome = run_threads(shared);
+    // Whatever ended this thread ends the others.
+    shared.stop.set();
+    outcome
+}
+
+fn run_threads(shared: &Shared) -> Result<(), Error> {
+    // The writer comes first: it fences a predecessor, so that what is read afterwards as committed is final.
+    let Some(writer) = shared.open_writer()? else { return Ok(()) };
+    let Some(starts) = shared.find_inputs()? else { return Ok(()) };
+    let (to_reader, commands) = unbounded();
+    let (batches_in, batches) = bounded(BATCHES_QUEUED);
+    let (joined_in, joined) = unbounded();
+    let (to_commit, pending) = bounded::<Pending>(1);
+    let (done_in, done) = bounded::<Result<Done, Error>>(1);
+    let known: BTreeSet<_> = starts.iter().map(|start| partition(&start.id)).collect();
+    let threads = [
+        spawn("reader", { let shared = shared.clone(); move || read::run(&shared, &commands, &batches_in) }),
+        spawn("watcher", { let shared = shared.clone(); move || watch::run(&shared, known, &joined_in) }),
+        spawn("committer", { let shared = shared.clone(); move || commit::run(&shared, writer, &pending, &done_in) }),
+    ];
+    let mut evaluator = Evaluator::new(shared, to_reader, to_commit);
+    evaluator.join(starts)?;
+    shared.status.clear("start");
+    let outcome = evaluator.run(&batches, &joined, &done);
+    shared.stop.set();
+    // Ending the channels' other ends lets the threads end; a reader that waits to deliver sees it too.
+    drop((evaluator, batches, joined, done));
+    for thread in threads {
+        thread.join().map_err(|_| Error::thread("worker"))?;
+    }
+    outcome
+}
+
+struct Evaluator<'a> {
+    shared: &'a Shared,
+    task: Task,
+    idleness: Idleness,
+    to_reader: Sender<ToReader>,
+    to_commit: Sender<Pending>,
+    committing: bool,
+    last_commit: Instant,
+    last_gauges: Instant,
+    committed: BTreeMap<InputId, Position>,
+    paused: BTreeSet<InputId>,
+}
+
+impl<'a> Evaluator<'a> {
+    fn new(shared: &'a Shared, to_reader: Sender<ToReader>, to_commit: Sender<Pending>) -> Evaluator<'a> {
+        Evaluator {
+            shared,
+            task: Task::new(shared.plan.clone(), shared.options.limits),
+            idleness: Idleness::default(),
+            to_reader,
+            to_commit,
+            committing: false,
+            last_commit: Instant::now(),
+            last_gauges: Instant::now(),
+            committed: BTreeMap::new(),
+            paused: BTreeSet::new(),
+        }
+    }
+
+    fn run(
+        &mut self,
+        batches: &Receiver<FromReader>,
+        joined: &Receiver<Vec<Start>>,
+        done: &Receiver<Result<Done, Error>>,
+    ) -> Result<(), Error> {
+        let ticks = tick(TICK);
+        let nothing = never();
+        while !self.shared.stop.is_set() {
+            let batches = if self.task.pending_outputs() < OUTPUTS_PENDING_MAX { batches } else { &nothing };
+            select! {
+                recv(batches) -> message => match message {
+                    Ok(message) => self.take(message)?,
+                    Err(_) => return Err(Error::thread("reader")),
+                },
+                recv(joined) -> starts => if let Ok(starts) = starts { self.join(starts)? },
+                recv(done) -> result => self.committed(result.map_err(|_| Error::thread("committer"))??),
+                recv(ticks) -> _ => {}
+            }
+            self.decide()?;
+            self.relieve()?;
+            self.commit();
+            self.gauges();
+        }
+        self.finish(done)
+    }
+
+    /// Adds inputs to the task and has the reader read them.
+    fn join(&mut self, mut starts: Vec<Start>) -> Result<(), Error> {
+        // Inputs that were read before set the pace which new ones start at.
+        starts.sort_by_key(|start| !start.resumed);
+        let mut read = Vec::new();
+        for Start { id, position, resumed } in starts {
+            let Some(source) = self.shared.plan.source_of(&id.topic) else { continue };
+            let Some(spec) = self.shared.plan.sources().nth(source) else { continue };
+            let running = !resumed && self.task.progress().is_some();
+            read.push((partition(&id), position.offset));
+            self.idleness.add(id.clone(), spec.idle_after);
+            self.task.add_input(id, spec.out_of_order, Some(position), running);
+        }
+        self.to_reader.send(ToReader::Add(read)).map_err(|_| Error::thread("reader"))
+    }
+
+    fn take(&mut self, message: FromReader) -> Result<(), Error> {
+        let now = self.shared.options.clock.now();
+        match message {
+            FromReader::Batch(prepared) => {
+                self.idleness.records(prepared.input(), prepared.latest(), now);
+                self.task.feed(*prepared)
+            }
+            FromReader::End { id, stable } => {
+                self.idleness.end(&id, stable, now);
+                Ok(())
+            }
+            FromReader::Failed(error) => Err(error),
+        }
+    }
+
+    fn decide(&mut self) -> Result<(), Error> {
+        match self.idleness.decide(&self.task, self.shared.options.clock.now()) {
+            Some(decision) => self.task.decide(&decision),
+            None => Ok(()),
+        }
+    }
+
+    /// Pauses inputs while the merge holds too much, those furthest ahead first, and inputs whose late records
+    /// no longer fit into a commit. If only inputs that hold time back are left, lets time go on.
+    fn relieve(&mut self) -> Result<(), Error> {
+        let held = self.task.stats().held;
+        let limit = self.shared.options.held_max;
+        let mut pause: BTreeSet<InputId> = self
+            .task
+            .inputs()
+            .filter(|input| input.late_remembered >= LATE_REMEMBERED)
+            .map(|input| input.id.clone())
+            .collect();
+        if held >= limit || (held >= limit / 2 && !self.paused.is_empty()) {
+            let ahead = self.task.furthest_ahead();
+            if ahead.is_empty() && held >= limit {
+                let floors = self.task.floors_to_hold(limit);
+                tracing::warn!(held, limit, "records wait for time to pass, more than fit: time is moved on without them");
+                metrics::forced();
+                self.task.decide(&floors)?;
+            }
+            pause.extend(ahead);
+        }
+        self.pause_exactly(pause)
+    }
+
+    fn pause_exactly(&mut self, pause: BTreeSet<InputId>) -> Result<(), Error> {
+        let newly: Vec<_> = pause.difference(&self.paused).map(partition).collect();
+        let no_longer: Vec<_> = self.paused.difference(&pause).map(partition).collect();
+        for input in &pause {
+            self.idleness.unknown(input);
+        }
+        self.paused = pause;
+        let send = |command| self.to_reader.send(command).map_err(|_| Error::thread("reader"));
+        if !newly.is_empty() {
+            send(ToReader::Pause(newly))?;
+        }
+        if !no_longer.is_empty() {
+            send(ToReader::Resume(no_longer))?;
+        }
+        Ok(())
+    }
+
+    /// Hands everything new to the committer, if it is free and the interval has passed.
+    fn commit(&mut self) {
+        let due = self.last_commit.elapsed() >= self.shared.options.commit_interval;
+        if self.committing || !due {
+            return;
+        }
+        if let Some(pending) = self.pending() {
+            self.last_commit = Instant::now();
+            self.committing = self.to_commit.send(pending).is_ok();
+        }
+    }
+
+    fn pending(&mut self) -> Option<Pending> {
+        let mut positions = self.task.positions();
+        positions.retain(|(id, position)| self.committed.get(id) != Some(position));
+        if positions.is_empty() && self.task.pending_outputs() == 0 {
+            return None;
+        }
+        Some(Pending { outputs: self.task.take_outputs(), positions })
+    }
+
+    fn committed(&mut self, done: Done) {
+        self.committing = false;
+        self.committed.extend(done.positions);
+    }
+
+    /// The last commit: whatever has been evaluated so far.
+    fn finish(&mut self, done: &Receiver<Result<Done, Error>>) -> Result<(), Error> {
+        for _ in 0..2 {
+            if self.committing {
+                let result = done.recv().map_err(|_| Error::thread("committer"))??;
+                self.committed(result);
+            }
+            match self.pending() {
+                Some(pending) => self.committing = self.to_commit.send(pending).is_ok(),
+                None => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    fn gauges(&mut self) {
+        if self.last_gauges.elapsed() >= GAUGES {
+            self.last_gauges = Instant::now();
+            metrics::gauges(self.shared, &self.task, &self.committed);
+        }
+    }
+}
+
+fn partition(id: &InputId) -> TopicPartition {
+    TopicPartition { topic: id.topic.clone(), partition: id.partition }
+}

@@ -1,0 +1,99 @@
+//! The metrics of a processor. They are set per batch, never per event.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use olocus_bus::TopicPartition;
+
+use super::Shared;
+use crate::merge::InputId;
+use crate::plan::Plan;
+use crate::position::Position;
+use crate::prepare::Prepared;
+use crate::task::{Outputs, Task};
+
+/// Describes every metric, so that a scraper shows what it is.
+pub(crate) fn describe() {
+    describe_counter!("olocus_events_total", "Events decoded, by topic");
+    describe_counter!("olocus_decode_failures_total", "Records that went to the dead-letter topic, by cause");
+    describe_counter!("olocus_values_unconverted_total", "Values that were present but not of the kind that a rule asks for");
+    describe_counter!("olocus_conditions_failed_total", "Rows on which a condition could not be evaluated");
+    describe_counter!("olocus_late_events_total", "Late events, by topic");
+    describe_counter!("olocus_matches_total", "Matches committed, by rule");
+    describe_counter!("olocus_records_lost_total", "Records that the log deleted before they were read");
+    describe_counter!("olocus_commit_failures_total", "Commits that had to be tried again");
+    describe_counter!("olocus_time_forced_total", "Times that event time was moved on because too many records waited");
+    describe_histogram!("olocus_commit_latency_seconds", "Time that a commit took");
+    describe_gauge!("olocus_partition_end_offset", "Last stable offset of an input partition");
+    describe_gauge!("olocus_lag_records", "Records between the committed offset and the partition's end");
+    describe_gauge!("olocus_committed_offset", "Committed offset of an input partition");
+    describe_gauge!("olocus_watermark_delay_seconds", "Wall clock less the event time that all inputs have reached");
+    describe_gauge!("olocus_state_bytes", "Estimated size of partial matches, windows and held records");
+    describe_gauge!("olocus_partial_matches", "Partial matches of all sequence rules");
+    describe_gauge!("olocus_window_events", "Events in windows");
+    describe_gauge!("olocus_keys", "Keys with state, summed over rules");
+    describe_gauge!("olocus_held_records", "Records waiting for their turn in event-time order");
+    describe_gauge!("olocus_state_dropped", "Partial matches and window events dropped by a limit since the start");
+    describe_gauge!("olocus_missing_keys", "Times since the start that an event took no part in a rule for want of its key");
+}
+
+pub(super) fn prepared(prepared: &Prepared) {
+    let topic = prepared.input().topic.to_string();
+    counter!("olocus_events_total", "topic" => topic).increment(prepared.counts.events);
+    counter!("olocus_values_unconverted_total").increment(prepared.counts.unconverted);
+    counter!("olocus_conditions_failed_total").increment(prepared.counts.failed);
+    for dead in prepared.dead_letters() {
+        counter!("olocus_decode_failures_total", "cause" => dead.code).increment(1);
+    }
+}
+
+pub(super) fn committed(plan: &Plan, outputs: &Outputs, took: Duration) {
+    histogram!("olocus_commit_latency_seconds").record(took.as_secs_f64());
+    for late in &outputs.late {
+        counter!("olocus_late_events_total", "topic" => late.input.topic.to_string()).increment(1);
+    }
+    for found in &outputs.matches {
+        counter!("olocus_matches_total", "rule" => plan.rules[found.rule].name.clone()).increment(1);
+    }
+}
+
+pub(super) fn commit_failed() {
+    counter!("olocus_commit_failures_total").increment(1);
+}
+
+pub(super) fn forced() {
+    counter!("olocus_time_forced_total").increment(1);
+}
+
+pub(super) fn lost(id: &InputId, records: i64) {
+    let labels = [("topic", id.topic.to_string()), ("partition", id.partition.to_string())];
+    counter!("olocus_records_lost_total", &labels).increment(records.unsigned_abs());
+}
+
+/// Publishes sizes, progress and, against the ends of the partitions, lag.
+pub(super) fn gauges(shared: &Shared, task: &Task, committed: &BTreeMap<InputId, Position>) {
+    let now = shared.options.clock.now();
+    let ends = shared.ends.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let stats = task.stats();
+    gauge!("olocus_state_bytes").set(stats.bytes as f64);
+    gauge!("olocus_partial_matches").set(stats.partial_matches as f64);
+    gauge!("olocus_window_events").set(stats.window_events as f64);
+    gauge!("olocus_keys").set(stats.keys as f64);
+    gauge!("olocus_held_records").set(stats.held as f64);
+    gauge!("olocus_state_dropped").set(stats.dropped as f64);
+    gauge!("olocus_missing_keys").set(stats.missing_keys as f64);
+    if let Some(progress) = task.progress() {
+        gauge!("olocus_watermark_delay_seconds").set(now.saturating_sub(progress) as f64 / 1e9);
+    }
+    for (id, position) in committed {
+        let labels = [("topic", id.topic.to_string()), ("partition", id.partition.to_string())];
+        gauge!("olocus_committed_offset", &labels).set(position.offset as f64);
+        let partition = TopicPartition { topic: id.topic.clone(), partition: id.partition };
+        if let Some(&end) = ends.get(&partition) {
+            gauge!("olocus_partition_end_offset", &labels).set(end as f64);
+            gauge!("olocus_lag_records", &labels).set((end - position.offset).max(0) as f64);
+        }
+    }
+}

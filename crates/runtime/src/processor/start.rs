@@ -1,0 +1,180 @@
+//! What a processor does before it reads: topics, committed offsets, where to begin.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use olocus_bus::{TopicPartition, TopicSpec, Writer, WriterOptions};
+
+use super::{Backoff, Shared, StartAt};
+use crate::Error;
+use crate::merge::InputId;
+use crate::position::Position;
+
+/// The largest record that the dead-letter topic is created for: larger than any that is accepted, because what
+/// is too large is what lands there.
+const DEAD_LETTER_BYTES_MAX: usize = 128 << 20;
+
+/// An input to read, and where from.
+#[derive(Debug)]
+pub(super) struct Start {
+    pub(super) id: InputId,
+    pub(super) position: Position,
+    /// Whether the position was committed by an earlier run.
+    pub(super) resumed: bool,
+}
+
+/// Why an attempt failed.
+pub(super) enum Failure {
+    /// The log's word, which says whether to try again.
+    Bus(olocus_bus::Error),
+    /// Nothing that trying again would change.
+    Final(Error),
+}
+
+impl From<olocus_bus::Error> for Failure {
+    fn from(error: olocus_bus::Error) -> Failure {
+        Failure::Bus(error)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Final(error)
+    }
+}
+
+impl Shared {
+    /// Opens the transactional writer, which fences a predecessor and waits for its last transaction.
+    pub(super) fn open_writer(&self) -> Result<Option<Box<dyn Writer>>, Error> {
+        let id = self.options.application_id.clone();
+        self.retry("start", "open the writer", || {
+            let transactional_id = Some(id.clone());
+            Ok(self.transport.writer(WriterOptions { transactional_id, ..WriterOptions::default() })?)
+        })
+    }
+
+    /// Creates the topics that are missing and finds every partition to read with the place to begin at.
+    pub(super) fn find_inputs(&self) -> Result<Option<Vec<Start>>, Error> {
+        self.retry("start", "find the input topics", || {
+            let existing = self.transport.topics()?;
+            let missing = self.missing_topics(&existing);
+            if !missing.is_empty() {
+                self.transport.create_topics(&missing)?;
+            }
+            let existing = if missing.is_empty() { existing } else { self.transport.topics()? };
+            self.locate(&self.partitions_to_read(&existing))
+        })
+    }
+
+    /// Every partition of every topic that a source reads.
+    pub(super) fn partitions_to_read(&self, existing: &BTreeMap<String, u32>) -> Vec<TopicPartition> {
+        let own: BTreeSet<&str> = self.own_topics().into_iter().collect();
+        let mut partitions = Vec::new();
+        for (topic, &count) in existing {
+            // A wildcard never picks up what the engine writes itself; a name that is spelled out does.
+            let named = self.plan.sources().any(|source| {
+                source.topics.iter().any(|pattern| pattern.literal() == Some(topic.as_str()))
+            });
+            if named || (self.plan.source_of(topic).is_some() && !own.contains(topic.as_str())) {
+                let name: Arc<str> = topic.as_str().into();
+                let count = i32::try_from(count).unwrap_or(i32::MAX);
+                partitions.extend((0..count).map(|partition| TopicPartition { topic: Arc::clone(&name), partition }));
+            }
+        }
+        partitions
+    }
+
+    /// Where to begin in each of these partitions.
+    pub(super) fn locate(&self, partitions: &[TopicPartition]) -> Result<Vec<Start>, Failure> {
+        let committed = self.transport.committed(&self.options.application_id, partitions)?;
+        let mut starts = Vec::new();
+        for (partition, committed) in partitions.iter().zip(committed) {
+            let range = self.transport.offsets(partition)?;
+            let id = InputId { topic: Arc::clone(&partition.topic), partition: partition.partition };
+            let resumed = committed.is_some();
+            let mut position = match committed {
+                Some(found) => Position::parse(found.offset, &found.metadata)?,
+                None => fresh(match self.options.start_at {
+                    StartAt::Earliest => range.start,
+                    StartAt::End => range.stable_end,
+                    StartAt::Time(time) => self.transport.offset_at(partition, time)?,
+                }),
+            };
+            if position.offset < range.start {
+                let gone = range.start - position.offset;
+                tracing::warn!(topic = %partition.topic, partition = partition.partition, records = gone,
+                    "records were deleted by the log's retention before they were read");
+                super::metrics::lost(&id, gone);
+                position.offset = range.start;
+                position.next = position.next.max(range.start);
+            } else if position.offset > range.end {
+                tracing::warn!(topic = %partition.topic, partition = partition.partition, committed = position.offset,
+                    end = range.end, "the topic is shorter than what was committed of it, as if created anew; reading it from its start");
+                position = fresh(range.start);
+            }
+            starts.push(Start { id, position, resumed });
+        }
+        Ok(starts)
+    }
+
+    /// Every topic that the engine writes to.
+    pub(super) fn own_topics(&self) -> Vec<&str> {
+        let topics = &self.options.topics;
+        let mut own = self.plan.published_topics(&topics.matches);
+        own.extend([&*topics.matches, &*topics.dead_letter, &*topics.late, &*topics.webhooks]);
+        own
+    }
+
+    fn missing_topics(&self, existing: &BTreeMap<String, u32>) -> Vec<TopicSpec> {
+        let topics = &self.options.topics;
+        let sources: Vec<_> = self.plan.sources().collect();
+        let read = sources.iter().flat_map(|source| &source.topics).filter_map(|pattern| pattern.literal());
+        let mut wanted: BTreeSet<&str> = read.collect();
+        wanted.extend(self.plan.published_topics(&topics.matches));
+        wanted.extend([&*topics.dead_letter, &*topics.late]);
+        if self.plan.has_webhooks() {
+            wanted.insert(&topics.webhooks);
+        }
+        wanted.into_iter().filter(|name| !existing.contains_key(*name)).map(|name| self.spec_of(name)).collect()
+    }
+
+    fn spec_of(&self, name: &str) -> TopicSpec {
+        let mut spec = self.options.topic_specs.get(name).cloned().unwrap_or_else(|| TopicSpec {
+            name: name.to_owned(),
+            partitions: self.options.default_partitions,
+            config: BTreeMap::new(),
+        });
+        if name == &*self.options.topics.dead_letter {
+            let limit = spec.config.entry("max.message.bytes".to_owned());
+            limit.or_insert_with(|| DEAD_LETTER_BYTES_MAX.to_string());
+        }
+        spec
+    }
+
+    /// Calls `attempt` until it succeeds. `None` once the processor is asked to stop.
+    pub(super) fn retry<T>(
+        &self,
+        part: &'static str,
+        what: &str,
+        mut attempt: impl FnMut() -> Result<T, Failure>,
+    ) -> Result<Option<T>, Error> {
+        let mut backoff = Backoff::default();
+        while !self.stop.is_set() {
+            match attempt() {
+                Ok(value) => return Ok(Some(value)),
+                Err(Failure::Final(error)) => return Err(error),
+                Err(Failure::Bus(error)) if error.fenced() => return Err(Error::fenced(&self.options.application_id)),
+                Err(Failure::Bus(error)) if !error.retryable() => return Err(Error::bus(what, error)),
+                Err(Failure::Bus(error)) => {
+                    self.status.hinder(part, format!("failed to {what}: {error}; trying again"));
+                    self.stop.sleep(backoff.next());
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn fresh(offset: i64) -> Position {
+    Position { offset, next: offset, progress: crate::Progress::default(), frontier: None, late: Vec::new() }
+}

@@ -1,0 +1,359 @@
+//! The evaluating loop as a pure state machine: batches and decisions in, matches out.
+//!
+//! It reads no clock, does no I/O and draws no random numbers. The same records and the same decisions give
+//! the same outputs, byte for byte, however the records were cut into batches or interleaved between
+//! partitions; only how many records of each input lie before a decision matters.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use olocus_cep::{Engine, Finding, Row};
+
+use crate::Error;
+use crate::matches::{Match, make_match};
+use crate::merge::{Delivery, InputId, InputIndex, Merge};
+use crate::plan::Plan;
+use crate::position::{Position, Resume};
+use crate::prepare::{DeadLetter, Hit, Prepared, StoredEvent};
+use olocus_event::Record;
+
+/// Evaluates the rules of a plan over all inputs of an application.
+#[derive(Debug)]
+pub struct Task {
+    plan: Arc<Plan>,
+    merge: Merge<Arc<Hit>>,
+    engine: Engine<Arc<StoredEvent>>,
+    inputs: Vec<InputState>,
+    findings: Vec<Finding<Arc<StoredEvent>>>,
+    outputs: Outputs,
+    missing_keys: u64,
+}
+
+/// What only the world outside can know, handed to the task as a value.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// New floors: no record of these inputs before these event times is awaited any longer.
+    pub floors: Vec<(InputId, i64)>,
+}
+
+/// What a task has produced since it was last asked.
+#[derive(Debug, Default)]
+pub struct Outputs {
+    /// Matches in the order in which they came about.
+    pub matches: Vec<Match>,
+    /// Late records, by topic, partition and offset.
+    pub late: Vec<Late>,
+    /// Undecodable records, by topic, partition and offset.
+    pub dead: Vec<DeadLetter>,
+}
+
+/// A record that came after its partition had passed its time.
+#[derive(Debug, Clone)]
+pub struct Late {
+    /// Where the record came from.
+    pub input: InputId,
+    /// The record as it was received.
+    pub record: Record,
+    /// Its event time.
+    pub time: i64,
+    /// The progress that its partition had reached.
+    pub progress: i64,
+}
+
+/// Sizes of a task's state, for metrics.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct TaskStats {
+    /// Records held until their turn in event-time order comes.
+    pub held: usize,
+    /// Partial matches of all sequence rules.
+    pub partial_matches: usize,
+    /// Events in windows.
+    pub window_events: usize,
+    /// Keys with state, summed over rules.
+    pub keys: usize,
+    /// Estimate of the memory that all of this takes, in bytes.
+    pub bytes: usize,
+    /// Partial matches and window events dropped by a limit so far.
+    pub dropped: u64,
+    /// Times that an event took no part in a rule because its key was missing or NULL.
+    pub missing_keys: u64,
+}
+
+/// How far one input has got.
+#[derive(Debug, Clone, Copy)]
+pub struct InputView<'a> {
+    /// The partition.
+    pub id: &'a InputId,
+    /// Its watermark or floor, whichever is larger; `None` before the first record.
+    pub progress: Option<i64>,
+    /// Its out-of-orderness bound in nanoseconds.
+    pub bound: i64,
+    /// Late records that a commit has to remember.
+    pub late_remembered: usize,
+}
+
+#[derive(Debug, Default)]
+struct InputState {
+    /// The offset after the last record delivered, once there was one.
+    next: Option<i64>,
+    /// Late records by offset with their time: a restart that reads them again must not take them for new.
+    late: BTreeMap<i64, i64>,
+    resume: Option<Resume>,
+}
+
+impl Task {
+    /// A task without inputs.
+    pub fn new(plan: Arc<Plan>, limits: olocus_cep::Limits) -> Task {
+        let machines = plan.rules.iter().map(|rule| rule.machine.clone()).collect();
+        Task {
+            plan,
+            merge: Merge::default(),
+            engine: Engine::new(machines, limits),
+            inputs: Vec::new(),
+            findings: Vec::new(),
+            outputs: Outputs::default(),
+            missing_keys: 0,
+        }
+    }
+
+    /// Adds an input with the out-of-orderness bound of its source in nanoseconds.
+    ///
+    /// `saved` is what was committed of it before a restart: records that it covers may be delivered again
+    /// and are recognised. An input that `joins_running` starts no earlier than the others have got to.
+    pub fn add_input(&mut self, id: InputId, bound: i64, saved: Option<Position>, joins_running: bool) {
+        if self.has_input(&id) {
+            return;
+        }
+        let progress = saved.as_ref().map(|saved| saved.progress).unwrap_or_default();
+        self.merge.add(id, bound, progress, joins_running);
+        let mut state = InputState::default();
+        if let Some(saved) = saved {
+            if let Some(frontier) = saved.frontier.clone() {
+                self.merge.restore_frontier(frontier);
+            }
+            state.next = Some(saved.next);
+            state.late = saved.late.iter().copied().collect();
+            state.resume = Resume::of(saved);
+        }
+        self.inputs.push(state);
+    }
+
+    /// Whether the task has this input.
+    pub fn has_input(&self, id: &InputId) -> bool {
+        self.merge.index(id).is_some()
+    }
+
+    /// Takes the next batch of one input and releases whatever is in order by then.
+    ///
+    /// # Errors
+    /// An input that was never added, or a limit of a rule whose policy is to fail.
+    pub fn feed(&mut self, prepared: Prepared) -> Result<(), Error> {
+        let Some(index) = self.merge.index(&prepared.input) else {
+            return Err(Error::unknown_input(&prepared.input));
+        };
+        let state = &mut self.inputs[index.get()];
+        let seen = |offset: i64| state.resume.as_ref().is_some_and(|resume| resume.covers(offset));
+        self.outputs.dead.extend(prepared.dead.into_iter().filter(|dead| !seen(dead.record.offset)));
+        let mut hits = prepared.hits.into_iter().peekable();
+        for row in 0..prepared.times.len() {
+            let hit = hits.next_if(|(at, _)| *at == row).map(|(_, hit)| hit);
+            let (offset, time) = (prepared.batch.offset(row), prepared.times[row]);
+            if let Some(resume) = state.resume.as_ref().filter(|resume| resume.covers(offset)) {
+                if let Some(hit) = hit.filter(|_| resume.was_held(&prepared.input, offset, time)) {
+                    self.merge.hold_again(index, time, offset, hit);
+                }
+                continue;
+            }
+            if let Delivery::Late { progress } = self.merge.deliver(index, time, offset, hit) {
+                state.late.insert(offset, time);
+                let (input, record) = (prepared.input.clone(), prepared.batch.record(row).clone());
+                self.outputs.late.push(Late { input, record, time, progress });
+            }
+        }
+        state.next = state.next.max(Some(prepared.next));
+        self.release()
+    }
+
+    /// Takes a decision. Its effect lies after all records fed so far and before all that follow.
+    ///
+    /// # Errors
+    /// An input that was never added, or a limit of a rule whose policy is to fail.
+    pub fn decide(&mut self, decision: &Decision) -> Result<(), Error> {
+        for (input, floor) in &decision.floors {
+            let index = self.merge.index(input).ok_or_else(|| Error::unknown_input(input))?;
+            self.merge.raise_floor(index, *floor);
+        }
+        self.release()
+    }
+
+    /// Ends a bounded run: a final watermark releases every record and closes every window.
+    ///
+    /// # Errors
+    /// A limit of a rule whose policy is to fail.
+    pub fn finish(&mut self) -> Result<(), Error> {
+        let floors = self.merge.inputs().map(|(_, id)| (id.clone(), i64::MAX)).collect();
+        self.decide(&Decision { floors })
+    }
+
+    /// What has been produced since the last call.
+    pub fn take_outputs(&mut self) -> Outputs {
+        let mut outputs = std::mem::take(&mut self.outputs);
+        // The order of arrival depends on how partitions were interleaved; this one does not.
+        outputs.late.sort_by(|a, b| (&a.input, a.record.offset).cmp(&(&b.input, b.record.offset)));
+        outputs.dead.sort_by(|a, b| (&a.input, a.record.offset).cmp(&(&b.input, b.record.offset)));
+        outputs
+    }
+
+    /// Number of outputs waiting to be taken.
+    pub fn pending_outputs(&self) -> usize {
+        self.outputs.matches.len() + self.outputs.late.len() + self.outputs.dead.len()
+    }
+
+    /// What a restart must know of each input from which something was read.
+    pub fn positions(&mut self) -> Vec<(InputId, Position)> {
+        let inputs: Vec<(InputIndex, InputId)> = self.merge.inputs().map(|(index, id)| (index, id.clone())).collect();
+        let position = |(index, id): (InputIndex, InputId)| {
+            let state = &mut self.inputs[index.get()];
+            let next = state.next?;
+            let offset = self.merge.oldest_held(index).unwrap_or(next).min(next);
+            let frontier = self.merge.frontier().cloned();
+            let ahead = |offset: i64, time: i64| {
+                frontier.as_ref().is_none_or(|frontier| (time, &id, offset) > (frontier.time, &frontier.input, frontier.offset))
+            };
+            state.late.retain(|&late, &mut time| late >= offset && ahead(late, time));
+            let late = state.late.iter().map(|(&offset, &time)| (offset, time)).collect();
+            let position = Position { offset, next, progress: self.merge.saved(index), frontier, late };
+            Some((id, position))
+        };
+        inputs.into_iter().filter_map(position).collect()
+    }
+
+    /// The earliest event time at which something can happen: a held record's, or a window's end. Floors below
+    /// it make no difference, so nothing waits for time where there is none.
+    pub fn next_due(&self) -> Option<i64> {
+        let timer = self.engine.next_timer();
+        timer.into_iter().chain(self.merge.earliest_held()).min()
+    }
+
+    /// The decision that releases just so many records that no more than `limit` are held.
+    pub fn floors_to_hold(&self, limit: usize) -> Decision {
+        let Some(time) = self.merge.time_to_hold(limit) else { return Decision::default() };
+        // One more nanosecond, so that no tie is left waiting for an input that sorts before it.
+        let floor = time.saturating_add(1);
+        Decision { floors: self.merge.inputs().map(|(_, id)| (id.clone(), floor)).collect() }
+    }
+
+    /// How far each input has got.
+    pub fn inputs(&self) -> impl Iterator<Item = InputView<'_>> {
+        self.merge.inputs().map(|(index, id)| InputView {
+            id,
+            progress: self.merge.progress_of(index),
+            bound: self.merge.bound(index),
+            late_remembered: self.inputs[index.get()].late.len(),
+        })
+    }
+
+    /// The event time that all inputs have reached: no record before it is still to come.
+    pub fn progress(&self) -> Option<i64> {
+        self.merge.progress()
+    }
+
+    /// The largest event time among the on-time records of all inputs.
+    pub fn largest(&self) -> Option<i64> {
+        self.merge.largest()
+    }
+
+    /// The inputs that hold records and are ahead of the slowest, furthest ahead first.
+    pub fn furthest_ahead(&self) -> Vec<InputId> {
+        let ids: Vec<&InputId> = self.merge.inputs().map(|(_, id)| id).collect();
+        self.merge.furthest_ahead().into_iter().map(|index| ids[index.get()].clone()).collect()
+    }
+
+    /// Sizes of the state.
+    pub fn stats(&self) -> TaskStats {
+        let engine = self.engine.stats();
+        TaskStats {
+            held: self.merge.held(),
+            partial_matches: engine.partial_matches,
+            window_events: engine.window_events,
+            keys: engine.keys,
+            bytes: engine.bytes + self.merge.held() * (size_of::<Hit>() + size_of::<StoredEvent>()),
+            dropped: engine.dropped,
+            missing_keys: self.missing_keys,
+        }
+    }
+
+    fn release(&mut self) -> Result<(), Error> {
+        let Task { plan, merge, engine, findings, outputs, missing_keys, .. } = self;
+        let mut failure = None;
+        merge.release(|place, hit| {
+            if failure.is_some() {
+                return;
+            }
+            if engine.next_timer().is_some_and(|timer| timer <= place.time) {
+                engine.advance(place.time, findings);
+            }
+            if let Err(error) = evaluate(plan, engine, &hit, findings, missing_keys) {
+                failure = Some(error);
+            }
+            emit(plan, findings, &mut outputs.matches);
+        });
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        if let Some(progress) = merge.progress() {
+            engine.advance(progress, findings);
+            emit(plan, findings, &mut outputs.matches);
+        }
+        Ok(())
+    }
+}
+
+/// Offers a row to every rule that one of its tests is for.
+fn evaluate(
+    plan: &Plan,
+    engine: &mut Engine<Arc<StoredEvent>>,
+    hit: &Hit,
+    findings: &mut Vec<Finding<Arc<StoredEvent>>>,
+    missing_keys: &mut u64,
+) -> Result<(), Error> {
+    let none = olocus_cep::Key::none();
+    for (rule, steps) in asked(plan, hit) {
+        let rule_plan = &plan.rules[rule];
+        let key = match rule_plan.key {
+            None => &none,
+            Some(index) => match &hit.keys[index.0] {
+                Some(key) => key,
+                None => {
+                    *missing_keys += 1;
+                    continue;
+                }
+            },
+        };
+        let inputs = rule_plan.inputs_of(hit);
+        let row = Row { time: hit.event.time, steps, inputs: &inputs, event: &hit.event };
+        engine.process(rule, key, row, findings).map_err(|cause| Error::limit(&rule_plan.name, cause))?;
+    }
+    Ok(())
+}
+
+/// The rules that the row's tests are for, ascending, each with the bits of the steps that hold.
+fn asked(plan: &Plan, hit: &Hit) -> Vec<(usize, u64)> {
+    let mut asked: Vec<(usize, u64)> = Vec::new();
+    for &test in &hit.tests {
+        asked.extend(plan.tests[test as usize].asked_by.iter().map(|&(rule, step)| (rule, 1 << step)));
+    }
+    asked.sort_unstable();
+    asked.dedup_by(|next, kept| {
+        let same = next.0 == kept.0;
+        if same {
+            kept.1 |= next.1;
+        }
+        same
+    });
+    asked
+}
+
+fn emit(plan: &Plan, findings: &mut Vec<Finding<Arc<StoredEvent>>>, matches: &mut Vec<Match>) {
+    matches.extend(findings.drain(..).filter_map(|finding| make_match(plan, finding)));
+}
