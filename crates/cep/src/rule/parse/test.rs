@@ -95,7 +95,7 @@ impl Parser<'_> {
             };
             self.report(
                 "bad-time",
-                node.head(),
+                self.place(node),
                 message,
                 "write an offset such as `0s` or `1m30s`, or a time such as `2024-05-01T12:00:00Z`",
             );
@@ -113,12 +113,9 @@ impl Parser<'_> {
                 let expected: Vec<_> = items.iter().map(|item| self.expected_match(item)).collect();
                 return expected.into_iter().collect();
             }
-            Value::String(scalar) => {
-                format!("`expect` must be a list or `none`, not `{}`", scalar.value)
-            }
             _ => format!("`expect` must be a list or `none`, not {}", node.describe()),
         };
-        self.report("wrong-type", node.head(), problem, EXPECT_HELP);
+        self.report("wrong-type", self.place(node), problem, EXPECT_HELP);
         None
     }
 
@@ -129,7 +126,7 @@ impl Parser<'_> {
                 let message = "`key` must be a value or a list of values, not a mapping";
                 self.report(
                     "wrong-type",
-                    node.head(),
+                    self.place(node),
                     message,
                     "write `key: u1`, or `key: [ u1, h1 ]` where `by` is a list",
                 );
