@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use olocus_cep::rule::{ExpectedMatch, Rule, RuleFile, RuleTest, TestEvent, TypePattern};
+use olocus_cep::rule::{ExpectedMatch, Rule, RuleFile, RuleTest, TEST_START, TestEvent, TypePattern};
 use olocus_document::{Diagnostics, format_duration};
 use olocus_event::{CloudEvent, Keyring, OutRecord, Record};
 use olocus_expr::Schemas;
@@ -32,9 +32,6 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
 }
-
-/// The time that `at: 0s` stands for: 2026-01-01T00:00:00Z.
-const TEST_START: i64 = 1_767_225_600_000_000_000;
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let schemas = load_schemas(args.rules.schemas.as_deref())?;
@@ -91,10 +88,8 @@ fn plan_of(file: &RuleFile, rule: &Rule, schemas: &Arc<Schemas>) -> Result<Arc<P
 }
 
 fn matches_of(plan: &Arc<Plan>, events: &[TestEvent]) -> Result<Vec<Match>, Failure> {
-    let mut events: Vec<&TestEvent> = events.iter().collect();
-    events.sort_by_key(|event| event.at);
     let input = InputId { topic: "test".into(), partition: 0 };
-    let records = events.iter().zip(0..).map(|(event, offset)| record(event, offset)).collect();
+    let records = expand(events).into_iter().zip(0..).map(|((time, event), offset)| record(event, time, offset)).collect();
     let mut run = Bounded::new(Arc::clone(plan), &Arc::new(Keyring::empty()), olocus_cep::Limits::default());
     run.add(&input)?;
     let prepared = run.prepare(&input, records)?;
@@ -106,8 +101,18 @@ fn matches_of(plan: &Arc<Plan>, events: &[TestEvent]) -> Result<Vec<Match>, Fail
     Ok(run.take_outputs().matches)
 }
 
-fn record(event: &TestEvent, offset: i64) -> Record {
-    let time = TEST_START.saturating_add(event.at);
+/// All repetitions of all events in the order of their times; equal times stay in the order of the file.
+fn expand(events: &[TestEvent]) -> Vec<(i64, &TestEvent)> {
+    let repetitions = |event: &TestEvent| 0..i64::try_from(event.repeat).unwrap_or(i64::MAX);
+    let mut expanded: Vec<(i64, &TestEvent)> = events
+        .iter()
+        .flat_map(|event| repetitions(event).map(move |at| (event.at.saturating_add(event.every.saturating_mul(at)), event)))
+        .collect();
+    expanded.sort_by_key(|(time, _)| *time);
+    expanded
+}
+
+fn record(event: &TestEvent, time: i64, offset: i64) -> Record {
     let cloud = CloudEvent {
         id: format!("event-{offset}"),
         source: "/test".to_owned(),
