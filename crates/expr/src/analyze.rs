@@ -70,10 +70,11 @@ pub(crate) fn analyze(
             logic.for_each_mut(&mut |leaf| analyzer.condition(leaf));
             analyzer.stop_on_problems()?;
             analyzer.finish_aggregates()?;
-            Form::Condition(logic.map(&mut |leaf| {
+            let finished = logic.try_map(&mut |leaf| {
                 let place = range(&leaf, text.len());
-                analyzer.finish_leaf(leaf, Typed::from(Kind::Bool), place)
-            }))
+                Ok::<_, Vec<Problem>>(analyzer.finish_leaf(leaf, Typed::from(Kind::Bool), place))
+            });
+            Form::Condition(finished?)
         }
     };
     analyzer.stop_on_problems()?;

@@ -73,7 +73,7 @@ impl Analyzer<'_> {
     }
 
     /// The type of `expr` if it does not depend on its surroundings.
-    fn synth(&mut self, expr: &mut Expr) -> Option<Typed> {
+    pub(crate) fn synth(&mut self, expr: &mut Expr) -> Option<Typed> {
         if let Some(index) = marked(expr) {
             return self.synth_reference(index);
         }
@@ -150,16 +150,6 @@ impl Analyzer<'_> {
             Expr::Function(_) => self.function(expr, None),
             _ => Some(self.special_form(expr)),
         }
-    }
-
-    /// The type of an operand as far as it is known.
-    pub(crate) fn known_type(&mut self, expr: &mut Expr) -> Option<Typed> {
-        self.synth(expr)
-    }
-
-    /// The type of arithmetic with values that only functions make, such as dates.
-    pub(crate) fn foreign(&mut self, expr: &mut Expr) -> Typed {
-        self.planned_type(expr, Class::Null)
     }
 
     /// Settles an expression that [`synth`](Self::synth) left open.
@@ -504,7 +494,7 @@ impl Analyzer<'_> {
     }
 
     /// The type that the planner gives an expression whose operands are decided; `class` where it cannot know.
-    fn planned_type(&mut self, expr: &mut Expr, class: Class) -> Typed {
+    pub(crate) fn planned_type(&mut self, expr: &mut Expr, class: Class) -> Typed {
         let types: Vec<Typed> = operands(expr)
             .unwrap_or_default()
             .into_iter()

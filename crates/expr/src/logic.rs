@@ -33,13 +33,14 @@ impl Logic<Expr> {
 
 impl<T> Logic<T> {
     /// Replaces the leaves, in the order they are written.
-    pub(crate) fn map<U>(self, f: &mut impl FnMut(T) -> U) -> Logic<U> {
-        match self {
-            Self::And(parts) => Logic::And(parts.into_iter().map(|part| part.map(f)).collect()),
-            Self::Or(parts) => Logic::Or(parts.into_iter().map(|part| part.map(f)).collect()),
-            Self::Not(part) => Logic::Not(Box::new(part.map(f))),
-            Self::Leaf(leaf) => Logic::Leaf(f(leaf)),
-        }
+    pub(crate) fn try_map<U, E>(self, f: &mut impl FnMut(T) -> Result<U, E>) -> Result<Logic<U>, E> {
+        let mut all = |parts: Vec<Self>| parts.into_iter().map(|part| part.try_map(f)).collect::<Result<_, E>>();
+        Ok(match self {
+            Self::And(parts) => Logic::And(all(parts)?),
+            Self::Or(parts) => Logic::Or(all(parts)?),
+            Self::Not(part) => Logic::Not(Box::new(part.try_map(f)?)),
+            Self::Leaf(leaf) => Logic::Leaf(f(leaf)?),
+        })
     }
 
     pub(crate) fn for_each<'a>(&'a self, f: &mut impl FnMut(&'a T)) {

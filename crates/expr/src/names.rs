@@ -28,7 +28,7 @@ pub(crate) enum Scope<'a> {
     /// The events of a match, one per step.
     Match(&'a [EventScope]),
     /// A window of events: outside of aggregates only the fields it is grouped by.
-    Window { event: &'a EventScope, by: &'a [Source] },
+    Window { event: &'a EventScope, by: &'a [Option<Source>] },
 }
 
 /// A value that an event has.
@@ -130,7 +130,7 @@ impl Scope<'_> {
                 let Origin::Event(source) = &resolved.origin else {
                     return Ok(resolved);
                 };
-                match by.iter().position(|known| known == source) {
+                match by.iter().position(|known| known.as_ref() == Some(source)) {
                     Some(index) => {
                         resolved.canonical = format!("by.{source}");
                         resolved.origin = Origin::By(index);

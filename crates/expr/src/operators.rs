@@ -17,7 +17,8 @@ impl Analyzer<'_> {
         let place = self.range(expr);
         let like = expr.clone();
         let Expr::BinaryOp { left, op, right } = expr else { return None };
-        let known = (self.open(left), self.open(right));
+        let mut known = |operand: &mut Expr| self.synth(operand).map(|typed| typed.class);
+        let known = (known(left), known(right));
         let (left_class, right_class) = operand_classes(op, known.0, known.1, want)?;
         let mut types = (self.check(left, left_class), self.check(right, right_class));
         let mut meaning = meaning(op, types.0.class, types.1.class);
@@ -34,7 +35,7 @@ impl Analyzer<'_> {
         meaning = meaning.or_else(|| self::meaning(op, types.0.class, types.1.class));
         let Some((function, class)) = meaning else {
             if types.0.class == Class::Other || types.1.class == Class::Other {
-                return Some(self.foreign(expr));
+                return Some(self.planned_type(expr, Class::Null));
             }
             let message =
                 format!("`{op}` cannot join {} and {}", types.0.class.noun(), types.1.class.noun());
@@ -91,11 +92,6 @@ impl Analyzer<'_> {
         };
         self.remember_call(expr, typed.clone());
         typed
-    }
-
-    /// The class of an operand, if it is decided.
-    fn open(&mut self, operand: &mut Expr) -> Option<Class> {
-        self.known_type(operand).map(|typed| typed.class)
     }
 }
 
