@@ -1,2 +1,35 @@
-//! Stub.
-pub mod rule;
+//! Complex event processing over bits, times, keys and scalars.
+//!
+//! The path of a rule through this crate:
+//!
+//! * a [`Plan`] says what is looked for: a sequence of steps or a window with aggregates; its
+//!   [`Display`](std::fmt::Display) form lists the machine, one state a line;
+//! * an [`Engine`] runs many plans. It is fed with [`Row`]s in event-time order (which steps an event satisfies, its
+//!   time, its arguments of aggregates) and with watermarks, and answers with [`Finding`]s;
+//! * [`Limits`] bound what a rule may hold, [`Stats`] tell what it does hold.
+//!
+//! What is deliberately absent: this crate knows nothing of topics, brokers, Arrow or expressions, does no I/O, reads no
+//! clock and draws no random number. The same rows and watermarks give the same findings in the same order.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod aggregate;
+
+mod agenda;
+mod engine;
+mod error;
+mod key;
+mod keyed;
+mod limits;
+mod plan;
+mod sequence;
+mod stats;
+mod window;
+
+pub use aggregate::{AggregateFunction, Scalar};
+pub use engine::{Engine, Finding, Found, Row};
+pub use error::{Error, Limit};
+pub use key::Key;
+pub use limits::{Limits, Overflow};
+pub use plan::{MAX_STEPS, Plan, StepPlan, WindowPlan};
+pub use stats::Stats;

@@ -1,0 +1,87 @@
+//! Aggregates over the events of a window, and the scalars they take and give.
+//!
+//! Every result depends only on what is in the window, never on how the window came about: sums are exact and rounded
+//! once, numbers are compared exactly whatever their class, and of equal values the first one is told.
+
+use std::fmt;
+use std::sync::Arc;
+
+mod accumulator;
+mod order;
+mod sliding;
+mod sum;
+
+pub(crate) use accumulator::Accumulator;
+pub(crate) use order::DISTINCT_VALUE_BYTES;
+pub(crate) use sliding::Sliding;
+
+/// An argument or a result of an aggregate.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Scalar {
+    /// No value. No aggregate takes it into account.
+    Null,
+    /// An integer.
+    Int(i64),
+    /// An integer that may be above [`i64::MAX`].
+    Wide(u64),
+    /// Any other number.
+    Float(f64),
+    /// Text.
+    Text(Arc<str>),
+    /// A truth value.
+    Bool(bool),
+}
+
+/// A function over the values that an expression has for the events of a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AggregateFunction {
+    /// How many are not null; `count(*)` is this over a constant.
+    Count,
+    /// How many different ones there are, exactly. Numbers are the same if they are equal (`1` and `1.0`); a text is
+    /// never the same as a number.
+    CountDistinct,
+    /// The exact sum of the numbers, rounded once: an integer if all are integers and 64 bits suffice. Null without
+    /// numbers; what is no number is left out.
+    Sum,
+    /// The sum of the numbers divided by how many there are, as a float. Null without numbers.
+    Avg,
+    /// The least value, null if there is none; of equal ones the first. Truth values come before numbers and numbers
+    /// before texts, which are ordered by their bytes.
+    Min,
+    /// The greatest value, null if there is none; of equal ones the first. Ordered as for [`Min`](Self::Min).
+    Max,
+}
+
+impl fmt::Display for AggregateFunction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            AggregateFunction::Count => "count",
+            AggregateFunction::CountDistinct => "count_distinct",
+            AggregateFunction::Sum => "sum",
+            AggregateFunction::Avg => "avg",
+            AggregateFunction::Min => "min",
+            AggregateFunction::Max => "max",
+        })
+    }
+}
+
+/// Which end of the order is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extreme {
+    Least,
+    Greatest,
+}
+
+impl Extreme {
+    /// Whether a later value takes the place of an earlier one; an equal one does not.
+    fn prefers(self, later: &Scalar, earlier: &Scalar) -> bool {
+        let order = order::compare(later, earlier);
+        match self {
+            Extreme::Least => order.is_lt(),
+            Extreme::Greatest => order.is_gt(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,239 @@
+//! Many rules over one stream of rows.
+
+use crate::agenda::{Agenda, Wake};
+use crate::aggregate::Scalar;
+use crate::error::Error;
+use crate::key::Key;
+use crate::keyed::Keyed;
+use crate::limits::Limits;
+use crate::plan::{Plan, WindowPlan};
+use crate::sequence::{Pattern, Sequence};
+use crate::stats::Stats;
+use crate::window::{Aligned, AlignedPlan, Count, CountPlan, Session, SessionPlan, Trailing, TrailingPlan};
+
+/// Runs many plans over one stream of rows.
+///
+/// `E` is what a finding shall carry of an event, typically a reference-counted handle; the engine clones it but never
+/// looks into it. What a rule still holds of it is dropped as soon as no finding can need it.
+#[derive(Debug)]
+pub struct Engine<E: Clone> {
+    rules: Vec<Evaluator<E>>,
+    agenda: Agenda,
+    /// No row earlier than this may come: the largest time seen of rows and watermarks.
+    clock: i64,
+}
+
+/// What a rule sees of an event.
+#[derive(Debug)]
+pub struct Row<'a, E> {
+    /// Event time, in nanoseconds since the Unix epoch.
+    pub time: i64,
+    /// Bit `i` says that the event satisfies step `i`; windows look at bit 0 alone.
+    pub steps: u64,
+    /// The event's argument of each aggregate of the plan; missing ones are read as null.
+    pub inputs: &'a [Scalar],
+    /// What findings carry of the event.
+    pub event: &'a E,
+}
+
+/// Something that a rule was looking for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding<E> {
+    /// Index of the rule's plan.
+    pub rule: usize,
+    /// The key whose events these are.
+    pub key: Key,
+    /// What was found.
+    pub found: Found<E>,
+}
+
+/// What was found: a sequence's match, or a window to be judged.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Found<E> {
+    /// All steps of a sequence.
+    Sequence {
+        /// One event per step, in the order of the steps.
+        events: Vec<E>,
+    },
+    /// A window at the moment of its judgement. Times are nanoseconds since the Unix epoch.
+    Window {
+        /// Start of the window; of count windows and sessions the time of the first event.
+        start: i64,
+        /// End of the window: that of `[start, end)`; of count windows, and of sliding windows judged at each event, the
+        /// time of the last event; of sessions a gap after the last event.
+        end: i64,
+        /// How many events are in it; at least 1.
+        count: u64,
+        /// Its first event.
+        first: E,
+        /// Its last event.
+        last: E,
+        /// The results of the plan's aggregates, in their order.
+        aggregates: Vec<Scalar>,
+    },
+}
+
+#[derive(Debug)]
+enum Evaluator<E: Clone> {
+    /// A sequence of one step matches at once and holds nothing.
+    Single,
+    Sequence(Keyed<Sequence<E>>),
+    Count(Keyed<Count<E>>),
+    Trailing(Keyed<Trailing<E>>),
+    Aligned(Keyed<Aligned<E>>),
+    Session(Keyed<Session<E>>),
+}
+
+impl<E: Clone> Engine<E> {
+    /// An engine for these plans; a rule is named by the position of its plan. The limits hold for each rule.
+    pub fn new(plans: Vec<Plan>, limits: Limits) -> Engine<E> {
+        let rules = plans.into_iter().enumerate().map(|(rule, plan)| Evaluator::new(rule, plan, &limits)).collect();
+        Engine { rules, agenda: Agenda::default(), clock: i64::MIN }
+    }
+
+    /// Shows a row to a rule; what that completes is appended to `out`, by start, oldest first.
+    ///
+    /// Rows come in event-time order, those of one time in the order in which they shall count. Timers that are due at
+    /// the row's time must have fired: call [`advance`](Self::advance) with that time before.
+    ///
+    /// # Errors
+    /// If a limit is reached under [`Overflow::Fail`](crate::Overflow::Fail): the row was then shown to the matches that
+    /// were open, but started none and entered no window. If the row comes out of order or before a timer that is due,
+    /// or there is no such rule: nothing has changed.
+    pub fn process(
+        &mut self,
+        rule: usize,
+        key: &Key,
+        row: Row<'_, E>,
+        out: &mut Vec<Finding<E>>,
+    ) -> Result<(), Error> {
+        if row.time < self.clock {
+            return Err(Error::out_of_order(row.time, self.clock));
+        }
+        if let Some(timer) = self.agenda.next_timer().filter(|timer| *timer <= row.time) {
+            return Err(Error::timer_due(row.time, timer));
+        }
+        if rule >= self.rules.len() {
+            return Err(Error::unknown_rule(rule));
+        }
+        self.clock = row.time;
+        self.expire(row.time, out);
+        self.rules[rule].process(key, &row, &mut Output { rule, agenda: &mut self.agenda, findings: out })
+    }
+
+    /// Tells that no row earlier than `watermark` will come, and fires every timer up to it, ordered by (time, rule,
+    /// key). A watermark below one told before, or below the time of a row, changes nothing.
+    pub fn advance(&mut self, watermark: i64, out: &mut Vec<Finding<E>>) {
+        while let Some((at, rule, key)) = self.agenda.pop_due(Wake::Timer, watermark) {
+            self.rules[rule].wake(&key, at, &mut Output { rule, agenda: &mut self.agenda, findings: out });
+        }
+        self.expire(watermark, out);
+        self.clock = self.clock.max(watermark);
+    }
+
+    /// The earliest timer that will produce a finding: the end of a window or session that holds events. Partial
+    /// matches that expire have none.
+    pub fn next_timer(&self) -> Option<i64> {
+        self.agenda.next_timer()
+    }
+
+    /// What all rules hold together.
+    pub fn stats(&self) -> Stats {
+        let mut total = Stats::default();
+        for rule in &self.rules {
+            total += rule.stats();
+        }
+        total
+    }
+
+    /// What one rule holds; `None` if there is no such rule.
+    pub fn rule_stats(&self, rule: usize) -> Option<Stats> {
+        self.rules.get(rule).map(Evaluator::stats)
+    }
+
+    /// Frees what can no longer take part in anything at `now`.
+    fn expire(&mut self, now: i64, out: &mut Vec<Finding<E>>) {
+        while let Some((_, rule, key)) = self.agenda.pop_due(Wake::Expiry, now) {
+            self.rules[rule].wake(&key, now, &mut Output { rule, agenda: &mut self.agenda, findings: out });
+        }
+    }
+}
+
+/// Where a rule leaves what it finds and when it wants to be woken.
+pub(crate) struct Output<'a, E> {
+    pub(crate) rule: usize,
+    pub(crate) agenda: &'a mut Agenda,
+    findings: &'a mut Vec<Finding<E>>,
+}
+
+impl<E> Output<'_, E> {
+    pub(crate) fn push(&mut self, key: &Key, found: Found<E>) {
+        self.findings.push(Finding { rule: self.rule, key: key.clone(), found });
+    }
+}
+
+impl<E: Clone> Evaluator<E> {
+    fn new(rule: usize, plan: Plan, limits: &Limits) -> Evaluator<E> {
+        match plan {
+            Plan::Sequence { steps, .. } if steps.len() == 1 => Evaluator::Single,
+            Plan::Sequence { steps, within } => {
+                Evaluator::Sequence(Keyed::new(rule, Pattern::new(&steps, within), limits))
+            }
+            Plan::Window { window, aggregates } => match window {
+                WindowPlan::Count(size) => {
+                    Evaluator::Count(Keyed::new(rule, CountPlan::new(size, aggregates), limits))
+                }
+                WindowPlan::Tumbling(size) => {
+                    Evaluator::Aligned(Keyed::new(rule, AlignedPlan::new(size, size, aggregates), limits))
+                }
+                WindowPlan::Sliding { size, every: Some(every) } => {
+                    Evaluator::Aligned(Keyed::new(rule, AlignedPlan::new(size, every, aggregates), limits))
+                }
+                WindowPlan::Sliding { size, every: None } => {
+                    Evaluator::Trailing(Keyed::new(rule, TrailingPlan::new(size, aggregates), limits))
+                }
+                WindowPlan::Session(gap) => {
+                    Evaluator::Session(Keyed::new(rule, SessionPlan::new(gap, aggregates), limits))
+                }
+            },
+        }
+    }
+
+    fn process(&mut self, key: &Key, row: &Row<'_, E>, out: &mut Output<'_, E>) -> Result<(), Error> {
+        match self {
+            Evaluator::Single => {
+                if row.steps & 1 == 1 {
+                    out.push(key, Found::Sequence { events: vec![row.event.clone()] });
+                }
+                Ok(())
+            }
+            Evaluator::Sequence(keyed) => keyed.process(key, row, out),
+            Evaluator::Count(keyed) => keyed.process(key, row, out),
+            Evaluator::Trailing(keyed) => keyed.process(key, row, out),
+            Evaluator::Aligned(keyed) => keyed.process(key, row, out),
+            Evaluator::Session(keyed) => keyed.process(key, row, out),
+        }
+    }
+
+    fn wake(&mut self, key: &Key, at: i64, out: &mut Output<'_, E>) {
+        match self {
+            Evaluator::Single => {}
+            Evaluator::Sequence(keyed) => keyed.wake(key, at, out),
+            Evaluator::Count(keyed) => keyed.wake(key, at, out),
+            Evaluator::Trailing(keyed) => keyed.wake(key, at, out),
+            Evaluator::Aligned(keyed) => keyed.wake(key, at, out),
+            Evaluator::Session(keyed) => keyed.wake(key, at, out),
+        }
+    }
+
+    fn stats(&self) -> Stats {
+        match self {
+            Evaluator::Single => Stats::default(),
+            Evaluator::Sequence(keyed) => keyed.stats(),
+            Evaluator::Count(keyed) => keyed.stats(),
+            Evaluator::Trailing(keyed) => keyed.stats(),
+            Evaluator::Aligned(keyed) => keyed.stats(),
+            Evaluator::Session(keyed) => keyed.stats(),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Why a row could not be processed.
+
+use std::fmt;
+
+/// Why a row could not be processed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    kind: ErrorKind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum ErrorKind {
+    LimitReached { rule: usize, limit: Limit, most: usize },
+    OutOfOrder { time: i64, clock: i64 },
+    TimerDue { time: i64, timer: i64 },
+    UnknownRule { rule: usize },
+}
+
+/// The limit that an [`Error`] reports as reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// [`Limits::partial_matches_per_rule`](crate::Limits::partial_matches_per_rule).
+    PartialMatches,
+    /// [`Limits::window_events_per_rule`](crate::Limits::window_events_per_rule).
+    WindowEvents,
+    /// [`Limits::keys_per_rule`](crate::Limits::keys_per_rule).
+    Keys,
+}
+
+impl Error {
+    /// The rule (index of its plan) and the limit it reached under [`Overflow::Fail`](crate::Overflow::Fail); `None` if
+    /// the caller broke the rules of [`Engine::process`](crate::Engine::process).
+    pub fn limit_reached(&self) -> Option<(usize, Limit)> {
+        match self.kind {
+            ErrorKind::LimitReached { rule, limit, .. } => Some((rule, limit)),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn limit(rule: usize, limit: Limit, most: usize) -> Error {
+        Error { kind: ErrorKind::LimitReached { rule, limit, most } }
+    }
+
+    pub(crate) fn out_of_order(time: i64, clock: i64) -> Error {
+        Error { kind: ErrorKind::OutOfOrder { time, clock } }
+    }
+
+    pub(crate) fn timer_due(time: i64, timer: i64) -> Error {
+        Error { kind: ErrorKind::TimerDue { time, timer } }
+    }
+
+    pub(crate) fn unknown_rule(rule: usize) -> Error {
+        Error { kind: ErrorKind::UnknownRule { rule } }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            ErrorKind::LimitReached { rule, limit, most } => {
+                let what = match limit {
+                    Limit::PartialMatches => "partial matches",
+                    Limit::WindowEvents => "window events",
+                    Limit::Keys => "keys",
+                };
+                write!(f, "rule {rule} already holds its limit of {most} {what}")
+            }
+            ErrorKind::OutOfOrder { time, clock } => {
+                write!(f, "row of time {time} came after time {clock} had been reached")
+            }
+            ErrorKind::TimerDue { time, timer } => {
+                write!(f, "row of time {time} came before the timer at {timer} had fired")
+            }
+            ErrorKind::UnknownRule { rule } => write!(f, "there is no rule {rule}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,153 @@
+//! What an engine looks for.
+
+use std::fmt;
+
+use jiff::SignedDuration;
+
+use crate::aggregate::AggregateFunction;
+
+/// Steps that a sequence may have: [`Row::steps`](crate::Row::steps) has one bit for each.
+pub const MAX_STEPS: usize = 64;
+
+/// What a rule looks for, without its conditions: those are decided outside and arrive as bits and scalars.
+///
+/// The [`Display`](fmt::Display) form lists the machine, one state a line; `^` marks the start, `>` the state in which
+/// something is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// Steps one after the other, other events in between or not.
+    ///
+    /// Every event that satisfies the first step starts a match of its own. Each later step takes the first event,
+    /// after that of the step before, that satisfies it. One event may extend many partial matches, each by one step,
+    /// and also start a new one.
+    Sequence {
+        /// At most [`MAX_STEPS`] steps, in order. A step beyond is never satisfied; without steps nothing matches.
+        steps: Vec<StepPlan>,
+        /// Nanoseconds from the first event in which all others must come; exactly so much later is too late.
+        within: Option<i64>,
+    },
+    /// Aggregates over events that lie close together.
+    Window {
+        /// Which events lie close together.
+        window: WindowPlan,
+        /// What is told about them, in this order.
+        aggregates: Vec<AggregateFunction>,
+    },
+}
+
+/// One step of a sequence.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StepPlan {
+    /// Nanoseconds from the event of the step before in which this one must come; exactly so much later is too late.
+    /// Ignored at the first step.
+    pub within: Option<i64>,
+}
+
+/// Which events of a key form a window. Sizes are nanoseconds; what is below 1 is read as 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WindowPlan {
+    /// The last so many events, judged at each event once there are so many.
+    Count(u32),
+    /// `[start, start + size)` with `start` a multiple of the size since the Unix epoch, judged at its end.
+    Tumbling(i64),
+    /// With `every`: `[start, start + size)` with `start` a multiple of `every`, judged at its end. Without: the events
+    /// in `(t − size, t]`, judged at each event, `t` being its time.
+    Sliding {
+        /// Length of the window.
+        size: i64,
+        /// Distance between the starts of two windows.
+        every: Option<i64>,
+    },
+    /// Events each less than this gap after the one before, judged a gap after the last.
+    Session(i64),
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Plan::Sequence { steps, within } => list_sequence(steps, *within, f),
+            Plan::Window { window, aggregates } => list_window(*window, aggregates, f),
+        }
+    }
+}
+
+fn list_sequence(steps: &[StepPlan], within: Option<i64>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    for (index, step) in steps.iter().enumerate() {
+        let mark = if index == 0 { '^' } else { ' ' };
+        write!(f, "{mark} {index}: step {index} => {}", index + 1)?;
+        if index > 0 {
+            if let Some(within) = step.within {
+                write!(f, ", within {} of the step before", duration(within))?;
+            }
+            if let Some(within) = within {
+                write!(f, ", within {} of the first", duration(within))?;
+            }
+        } else {
+            f.write_str(", and stay")?;
+        }
+        writeln!(f)?;
+    }
+    writeln!(f, "> {}: match", steps.len())
+}
+
+fn list_window(window: WindowPlan, aggregates: &[AggregateFunction], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_str("^ 0: event => ")?;
+    match window {
+        WindowPlan::Count(count) => writeln!(f, "1 once {count} are held, keeping the last {count}")?,
+        WindowPlan::Tumbling(size) => writeln!(f, "0, at each end of [start, start + {}) => 1", duration(size))?,
+        WindowPlan::Sliding { size, every: None } => writeln!(f, "1, keeping those in (t - {}, t]", duration(size))?,
+        WindowPlan::Sliding { size, every: Some(every) } => {
+            let (size, every) = (duration(size), duration(every));
+            writeln!(f, "0, at each end of [start, start + {size}), one every {every} => 1")?;
+        }
+        WindowPlan::Session(gap) => writeln!(f, "0, {} after the last => 1", duration(gap))?,
+    }
+    f.write_str("> 1: judge count")?;
+    for (index, aggregate) in aggregates.iter().enumerate() {
+        write!(f, ", {aggregate}(#{index})")?;
+    }
+    writeln!(f)
+}
+
+fn duration(nanoseconds: i64) -> String {
+    format!("{:#}", SignedDuration::from_nanos(nanoseconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Plan, StepPlan, WindowPlan};
+    use crate::aggregate::AggregateFunction;
+
+    const MINUTE: i64 = 60_000_000_000;
+
+    #[test]
+    fn a_sequence_lists_one_state_a_line() {
+        let plan = Plan::Sequence {
+            steps: vec![
+                StepPlan { within: None },
+                StepPlan { within: Some(5 * MINUTE) },
+                StepPlan { within: None },
+            ],
+            within: Some(90 * MINUTE),
+        };
+        insta::assert_snapshot!(plan, @r"
+        ^ 0: step 0 => 1, and stay
+          1: step 1 => 2, within 5m of the step before, within 1h 30m of the first
+          2: step 2 => 3, within 1h 30m of the first
+        > 3: match
+        ");
+    }
+
+    #[test]
+    fn a_window_lists_how_it_collects_and_what_it_judges() {
+        let list = |window| Plan::Window { window, aggregates: vec![AggregateFunction::Avg] }.to_string();
+        insta::assert_snapshot!(list(WindowPlan::Count(100)), @r"
+        ^ 0: event => 1 once 100 are held, keeping the last 100
+        > 1: judge count, avg(#0)
+        ");
+        insta::assert_snapshot!(list(WindowPlan::Sliding { size: MINUTE, every: Some(MINUTE / 6) }), @r"
+        ^ 0: event => 0, at each end of [start, start + 1m), one every 10s => 1
+        > 1: judge count, avg(#0)
+        ");
+    }
+}

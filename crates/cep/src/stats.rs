@@ -1,0 +1,32 @@
+//! What an engine or a rule holds.
+
+use std::ops::AddAssign;
+
+/// What an engine or one of its rules holds at the moment, and what its limits made it drop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Partial matches that can still be completed.
+    pub partial_matches: usize,
+    /// Keys for which something is held, summed over the rules.
+    pub keys: usize,
+    /// Entries of windows. Count windows, and sliding windows judged at each event, hold one entry per event. Tumbling,
+    /// hopping and session windows hold no events but running aggregates: one entry per non-empty pane (a window, or
+    /// for hopping windows the part between two neighbouring starts or ends of windows) and one per distinct value
+    /// that a `count distinct` must remember.
+    pub window_events: usize,
+    /// An estimate of the memory in use: the numbers above times the sizes of the types that hold them (the caller's
+    /// event type by its `size_of`), and the texts of the keys. What events and texts own on the heap is not counted.
+    pub bytes: usize,
+    /// Since the start: partial matches and window events that a limit made the engine drop or refuse.
+    pub dropped: u64,
+}
+
+impl AddAssign for Stats {
+    fn add_assign(&mut self, other: Stats) {
+        self.partial_matches += other.partial_matches;
+        self.keys += other.keys;
+        self.window_events += other.window_events;
+        self.bytes += other.bytes;
+        self.dropped += other.dropped;
+    }
+}

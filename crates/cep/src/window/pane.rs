@@ -1,0 +1,78 @@
+//! Running aggregates over events that no window tells apart.
+
+use std::mem::size_of;
+
+use crate::aggregate::{Accumulator, AggregateFunction, Scalar};
+use crate::engine::{Found, Row};
+
+/// A run of events that are in the same windows: their aggregates, and of the events only the first and the last.
+#[derive(Clone, Debug)]
+pub(crate) struct Pane<E> {
+    pub(crate) age: u64,
+    /// Start of the pane; of a session the time of its first event.
+    pub(crate) start: i64,
+    pub(crate) count: u64,
+    first: E,
+    last: E,
+    accumulators: Box<[Accumulator]>,
+}
+
+impl<E: Clone> Pane<E> {
+    pub(crate) fn new(age: u64, start: i64, row: &Row<'_, E>, functions: &[AggregateFunction]) -> Pane<E> {
+        let mut pane = Pane {
+            age,
+            start,
+            count: 0,
+            first: row.event.clone(),
+            last: row.event.clone(),
+            accumulators: functions.iter().copied().map(Accumulator::new).collect(),
+        };
+        pane.add(row);
+        pane
+    }
+
+    pub(crate) fn add(&mut self, row: &Row<'_, E>) {
+        self.count += 1;
+        self.last = row.event.clone();
+        for (accumulator, input) in self.accumulators.iter_mut().zip(row.inputs) {
+            accumulator.add(input);
+        }
+    }
+
+    /// Adds a later pane to this one.
+    pub(crate) fn merge(&mut self, later: &Pane<E>) {
+        self.count += later.count;
+        self.last = later.last.clone();
+        for (accumulator, other) in self.accumulators.iter_mut().zip(&later.accumulators) {
+            accumulator.merge(other);
+        }
+    }
+
+    /// Distinct values that are remembered.
+    pub(crate) fn values(&self) -> usize {
+        self.accumulators.iter().map(Accumulator::values).sum()
+    }
+
+    /// By how many remembered values [`add`](Self::add) would make this grow.
+    pub(crate) fn growth(&self, row: &Row<'_, E>) -> usize {
+        self.accumulators.iter().zip(row.inputs).map(|(accumulator, input)| accumulator.growth(input)).sum()
+    }
+
+    pub(crate) fn found(self, start: i64, end: i64) -> Found<E> {
+        let aggregates = self.accumulators.iter().map(Accumulator::result).collect();
+        Found::Window { start, end, count: self.count, first: self.first, last: self.last, aggregates }
+    }
+
+    pub(crate) fn bytes(functions: &[AggregateFunction]) -> usize {
+        size_of::<Pane<E>>() + functions.len() * size_of::<Accumulator>()
+    }
+}
+
+/// What a new pane would hold: itself and the values of the row that it must remember.
+pub(crate) fn growth_of_new(functions: &[AggregateFunction], inputs: &[Scalar]) -> usize {
+    let values = functions
+        .iter()
+        .zip(inputs)
+        .filter(|(function, input)| **function == AggregateFunction::CountDistinct && **input != Scalar::Null);
+    1 + values.count()
+}

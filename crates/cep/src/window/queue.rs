@@ -1,0 +1,94 @@
+//! Events of a window that slides with each of them.
+
+use std::collections::VecDeque;
+use std::mem::size_of;
+
+use crate::aggregate::{AggregateFunction, Scalar, Sliding};
+use crate::engine::{Found, Row};
+use crate::keyed::Held;
+
+/// The events of a window, oldest first, and their aggregates, kept up to date as events come and go.
+#[derive(Debug)]
+pub(crate) struct EventQueue<E> {
+    entries: VecDeque<Entry<E>>,
+    aggregates: Box<[Sliding]>,
+}
+
+#[derive(Debug)]
+struct Entry<E> {
+    age: u64,
+    time: i64,
+    event: E,
+    inputs: Box<[Scalar]>,
+}
+
+impl<E: Clone> EventQueue<E> {
+    pub(crate) fn new(functions: &[AggregateFunction]) -> EventQueue<E> {
+        EventQueue { entries: VecDeque::new(), aggregates: functions.iter().copied().map(Sliding::new).collect() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn push(&mut self, age: u64, row: &Row<'_, E>) {
+        let inputs: Box<[Scalar]> =
+            (0..self.aggregates.len()).map(|index| row.inputs.get(index).cloned().unwrap_or(Scalar::Null)).collect();
+        for (aggregate, input) in self.aggregates.iter_mut().zip(&inputs) {
+            aggregate.push(age, input);
+        }
+        self.entries.push_back(Entry { age, time: row.time, event: row.event.clone(), inputs });
+    }
+
+    /// Removes the oldest event; whether there was one.
+    pub(crate) fn pop(&mut self) -> bool {
+        let Some(entry) = self.entries.pop_front() else { return false };
+        for (aggregate, input) in self.aggregates.iter_mut().zip(&entry.inputs) {
+            aggregate.pop(entry.age, input);
+        }
+        true
+    }
+
+    /// Time of the oldest event.
+    pub(crate) fn first_time(&self) -> Option<i64> {
+        self.entries.front().map(|entry| entry.time)
+    }
+
+    /// The window as it is now, unless it is empty.
+    pub(crate) fn found(&self, start: i64, end: i64) -> Option<Found<E>> {
+        let (first, last) = (self.entries.front()?, self.entries.back()?);
+        Some(Found::Window {
+            start,
+            end,
+            count: self.entries.len() as u64,
+            first: first.event.clone(),
+            last: last.event.clone(),
+            aggregates: self.aggregates.iter().map(Sliding::result).collect(),
+        })
+    }
+
+    pub(crate) fn held(&self) -> Held {
+        Held { entries: self.entries.len(), values: 0 }
+    }
+
+    pub(crate) fn ages(&self) -> impl Iterator<Item = u64> {
+        self.entries.iter().map(|entry| entry.age)
+    }
+
+    pub(crate) fn oldest(&self) -> Option<u64> {
+        self.entries.front().map(|entry| entry.age)
+    }
+
+    pub(crate) fn newest(&self) -> Option<u64> {
+        self.entries.back().map(|entry| entry.age)
+    }
+
+    pub(crate) fn entry_bytes(functions: &[AggregateFunction]) -> usize {
+        let per_aggregate: usize = functions.iter().copied().map(Sliding::bytes_per_event).sum();
+        size_of::<Entry<E>>() + functions.len() * size_of::<Scalar>() + per_aggregate
+    }
+
+    pub(crate) fn state_bytes(functions: &[AggregateFunction]) -> usize {
+        functions.len() * size_of::<Sliding>()
+    }
+}
