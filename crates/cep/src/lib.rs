@@ -4,6 +4,7 @@
 //!
 //! * a [`Plan`] says what is looked for: a sequence of steps or a window with aggregates; its
 //!   [`Display`](std::fmt::Display) form lists the machine, one state a line;
+//! * [`rule`] reads rule files into a model and reports every mistake in them;
 //! * an [`Engine`] runs many plans. It is fed with [`Row`]s in event-time order (which steps an event satisfies, its
 //!   time, its arguments of aggregates) and with watermarks, and answers with [`Finding`]s;
 //! * [`Limits`] bound what a rule may hold, [`Stats`] tell what it does hold.
@@ -14,6 +15,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod aggregate;
+pub mod rule;
 
 mod agenda;
 mod engine;

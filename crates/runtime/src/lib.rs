@@ -35,7 +35,7 @@ pub use self::prepare::{Counts, DeadLetter, Prepared, Preparer};
 pub use self::processor::{
     Clock, Handle, Options, OutputTopics, Processor, Serialization, StartAt, Status, SystemClock, WebhookCall,
 };
-pub use self::source::{Located, MAX_FUTURE, SourceSpec};
+pub use self::source::{MAX_FUTURE, SourceSpec};
 pub use self::task::{Decision, InputView, Late, Outputs, Task, TaskStats};
 
 /// Lower-case hexadecimal digits of some bytes.

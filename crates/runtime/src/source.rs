@@ -1,23 +1,12 @@
 //! What a source says about its topics: their format, and where time, type and key of an event are.
 
-use std::sync::Arc;
-
 use olocus_cep::rule::{Body, RuleFile, TypePattern};
-use olocus_document::{Scalar, SourceFile};
+use olocus_document::Scalar;
 use olocus_event::Format;
 use olocus_event::time::TimeUnit;
 
 /// Default of [`SourceSpec::max_future`]: one hour, in nanoseconds.
 pub const MAX_FUTURE: i64 = 3_600_000_000_000;
-
-/// A text from a file or a flag, with its place, so that a mistake in it can be pointed at.
-#[derive(Debug, Clone)]
-pub struct Located {
-    /// The file, or the flag, that the text stands in.
-    pub file: Arc<SourceFile>,
-    /// The text and its place.
-    pub text: Scalar,
-}
 
 /// One source: a set of topics that are read alike.
 #[derive(Debug, Clone)]
@@ -27,13 +16,13 @@ pub struct SourceSpec {
     /// How the records are encoded.
     pub format: Format,
     /// SQL expression for the event time. Without it: `ce_time`, else the record's timestamp.
-    pub time: Option<Located>,
+    pub time: Option<Scalar>,
     /// The unit of numbers that `time` yields.
     pub time_unit: TimeUnit,
     /// SQL expression for the event type. Without it: `ce_type`, else the topic's name.
-    pub event_type: Option<Located>,
+    pub event_type: Option<Scalar>,
     /// SQL expression for the event's key (`meta.key`). Without it: the record's key.
-    pub key: Option<Located>,
+    pub key: Option<Scalar>,
     /// Nanoseconds by which an event may come after one with a later time and still be on time.
     pub out_of_order: i64,
     /// Nanoseconds without an event after which a partition that was read to its end counts as idle.

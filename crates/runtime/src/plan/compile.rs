@@ -9,7 +9,7 @@ use olocus_document::{Diagnostic, Diagnostics, Scalar, SourceFile, Spanned};
 use olocus_expr::{Aggregate, Compiler, EventScope, PredicateId, Problem, Schemas, ValueId};
 
 use super::{KeyIndex, KeyPlan, OutputPlan, Plan, RulePlan, SourcePlan, Test, version};
-use crate::source::{Located, SourceSpec};
+use crate::source::SourceSpec;
 
 /// Compiles the enabled rules of `files` for events of `sources`. Every mistake of every rule, enabled or
 /// not, goes to `diagnostics`; with an error among them there is no plan.
@@ -23,13 +23,13 @@ pub fn compile(
     let mut compilation = Compilation::new(Arc::clone(&schemas), diagnostics);
     let sources: Vec<_> = sources.iter().map(|spec| compilation.source(spec)).collect();
     let mut rules = Vec::new();
-    for (file, rule) in all_rules(files).filter(|(_, rule)| rule.enabled) {
-        rules.extend(compilation.rule(file, rule, rules.len()));
+    for (_, rule) in all_rules(files).filter(|(_, rule)| rule.enabled) {
+        rules.extend(compilation.rule(rule, rules.len()));
     }
     let Compilation { compiler, tests, keys, inputs, .. } = compilation;
-    for (file, rule) in all_rules(files).filter(|(_, rule)| !rule.enabled) {
+    for (_, rule) in all_rules(files).filter(|(_, rule)| !rule.enabled) {
         // A disabled rule must be right too, but leaves nothing behind in the plan.
-        Compilation::new(Arc::clone(&schemas), diagnostics).rule(file, rule, 0);
+        Compilation::new(Arc::clone(&schemas), diagnostics).rule(rule, 0);
     }
     if diagnostics.has_errors() {
         return None;
@@ -87,19 +87,19 @@ impl<'a> Compilation<'a> {
     }
 
     fn source(&mut self, spec: &SourceSpec) -> SourcePlan {
-        let mut value = |located: &Option<Located>| {
-            let Located { file, text } = located.as_ref()?;
+        let mut value = |text: &Option<Scalar>| {
+            let text = text.as_ref()?;
             let compiled = self.compiler.value(&text.value, &EventScope::default());
-            self.report(file, text, compiled)
+            self.report(text, compiled)
         };
         let (time, event_type, key) = (value(&spec.time), value(&spec.event_type), value(&spec.key));
         SourcePlan { spec: spec.clone(), time, event_type, key }
     }
 
-    fn rule(&mut self, file: &Arc<SourceFile>, rule: &Rule, index: usize) -> Option<RulePlan> {
+    fn rule(&mut self, rule: &Rule, index: usize) -> Option<RulePlan> {
         let body = match &rule.body {
-            Body::Sequence { steps, within } => self.sequence(file, rule, steps, *within, index),
-            Body::Window { window, event, filter } => self.window(file, rule, window, event, filter.as_ref(), index),
+            Body::Sequence { steps, within } => self.sequence(rule, steps, *within, index),
+            Body::Window { window, event, filter } => self.window(rule, window, event, filter.as_ref(), index),
         }?;
         Some(RulePlan {
             name: rule.name.value.clone(),
@@ -117,7 +117,6 @@ impl<'a> Compilation<'a> {
 
     fn sequence(
         &mut self,
-        file: &Arc<SourceFile>,
         rule: &Rule,
         steps: &[Step],
         within: Option<i64>,
@@ -132,11 +131,11 @@ impl<'a> Compilation<'a> {
                 other_steps: names.iter().filter(|name| **name != step.name.value).cloned().collect(),
             })
             .collect();
-        let key = self.key(file, rule, &scopes);
+        let key = self.key(rule, &scopes);
         let mut meaning = Vec::new();
         let mut complete = true;
         for (at, (step, scope)) in steps.iter().zip(&scopes).enumerate() {
-            let Ok(predicate) = self.filter(file, step.filter.as_ref(), scope) else {
+            let Ok(predicate) = self.filter(step.filter.as_ref(), scope) else {
                 complete = false;
                 continue;
             };
@@ -147,7 +146,7 @@ impl<'a> Compilation<'a> {
         let mut emit = Vec::new();
         for (name, text) in &rule.emit {
             let compiled = self.compiler.match_expr(&text.value, &scopes);
-            let Some(expr) = self.report(file, text, compiled) else {
+            let Some(expr) = self.report(text, compiled) else {
                 complete = false;
                 continue;
             };
@@ -166,7 +165,6 @@ impl<'a> Compilation<'a> {
 
     fn window(
         &mut self,
-        file: &Arc<SourceFile>,
         rule: &Rule,
         window: &Window,
         event: &[Spanned<TypePattern>],
@@ -174,8 +172,8 @@ impl<'a> Compilation<'a> {
         index: usize,
     ) -> Option<CompiledBody> {
         let scope = EventScope { types: literal_types(event), ..EventScope::default() };
-        let key = self.key(file, rule, std::slice::from_ref(&scope));
-        let predicate = self.filter(file, filter, &scope);
+        let key = self.key(rule, std::slice::from_ref(&scope));
+        let predicate = self.filter(filter, &scope);
         let having = rule.having.as_ref();
         let emit: Vec<&str> = rule.emit.iter().map(|(_, text)| text.value.as_str()).collect();
         let by: Vec<&str> = rule.by.iter().map(|field| field.value.as_str()).collect();
@@ -187,7 +185,7 @@ impl<'a> Compilation<'a> {
                 let texts: Vec<_> = std::iter::once(having).chain(rule.emit.iter().map(|(_, text)| Some(text))).collect();
                 for (at, problem) in problems {
                     let text = texts[at].expect("problems are only found in texts that are there");
-                    self.diagnostics.push(point(file, text, problem));
+                    self.diagnostics.push(point(text, problem));
                 }
                 return None;
             }
@@ -210,19 +208,14 @@ impl<'a> Compilation<'a> {
     }
 
     /// The predicate of a `where`; `Err` once its mistakes have been reported.
-    fn filter(
-        &mut self,
-        file: &Arc<SourceFile>,
-        text: Option<&Scalar>,
-        scope: &EventScope,
-    ) -> Result<Option<PredicateId>, ()> {
+    fn filter(&mut self, text: Option<&Scalar>, scope: &EventScope) -> Result<Option<PredicateId>, ()> {
         let Some(text) = text else { return Ok(None) };
         let compiled = self.compiler.predicate(&text.value, scope);
-        self.report(file, text, compiled).map(Some).ok_or(())
+        self.report(text, compiled).map(Some).ok_or(())
     }
 
     /// The rule's `by` list: `None` where it has a mistake, `Some(None)` where the rule has none.
-    fn key(&mut self, file: &Arc<SourceFile>, rule: &Rule, scopes: &[EventScope]) -> Option<Option<KeyIndex>> {
+    fn key(&mut self, rule: &Rule, scopes: &[EventScope]) -> Option<Option<KeyIndex>> {
         if rule.by.is_empty() {
             return Some(None);
         }
@@ -233,7 +226,7 @@ impl<'a> Compilation<'a> {
         let mut fields = Vec::new();
         for text in &rule.by {
             let compiled = self.compiler.field(&text.value, &scope);
-            fields.push(self.report(file, text, compiled));
+            fields.push(self.report(text, compiled));
         }
         let fields = fields.into_iter().collect::<Option<Vec<_>>>()?;
         let known = self.keys.iter().position(|key| key.fields == fields && key.is_list == rule.by_is_list);
@@ -275,11 +268,11 @@ impl<'a> Compilation<'a> {
         format!("{name} {types:?} {condition:?} {within:?}")
     }
 
-    fn report<T>(&mut self, file: &Arc<SourceFile>, text: &Scalar, compiled: Result<T, Vec<Problem>>) -> Option<T> {
+    fn report<T>(&mut self, text: &Scalar, compiled: Result<T, Vec<Problem>>) -> Option<T> {
         match compiled {
             Ok(value) => Some(value),
             Err(problems) => {
-                self.diagnostics.extend(problems.into_iter().map(|problem| point(file, text, problem)));
+                self.diagnostics.extend(problems.into_iter().map(|problem| point(text, problem)));
                 None
             }
         }
@@ -287,9 +280,9 @@ impl<'a> Compilation<'a> {
 }
 
 /// Turns a problem within an expression into one within the file that the expression stands in.
-fn point(file: &Arc<SourceFile>, text: &Scalar, problem: Problem) -> Diagnostic {
+fn point(text: &Scalar, problem: Problem) -> Diagnostic {
     let span = text.locate(problem.range.0, problem.range.1);
-    let diagnostic = Diagnostic::error(problem.code, file, span, problem.message);
+    let diagnostic = Diagnostic::error(problem.code, text.file(), span, problem.message);
     match problem.help {
         Some(help) => diagnostic.with_help(help),
         None => diagnostic,
