@@ -30,11 +30,17 @@ pub(crate) trait State {
     fn new(plan: &Self::Plan) -> Self;
 
     /// Shows a row to what is held already.
-    fn advance(&mut self, plan: &Self::Plan, row: &Row<'_, Self::Event>, found: &mut dyn FnMut(Found<Self::Event>));
+    fn advance(
+        &mut self,
+        plan: &Self::Plan,
+        row: &Row<'_, Self::Event>,
+        found: &mut dyn FnMut(Found<Self::Event>),
+    );
 
     /// By how much [`enter`](Self::enter) would raise what is held for a key (`None`: a key that holds nothing yet);
     /// `None` if the row has no place in this rule.
-    fn growth(state: Option<&Self>, plan: &Self::Plan, row: &Row<'_, Self::Event>) -> Option<usize>;
+    fn growth(state: Option<&Self>, plan: &Self::Plan, row: &Row<'_, Self::Event>)
+    -> Option<usize>;
 
     /// Takes a row in. If that makes a new entry, it has this age.
     fn enter(
@@ -119,7 +125,12 @@ impl<S: State> Keyed<S> {
         };
         Keyed {
             plan,
-            ceiling: Ceiling { rule, held, keys: limits.keys_per_rule, policy: limits.policy },
+            ceiling: Ceiling {
+                rule,
+                held,
+                keys: limits.keys_per_rule,
+                policy: limits.policy,
+            },
             slots: HashMap::default(),
             ages: VecDeque::new(),
             next_age: 0,
@@ -135,7 +146,9 @@ impl<S: State> Keyed<S> {
         row: &Row<'_, S::Event>,
         out: &mut Output<'_, S::Event>,
     ) -> Result<(), Error> {
-        self.change(key, |state, plan| state.advance(plan, row, &mut |found| out.push(key, found)));
+        self.change(key, |state, plan| {
+            state.advance(plan, row, &mut |found| out.push(key, found));
+        });
         let entered = self.try_enter(key, row, out);
         self.settle(key, out.agenda);
         entered
@@ -145,7 +158,9 @@ impl<S: State> Keyed<S> {
         if let Some(slot) = self.slots.get_mut(key) {
             slot.scheduled = None;
         }
-        self.change(key, |state, plan| state.wake(plan, at, &mut |found| out.push(key, found)));
+        self.change(key, |state, plan| {
+            state.wake(plan, at, &mut |found| out.push(key, found));
+        });
         self.settle(key, out.agenda);
     }
 
@@ -165,7 +180,13 @@ impl<S: State> Keyed<S> {
             + self.held.entries * S::entry_bytes(&self.plan)
             + self.held.values * DISTINCT_VALUE_BYTES
             + self.ages.len() * size_of::<(u64, Key)>();
-        Stats { partial_matches, keys: self.slots.len(), window_events, bytes, dropped: self.dropped }
+        Stats {
+            partial_matches,
+            keys: self.slots.len(),
+            window_events,
+            bytes,
+            dropped: self.dropped,
+        }
     }
 
     /// Takes the row in, if it has a place here and the limits allow it.
@@ -180,7 +201,13 @@ impl<S: State> Keyed<S> {
         }
         if !self.slots.contains_key(key) {
             self.key_bytes += key.as_json().len();
-            self.slots.insert(key.clone(), Slot { state: S::new(&self.plan), scheduled: None });
+            self.slots.insert(
+                key.clone(),
+                Slot {
+                    state: S::new(&self.plan),
+                    scheduled: None,
+                },
+            );
         }
         let age = self.next_age;
         let newest = self.change(key, |state, plan| {
@@ -195,8 +222,15 @@ impl<S: State> Keyed<S> {
     }
 
     /// Whether the row may enter; drops what is oldest if that is needed and wanted.
-    fn make_room(&mut self, key: &Key, row: &Row<'_, S::Event>, agenda: &mut Agenda) -> Result<bool, Error> {
-        let Some(least) = S::growth(None, &self.plan, row) else { return Ok(false) };
+    fn make_room(
+        &mut self,
+        key: &Key,
+        row: &Row<'_, S::Event>,
+        agenda: &mut Agenda,
+    ) -> Result<bool, Error> {
+        let Some(least) = S::growth(None, &self.plan, row) else {
+            return Ok(false);
+        };
         if !self.slots.contains_key(key) && self.slots.len() >= self.ceiling.keys {
             // With a limit of no keys at all there is none to drop.
             if !self.may_drop(Limit::Keys, self.ceiling.keys)? || !self.drop_oldest_key(agenda) {
@@ -230,7 +264,9 @@ impl<S: State> Keyed<S> {
     }
 
     fn drop_oldest_entry(&mut self, agenda: &mut Agenda) -> bool {
-        let Some(key) = self.oldest_key() else { return false };
+        let Some(key) = self.oldest_key() else {
+            return false;
+        };
         let lost = self.change(&key, |state, _| state.drop_oldest());
         self.dropped += lost.unwrap_or(0);
         self.settle(&key, agenda);
@@ -238,7 +274,9 @@ impl<S: State> Keyed<S> {
     }
 
     fn drop_oldest_key(&mut self, agenda: &mut Agenda) -> bool {
-        let Some(key) = self.oldest_key() else { return false };
+        let Some(key) = self.oldest_key() else {
+            return false;
+        };
         let lost = self.change(&key, |state, _| {
             let mut lost = 0;
             while state.oldest().is_some() {
@@ -254,7 +292,10 @@ impl<S: State> Keyed<S> {
     /// The key that holds the oldest entry.
     fn oldest_key(&mut self) -> Option<Key> {
         while let Some((age, key)) = self.ages.front() {
-            let live = self.slots.get(key).is_some_and(|slot| slot.state.oldest() == Some(*age));
+            let live = self
+                .slots
+                .get(key)
+                .is_some_and(|slot| slot.state.oldest() == Some(*age));
             if live {
                 return Some(key.clone());
             }
@@ -276,7 +317,9 @@ impl<S: State> Keyed<S> {
 
     /// After changes: frees a key that holds nothing, and moves its place in the agenda.
     fn settle(&mut self, key: &Key, agenda: &mut Agenda) {
-        let Some(slot) = self.slots.get_mut(key) else { return };
+        let Some(slot) = self.slots.get_mut(key) else {
+            return;
+        };
         let rule = self.ceiling.rule;
         let scheduled = slot.scheduled;
         if slot.state.oldest().is_none() {

@@ -74,12 +74,10 @@ impl<'a> Fields<'a> {
         let node = self.node(key);
         if node.is_none() {
             let message = format!("{} needs the key `{key}`", self.what);
-            diagnostics.push(Diagnostic::error(
-                "missing-key",
-                &self.file,
-                self.head,
-                message,
-            ));
+            diagnostics.push(
+                Diagnostic::error("missing-key", &self.file, self.head, message)
+                    .with_help(format!("add `{key}: …` to it")),
+            );
         }
         node
     }
@@ -153,12 +151,18 @@ impl<'a> Fields<'a> {
         read::mapping(node, &quoted(key), &self.file, diagnostics)
     }
 
-    /// Reports a key that has no place here, though another mapping knows it, with a help of its
-    /// own. Nothing happens where the key is absent.
-    pub fn reject(&mut self, key: &'static str, help: &str, diagnostics: &mut Diagnostics) {
+    /// Reports a key that has no place in `what`, though another mapping knows it, with a help of
+    /// its own. Nothing happens where the key is absent.
+    pub fn reject(
+        &mut self,
+        key: &'static str,
+        what: &str,
+        help: &str,
+        diagnostics: &mut Diagnostics,
+    ) {
         if let Some((scalar, _)) = self.mapping.entry(key) {
             self.rejected.push(key);
-            let message = format!("`{key}` has no place in {}", self.what);
+            let message = format!("`{key}` has no place in {what}");
             diagnostics.push(
                 Diagnostic::error("misplaced-key", &self.file, scalar.span, message)
                     .with_help(help),

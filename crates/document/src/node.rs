@@ -87,6 +87,7 @@ impl Node {
             Value::Null => "null".to_owned(),
             Value::Bool(_) => format!("the boolean `{}`", written()),
             Value::Integer(_) | Value::Float(_) => format!("the number `{}`", written()),
+            Value::String(_) if is_brief(written()) => format!("the string `{}`", written()),
             Value::String(_) => "a string".to_owned(),
             Value::Sequence(_) => "a list".to_owned(),
             Value::Mapping(_) => "a mapping".to_owned(),
@@ -105,6 +106,11 @@ impl Node {
             _ => self.span,
         }
     }
+}
+
+/// Whether a text can stand in a message.
+fn is_brief(text: &str) -> bool {
+    !text.trim().is_empty() && text.len() <= 40 && !text.contains(char::is_control)
 }
 
 /// The keys and values of a mapping, as written. Keys are distinct.

@@ -6,7 +6,8 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use crate::{
-    Diagnostic, Diagnostics, Mapping, Node, Scalar, SourceFile, Spanned, Value, parse_duration,
+    Diagnostic, Diagnostics, Mapping, Node, Scalar, SourceFile, Span, Spanned, Value,
+    parse_duration,
 };
 
 /// What to write instead of a text that is no duration.
@@ -22,13 +23,26 @@ pub fn wrong_type(
     diagnostics: &mut Diagnostics,
 ) {
     let message = format!("{what} must be {expected}, not {}", node.describe());
-    let mut problem = Diagnostic::error("wrong-type", file, node.head(), message);
-    if let (Some(scalar), true) = (node.scalar(), expected.contains("string"))
-        && !scalar.value.is_empty()
-    {
-        problem = problem.with_help(format!("put it in quotes: '{}'", scalar.value));
+    let problem = Diagnostic::error("wrong-type", file, place(node, file), message);
+    let written = node.scalar().filter(|scalar| !scalar.value.is_empty());
+    let help = match (expected, written) {
+        ("a list", _) => Some("start each item with `- `, or write `[ a, b ]`".to_owned()),
+        ("a mapping", _) => Some("write it as `key: value`".to_owned()),
+        (_, Some(scalar)) if expected.contains("string") => {
+            Some(format!("put it in quotes: '{}'", scalar.value))
+        }
+        _ => None,
+    };
+    diagnostics.push(Diagnostic { help, ..problem });
+}
+
+/// Where to point for a problem of a whole node: all of it if it stands on one line, else
+/// [`Node::head`].
+pub fn place(node: &Node, file: &SourceFile) -> Span {
+    match file.text().get(node.span.start..node.span.end) {
+        Some(text) if !text.contains('\n') => node.span,
+        _ => node.head(),
     }
-    diagnostics.push(problem);
 }
 
 /// A string; numbers, booleans and null have to be quoted to be one.
@@ -120,7 +134,8 @@ pub fn duration(
         _ => format!("{what} must be a duration, not {}", node.describe()),
     };
     diagnostics.push(
-        Diagnostic::error("bad-duration", file, node.head(), problem).with_help(DURATION_HELP),
+        Diagnostic::error("bad-duration", file, place(node, file), problem)
+            .with_help(DURATION_HELP),
     );
     None
 }

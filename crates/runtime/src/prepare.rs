@@ -268,6 +268,11 @@ impl Prepared {
         &self.input
     }
 
+    /// The event times of the rows, in offset order.
+    pub fn times(&self) -> &[i64] {
+        &self.times
+    }
+
     /// The largest event time of the batch with the timestamp of its record in nanoseconds.
     pub fn latest(&self) -> Option<(i64, i64)> {
         let row = (0..self.times.len()).max_by_key(|&row| self.times[row])?;

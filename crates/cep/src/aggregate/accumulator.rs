@@ -52,7 +52,8 @@ impl Accumulator {
             (Accumulator::CountDistinct(values), Accumulator::CountDistinct(others)) => {
                 values.extend(others.iter().cloned());
             }
-            (Accumulator::Sum(sum), Accumulator::Sum(other)) | (Accumulator::Avg(sum), Accumulator::Avg(other)) => {
+            (Accumulator::Sum(sum), Accumulator::Sum(other))
+            | (Accumulator::Avg(sum), Accumulator::Avg(other)) => {
                 sum.merge(other);
             }
             (this @ Accumulator::Extreme(..), Accumulator::Extreme(_, best)) => this.add(best),
@@ -72,7 +73,9 @@ impl Accumulator {
     /// How many more it would have to remember with this one.
     pub(crate) fn growth(&self, value: &Scalar) -> usize {
         match (self, Identity::of(value)) {
-            (Accumulator::CountDistinct(values), Some(identity)) => usize::from(!values.contains(&identity)),
+            (Accumulator::CountDistinct(values), Some(identity)) => {
+                usize::from(!values.contains(&identity))
+            }
             _ => 0,
         }
     }

@@ -160,7 +160,11 @@ impl FixedPoint {
         let bits = value.to_bits();
         let field = (bits >> MANTISSA_BITS) as usize & EXPONENT_INFINITE;
         let stored = bits & ((1 << MANTISSA_BITS) - 1);
-        let (mantissa, shift) = if field == 0 { (stored, 0) } else { (stored | 1 << MANTISSA_BITS, field - 1) };
+        let (mantissa, shift) = if field == 0 {
+            (stored, 0)
+        } else {
+            (stored | 1 << MANTISSA_BITS, field - 1)
+        };
         self.add_shifted(u128::from(mantissa), value.is_sign_negative(), shift);
     }
 
@@ -217,7 +221,9 @@ impl FixedPoint {
     /// Carries: all limbs but the last are then between 0 and 2³², and the last has the sign of the number.
     fn settle(&mut self) {
         self.unsettled = 1;
-        let Some(last) = self.limbs.len().checked_sub(1) else { return };
+        let Some(last) = self.limbs.len().checked_sub(1) else {
+            return;
+        };
         for index in 0..last {
             let carry = self.limbs[index] >> LIMB_BITS;
             self.limbs[index] &= LIMB_MASK;
@@ -254,10 +260,15 @@ impl FixedPoint {
 
     /// The nearest float of this divided by two to the power of `scale`, all limbs being between 0 and 2³².
     fn nearest(&self, scale: usize) -> f64 {
-        let Some(top) = self.limbs.iter().rposition(|limb| *limb != 0) else { return 0.0 };
+        let Some(top) = self.limbs.iter().rposition(|limb| *limb != 0) else {
+            return 0.0;
+        };
         // The three topmost limbs hold at least 65 bits, 12 more than a float. They may reach below the unit, where
         // there are zeros.
-        let limb = |below: usize| top.checked_sub(below).map_or(0, |index| self.limbs[index] as u128);
+        let limb = |below: usize| {
+            top.checked_sub(below)
+                .map_or(0, |index| self.limbs[index] as u128)
+        };
         let window = limb(0) << (2 * LIMB_BITS) | limb(1) << LIMB_BITS | limb(2);
         let length = 128 - window.leading_zeros() as usize;
         // Positions of the lowest and the highest bit of the window, counted from the unit.
@@ -271,7 +282,9 @@ impl FixedPoint {
         let mut mantissa = (window >> cut) as u64;
         let rest = window & ((1 << cut) - 1);
         let half = 1 << (cut - 1);
-        let more = self.limbs[..top.saturating_sub(2)].iter().any(|limb| *limb != 0);
+        let more = self.limbs[..top.saturating_sub(2)]
+            .iter()
+            .any(|limb| *limb != 0);
         if rest > half || rest == half && (more || mantissa & 1 == 1) {
             mantissa += 1;
             if mantissa == 1 << (MANTISSA_BITS + 1) {

@@ -222,6 +222,9 @@ impl LogLevel {
     }
 }
 
+/// The time that `at: 0s` stands for in tests, in nanoseconds since the Unix epoch: 2026-01-01T00:00:00Z.
+pub const TEST_START: i64 = 1_767_225_600_000_000_000;
+
 /// A test that a rule file brings along: what the rule finds in some events.
 #[derive(Clone, Debug)]
 pub struct RuleTest {
@@ -231,18 +234,22 @@ pub struct RuleTest {
     pub span: Span,
     /// The events, in the order in which they arrive.
     pub events: Vec<TestEvent>,
-    /// The matches, in any order; none means that nothing may be found.
+    /// The matches in the order in which they come about; none means that nothing may be found.
     pub expect: Vec<ExpectedMatch>,
 }
 
 /// An event of a test.
 #[derive(Clone, Debug)]
 pub struct TestEvent {
-    /// Its time in nanoseconds since the epoch; `at: 5s` is five seconds after it.
+    /// Its time in nanoseconds since the Unix epoch; `at: 5s` is five seconds after [`TEST_START`].
     pub at: i64,
+    /// How many times the event comes, once without `repeat`.
+    pub repeat: u64,
+    /// Nanoseconds between its repetitions.
+    pub every: i64,
     /// Its type.
     pub event_type: String,
-    /// Its payload: all keys but `at` and `type`.
+    /// Its payload: all keys but `at`, `type`, `repeat` and `every`.
     pub fields: Map<String, Value>,
     /// Where the event stands.
     pub span: Span,

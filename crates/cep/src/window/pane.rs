@@ -18,7 +18,12 @@ pub(crate) struct Pane<E> {
 }
 
 impl<E: Clone> Pane<E> {
-    pub(crate) fn new(age: u64, start: i64, row: &Row<'_, E>, functions: &[AggregateFunction]) -> Pane<E> {
+    pub(crate) fn new(
+        age: u64,
+        start: i64,
+        row: &Row<'_, E>,
+        functions: &[AggregateFunction],
+    ) -> Pane<E> {
         let mut pane = Pane {
             age,
             start,
@@ -55,12 +60,23 @@ impl<E: Clone> Pane<E> {
 
     /// By how many remembered values [`add`](Self::add) would make this grow.
     pub(crate) fn growth(&self, row: &Row<'_, E>) -> usize {
-        self.accumulators.iter().zip(row.inputs).map(|(accumulator, input)| accumulator.growth(input)).sum()
+        self.accumulators
+            .iter()
+            .zip(row.inputs)
+            .map(|(accumulator, input)| accumulator.growth(input))
+            .sum()
     }
 
     pub(crate) fn found(self, start: i64, end: i64) -> Found<E> {
         let aggregates = self.accumulators.iter().map(Accumulator::result).collect();
-        Found::Window { start, end, count: self.count, first: self.first, last: self.last, aggregates }
+        Found::Window {
+            start,
+            end,
+            count: self.count,
+            first: self.first,
+            last: self.last,
+            aggregates,
+        }
     }
 
     pub(crate) fn bytes(functions: &[AggregateFunction]) -> usize {
@@ -70,9 +86,8 @@ impl<E: Clone> Pane<E> {
 
 /// What a new pane would hold: itself and the values of the row that it must remember.
 pub(crate) fn growth_of_new(functions: &[AggregateFunction], inputs: &[Scalar]) -> usize {
-    let values = functions
-        .iter()
-        .zip(inputs)
-        .filter(|(function, input)| **function == AggregateFunction::CountDistinct && **input != Scalar::Null);
+    let values = functions.iter().zip(inputs).filter(|(function, input)| {
+        **function == AggregateFunction::CountDistinct && **input != Scalar::Null
+    });
     1 + values.count()
 }

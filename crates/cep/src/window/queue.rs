@@ -24,7 +24,10 @@ struct Entry<E> {
 
 impl<E: Clone> EventQueue<E> {
     pub(crate) fn new(functions: &[AggregateFunction]) -> EventQueue<E> {
-        EventQueue { entries: VecDeque::new(), aggregates: functions.iter().copied().map(Sliding::new).collect() }
+        EventQueue {
+            entries: VecDeque::new(),
+            aggregates: functions.iter().copied().map(Sliding::new).collect(),
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -32,17 +35,25 @@ impl<E: Clone> EventQueue<E> {
     }
 
     pub(crate) fn push(&mut self, age: u64, row: &Row<'_, E>) {
-        let inputs: Box<[Scalar]> =
-            (0..self.aggregates.len()).map(|index| row.inputs.get(index).cloned().unwrap_or(Scalar::Null)).collect();
+        let inputs: Box<[Scalar]> = (0..self.aggregates.len())
+            .map(|index| row.inputs.get(index).cloned().unwrap_or(Scalar::Null))
+            .collect();
         for (aggregate, input) in self.aggregates.iter_mut().zip(&inputs) {
             aggregate.push(age, input);
         }
-        self.entries.push_back(Entry { age, time: row.time, event: row.event.clone(), inputs });
+        self.entries.push_back(Entry {
+            age,
+            time: row.time,
+            event: row.event.clone(),
+            inputs,
+        });
     }
 
     /// Removes the oldest event; whether there was one.
     pub(crate) fn pop(&mut self) -> bool {
-        let Some(entry) = self.entries.pop_front() else { return false };
+        let Some(entry) = self.entries.pop_front() else {
+            return false;
+        };
         for (aggregate, input) in self.aggregates.iter_mut().zip(&entry.inputs) {
             aggregate.pop(entry.age, input);
         }
@@ -68,7 +79,10 @@ impl<E: Clone> EventQueue<E> {
     }
 
     pub(crate) fn held(&self) -> Held {
-        Held { entries: self.entries.len(), values: 0 }
+        Held {
+            entries: self.entries.len(),
+            values: 0,
+        }
     }
 
     pub(crate) fn ages(&self) -> impl Iterator<Item = u64> {
@@ -84,7 +98,11 @@ impl<E: Clone> EventQueue<E> {
     }
 
     pub(crate) fn entry_bytes(functions: &[AggregateFunction]) -> usize {
-        let per_aggregate: usize = functions.iter().copied().map(Sliding::bytes_per_event).sum();
+        let per_aggregate: usize = functions
+            .iter()
+            .copied()
+            .map(Sliding::bytes_per_event)
+            .sum();
         size_of::<Entry<E>>() + functions.len() * size_of::<Scalar>() + per_aggregate
     }
 

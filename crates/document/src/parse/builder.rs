@@ -13,6 +13,10 @@ use crate::{Diagnostic, Diagnostics, Mapping, Node, Scalar, SourceFile, Span, Va
 /// How many bytes of copied nodes anchors and aliases may bring about in a document.
 const MAX_COPIED_BYTES: usize = 4_000_000;
 
+const TAG_HELP: &str = "leave the tag out, and put a text that starts with `!` in quotes";
+
+const KEY_HELP: &str = "a text that starts with `{` or `[` needs quotes";
+
 /// The state between two events.
 pub(super) struct Builder<'a> {
     file: &'a Arc<SourceFile>,
@@ -63,7 +67,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Takes the next event, with its place in bytes. An error ends the document.
-    pub(super) fn add(&mut self, event: Event<'_>, span: Span) -> Result<(), Diagnostic> {
+    pub(super) fn add(&mut self, event: Event<'_>, span: Span) -> Result<(), Box<Diagnostic>> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let node = self.scalar(text.into_owned(), style, tag, span)?;
@@ -99,8 +103,25 @@ impl<'a> Builder<'a> {
         self.problems
     }
 
-    fn error(&self, code: &'static str, span: Span, message: impl Into<String>) -> Diagnostic {
-        Diagnostic::error(code, self.file, span, message)
+    fn error(
+        &self,
+        code: &'static str,
+        span: Span,
+        message: impl Into<String>,
+        help: &str,
+    ) -> Box<Diagnostic> {
+        Box::new(Diagnostic::error(code, self.file, span, message).with_help(help))
+    }
+
+    /// The anchor and tag before the content of a node.
+    fn properties_place(&self, event: Span, content: usize) -> Span {
+        let before = &self.file.text()[event.start..content.max(event.start)];
+        Span::new(event.start, event.start + before.trim_end().len())
+    }
+
+    fn too_deep(&self, span: Span) -> Box<Diagnostic> {
+        let message = format!("lists and mappings are nested more than {MAX_DEPTH} deep");
+        self.error("too-deep", span, message, "write it flatter")
     }
 
     fn scalar(
@@ -109,11 +130,13 @@ impl<'a> Builder<'a> {
         style: ScalarStyle,
         tag: Option<Cow<'_, Tag>>,
         span: Span,
-    ) -> Result<Node, Diagnostic> {
+    ) -> Result<Node, Box<Diagnostic>> {
         let scalar = self.place_scalar(value, style, span);
         let resolved = match (tag, style) {
-            (Some(tag), _) => resolve::tagged(&tag, &scalar.value)
-                .map_err(|message| self.error("unknown-tag", scalar.span, message))?,
+            (Some(tag), _) => resolve::tagged(&tag, &scalar.value).map_err(|message| {
+                let properties = self.properties_place(span, scalar.span.start);
+                self.error("unknown-tag", properties, message, TAG_HELP)
+            })?,
             (None, ScalarStyle::Plain) => resolve::plain(&scalar.value),
             (None, _) => None,
         };
@@ -144,6 +167,10 @@ impl<'a> Builder<'a> {
                 let style = match style {
                     ScalarStyle::Literal => Style::Literal,
                     _ => Style::Folded,
+                };
+                let start = match start > span.start {
+                    true => after_block_header(text, start),
+                    false => start,
                 };
                 (block_place(text, &value, start, span.end), style)
             }
@@ -180,22 +207,21 @@ impl<'a> Builder<'a> {
         anchor: usize,
         tag: Option<Cow<'_, Tag>>,
         span: Span,
-    ) -> Result<(), Diagnostic> {
+    ) -> Result<(), Box<Diagnostic>> {
         let start = skip_properties(self.file.text(), span);
         let head = Span::new(start, span.end.max(start));
         if let Some(tag) = tag
             && !(tag.is_yaml_core_schema() && tag.suffix == kind)
         {
-            return Err(self.error("unknown-tag", head, format!("unknown tag `{tag}`")));
+            let properties = self.properties_place(span, start);
+            let message = format!("unknown tag `{tag}`");
+            return Err(self.error("unknown-tag", properties, message, TAG_HELP));
         }
         if self.open.len() >= MAX_DEPTH {
-            let message = format!("lists and mappings are nested more than {MAX_DEPTH} deep");
-            return Err(self.error("too-deep", head, message));
+            return Err(self.too_deep(head));
         }
         if self.expects_key() {
-            return Err(self
-                .error("wrong-type", head, "a key must be a plain text")
-                .with_help("a text that starts with `{` or `[` needs quotes"));
+            return Err(self.error("wrong-type", head, "a key must be a text", KEY_HELP));
         }
         self.open.push(Open {
             start,
@@ -206,7 +232,7 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn close(&mut self, span: Span) -> Result<(), Diagnostic> {
+    fn close(&mut self, span: Span) -> Result<(), Box<Diagnostic>> {
         let Some(open) = self.open.pop() else {
             return Ok(());
         };
@@ -224,17 +250,17 @@ impl<'a> Builder<'a> {
         self.put(node, open.anchor)
     }
 
-    fn alias(&mut self, anchor: usize, span: Span) -> Result<(), Diagnostic> {
+    fn alias(&mut self, anchor: usize, span: Span) -> Result<(), Box<Diagnostic>> {
         let Some(anchored) = self.anchors.get(&anchor) else {
             return Err(self.error(
                 "bad-alias",
                 span,
                 "the alias stands inside what it refers to",
+                "refer to something that ends before it",
             ));
         };
         if self.open.len() + anchored.depth > MAX_DEPTH {
-            let message = format!("lists and mappings are nested more than {MAX_DEPTH} deep");
-            return Err(self.error("too-deep", span, message));
+            return Err(self.too_deep(span));
         }
         let bytes = anchored.bytes;
         self.count_copy(bytes, span)?;
@@ -242,18 +268,17 @@ impl<'a> Builder<'a> {
         self.put_at(node, 0, Some(span))
     }
 
-    fn count_copy(&mut self, bytes: usize, span: Span) -> Result<(), Diagnostic> {
+    fn count_copy(&mut self, bytes: usize, span: Span) -> Result<(), Box<Diagnostic>> {
         self.copied_bytes = self.copied_bytes.saturating_add(bytes);
         if self.copied_bytes <= MAX_COPIED_BYTES {
             return Ok(());
         }
-        Err(self
-            .error(
-                "too-many-aliases",
-                span,
-                "anchors and aliases make the document too large",
-            )
-            .with_help("write fewer aliases, or aliases to smaller parts"))
+        Err(self.error(
+            "too-many-aliases",
+            span,
+            "anchors and aliases make the document too large",
+            "write fewer aliases, or aliases to smaller parts",
+        ))
     }
 
     fn expects_key(&self) -> bool {
@@ -266,12 +291,17 @@ impl<'a> Builder<'a> {
         )
     }
 
-    fn put(&mut self, node: Node, anchor: usize) -> Result<(), Diagnostic> {
+    fn put(&mut self, node: Node, anchor: usize) -> Result<(), Box<Diagnostic>> {
         self.put_at(node, anchor, None)
     }
 
     /// Puts a finished node where it belongs. `alias` is the place of the alias that it stands for.
-    fn put_at(&mut self, node: Node, anchor: usize, alias: Option<Span>) -> Result<(), Diagnostic> {
+    fn put_at(
+        &mut self,
+        node: Node,
+        anchor: usize,
+        alias: Option<Span>,
+    ) -> Result<(), Box<Diagnostic>> {
         let place = alias.unwrap_or(node.span);
         if anchor != 0 {
             let bytes = weight(&node);
@@ -303,17 +333,25 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn put_key(&mut self, node: &Node, place: Span) -> Result<(), Diagnostic> {
+    fn put_key(&mut self, node: &Node, place: Span) -> Result<(), Box<Diagnostic>> {
         let Some(scalar) = node.scalar() else {
-            return Err(self.error("wrong-type", place, "a key must be a plain text"));
+            return Err(self.error("wrong-type", place, "a key must be a text", KEY_HELP));
         };
         if node.is_null() && scalar.value.is_empty() {
-            return Err(self.error("wrong-type", place, "there is no key before this colon"));
+            return Err(self.error(
+                "wrong-type",
+                place,
+                "there is no key before this colon",
+                "write `key: value`",
+            ));
         }
         if scalar.value == "<<" {
-            return Err(self
-                .error("merge-key", place, "merge keys are not part of YAML 1.2")
-                .with_help("write the entries out, or use an alias for a whole value"));
+            return Err(self.error(
+                "merge-key",
+                place,
+                "merge keys are not part of YAML 1.2",
+                "write the entries out, or use an alias for a whole value",
+            ));
         }
         let scalar = scalar.clone();
         let Some(Open {
@@ -333,9 +371,10 @@ impl<'a> Builder<'a> {
         if let Some(first) = first {
             let message = format!("the key `{}` stands twice in this mapping", scalar.value);
             self.problems.push(
-                self.error("duplicate-key", place, message)
+                Diagnostic::error("duplicate-key", self.file, place, message)
                     .with_label("again here")
-                    .with_related(first, "first here"),
+                    .with_related(first, "first here")
+                    .with_help("leave one of the two out"),
             );
         }
         Ok(())
@@ -350,7 +389,8 @@ fn skip_properties(text: &str, span: Span) -> usize {
         let rest = &text[at..end];
         if rest.starts_with(['&', '!']) {
             at += rest.find([' ', '\t', '\r', '\n']).unwrap_or(rest.len());
-        } else if rest.starts_with([' ', '\t', '\r', '\n']) {
+        } else if at > span.start && rest.starts_with([' ', '\t', '\r', '\n']) {
+            // A block text without properties may start with blanks of its own.
             at += 1;
         } else if at > span.start && rest.starts_with('#') {
             at += rest.find('\n').unwrap_or(rest.len());
@@ -358,6 +398,17 @@ fn skip_properties(text: &str, span: Span) -> usize {
             return at;
         }
     }
+}
+
+/// The start of the content of a block text whose indicator stands at `header`. Markers say so
+/// themselves, except after an anchor or a tag. (Where an indentation indicator makes blanks part
+/// of the content, this is off; [`Scalar::locate`] then finds no places and gives the whole text.)
+fn after_block_header(text: &str, header: usize) -> usize {
+    let Some(line) = text[header..].find('\n') else {
+        return header;
+    };
+    let content = text[header + line..].trim_start_matches([' ', '\r', '\n']);
+    text.len() - content.len()
 }
 
 /// The lines of a block text; the event's span ends only where the next token starts.

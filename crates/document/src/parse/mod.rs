@@ -27,7 +27,7 @@ pub const MAX_DEPTH: usize = 64;
 /// that are no scalars; unknown tags; nesting beyond [`MAX_DEPTH`]; a text beyond [`MAX_BYTES`];
 /// aliases that would make the document explode.
 pub fn parse(file: &Arc<SourceFile>) -> Result<Node, Diagnostics> {
-    refuse_unreadable(file).map_err(Diagnostics::from)?;
+    refuse_unreadable(file).map_err(|problem| Diagnostics::from(*problem))?;
     let positions = Positions::new(file.text());
     let mut builder = Builder::new(file);
     let mut documents = 0;
@@ -49,7 +49,7 @@ pub fn parse(file: &Arc<SourceFile>) -> Result<Node, Diagnostics> {
             Event::DocumentStart(_) => {
                 documents += 1;
                 if documents > 1 {
-                    Err(several_documents(file, span))
+                    Err(Box::new(several_documents(file, span)))
                 } else {
                     Ok(())
                 }
@@ -58,7 +58,7 @@ pub fn parse(file: &Arc<SourceFile>) -> Result<Node, Diagnostics> {
         };
         if let Err(problem) = added {
             let mut problems = builder.into_problems();
-            problems.push(problem);
+            problems.push(*problem);
             return Err(problems);
         }
     }
@@ -72,34 +72,26 @@ pub fn parse(file: &Arc<SourceFile>) -> Result<Node, Diagnostics> {
 
 /// What saphyr should not see: it treats NUL as the end of the text and lets other control
 /// characters pass, which would later reach terminals.
-fn refuse_unreadable(file: &Arc<SourceFile>) -> Result<(), Diagnostic> {
+fn refuse_unreadable(file: &Arc<SourceFile>) -> Result<(), Box<Diagnostic>> {
     let text = file.text();
     if text.len() > MAX_BYTES {
         let message = format!(
             "the file has {} bytes, more than the {MAX_BYTES} that are read",
             text.len()
         );
-        return Err(Diagnostic::error(
-            "file-too-large",
-            file,
-            Span::empty(0),
-            message,
-        ));
+        let problem = Diagnostic::error("file-too-large", file, Span::empty(0), message);
+        return Err(Box::new(problem));
     }
     let control = |c: &char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}');
     let Some((at, character)) = text.char_indices().find(|(_, c)| control(c)) else {
         return Ok(());
     };
     let code = u32::from(character);
-    Err(Diagnostic::error(
-        "yaml-syntax",
-        file,
-        Span::new(at, at + character.len_utf8()),
-        format!("the control character U+{code:04X} must not stand in a YAML file"),
-    )
-    .with_help(format!(
-        "remove it, or write it as `\\u{code:04x}` between double quotes"
-    )))
+    let span = Span::new(at, at + character.len_utf8());
+    let message = format!("the control character U+{code:04X} must not stand in a YAML file");
+    let help = format!("remove it, or write it as `\\u{code:04x}` between double quotes");
+    let problem = Diagnostic::error("yaml-syntax", file, span, message).with_help(help);
+    Err(Box::new(problem))
 }
 
 fn several_documents(file: &Arc<SourceFile>, span: Span) -> Diagnostic {

@@ -24,7 +24,7 @@ impl Parser<'_> {
         {
             self.report(
                 "wrong-type",
-                node.head(),
+                self.place(node),
                 "`actions` must be a list, not a mapping",
                 "put a `-` before each action, or write `[ { publish: TOPIC } ]`",
             );
@@ -41,7 +41,7 @@ impl Parser<'_> {
     fn action(&mut self, node: &Node) -> Option<Action> {
         if node.as_mapping().is_none() {
             let message = format!("an action must be a mapping, not {}", node.describe());
-            self.report("wrong-type", node.head(), message, ACTION_HELP);
+            self.report("wrong-type", self.place(node), message, ACTION_HELP);
             return None;
         }
         let mut fields = self.fields(node, "an action")?;

@@ -39,12 +39,11 @@ impl Parser<'_> {
                     "the rule has both `sequence` and `window`",
                     "make it two rules",
                 );
+                // Only one of the two is meant, but the mistakes in both are shown.
                 self.steps(sequence);
-                let within = self.positive_duration(fields, "within");
-                let filter = self.expression(fields, "where");
                 self.window(window);
-                // Only one of the two is meant, so all that belongs to either is known.
-                drop((within, filter));
+                self.positive_duration(fields, "within");
+                self.expression(fields, "where");
                 None
             }
         }
@@ -52,22 +51,17 @@ impl Parser<'_> {
 
     fn sequence_body(&mut self, fields: &mut Fields<'_>, node: &Node) -> Option<Body> {
         let within = self.positive_duration(fields, "within");
-        fields.reject(
-            "where",
-            "each step of a sequence has its own `where`",
-            self.diagnostics,
-        );
-        fields.reject(
-            "having",
-            "`having` compares aggregates of a `window`; conditions on the events of a sequence \
-             are the `where` of its steps",
-            self.diagnostics,
-        );
-        fields.reject(
-            "event",
-            "each step of a sequence has its own `event`",
-            self.diagnostics,
-        );
+        for (key, help) in [
+            ("where", "each step of a sequence has its own `where`"),
+            ("event", "each step of a sequence has its own `event`"),
+            (
+                "having",
+                "`having` compares aggregates of a `window`; conditions on the events of a \
+                 sequence are the `where` of its steps",
+            ),
+        ] {
+            fields.reject(key, "a rule with a `sequence`", help, self.diagnostics);
+        }
         let steps = self.steps(node)?;
         Some(Body::Sequence {
             steps,
@@ -76,16 +70,18 @@ impl Parser<'_> {
     }
 
     fn window_body(&mut self, fields: &mut Fields<'_>, node: &Node) -> Option<Body> {
-        fields.reject(
-            "within",
-            "the time of a window is its length: `window: { tumbling: 5m, … }`",
-            self.diagnostics,
-        );
-        fields.reject(
-            "event",
-            "the event type stands in the window: `window: { …, event: … }`",
-            self.diagnostics,
-        );
+        for (key, help) in [
+            (
+                "within",
+                "the time of a window is its length: `window: { tumbling: 5m, … }`",
+            ),
+            (
+                "event",
+                "the event type stands in the window: `window: { …, event: … }`",
+            ),
+        ] {
+            fields.reject(key, "a rule with a `window`", help, self.diagnostics);
+        }
         let filter = self.expression(fields, "where");
         let (window, event) = self.window(node)?;
         Some(Body::Window {
@@ -212,7 +208,7 @@ impl Parser<'_> {
             ("having", "`having` stands beside `window`, not in it"),
             ("by", "`by` stands beside `window`, not in it"),
         ] {
-            fields.reject(key, help, self.diagnostics);
+            fields.reject(key, "a window", help, self.diagnostics);
         }
         fields.finish(self.diagnostics);
         Some((kind?, event?))
@@ -233,12 +229,9 @@ impl Parser<'_> {
             ),
             [_] => {}
             [(first, _), (second, _), ..] => {
-                let (_, message) = (
-                    first,
-                    format!(
-                        "the window is both `{}` and `{}`",
-                        first.value, second.value
-                    ),
+                let message = format!(
+                    "the window is both `{}` and `{}`",
+                    first.value, second.value
                 );
                 self.report(
                     "two-windows",
@@ -286,13 +279,13 @@ impl Parser<'_> {
         if let Some(size) = sliding
             && every.value > size.value
         {
+            let size = format_duration(size.value);
             let message = format!(
-                "`every` is longer than the window, so that events between windows would be lost: \
-                 {} of {}",
-                format_duration(every.value),
-                format_duration(size.value)
+                "`every` ({}) is longer than the window ({size}), so that the events between \
+                 windows would be lost",
+                format_duration(every.value)
             );
-            let help = format!("it may be up to {}", format_duration(size.value));
+            let help = format!("it may be up to {size}");
             self.report("out-of-range", every.span, message, help);
         }
         Some(every)

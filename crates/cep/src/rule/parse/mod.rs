@@ -121,7 +121,7 @@ impl Parser<'_> {
             };
             self.report(
                 "unknown-version",
-                node.head(),
+                self.place(node),
                 message,
                 format!("this engine reads `version: {VERSION}`"),
             );
@@ -339,6 +339,11 @@ impl Parser<'_> {
             format!("unknown {what} `{}`", text.value),
             help,
         );
+    }
+
+    /// Where to point for a problem of a whole node.
+    fn place(&self, node: &Node) -> Span {
+        read::place(node, self.file)
     }
 
     /// Adds an error and what would be right.

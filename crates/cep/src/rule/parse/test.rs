@@ -5,7 +5,10 @@ use olocus_document::{Fields, Node, Value, parse_duration, read};
 
 use super::{Names, Parser};
 use crate::rule::json::mapping_to_json;
-use crate::rule::{ExpectedMatch, RuleTest, TestEvent, to_json};
+use crate::rule::{ExpectedMatch, RuleTest, TEST_START, TestEvent, to_json};
+
+/// How often an event of a test may be repeated.
+const REPEAT_MAX: i64 = 100_000;
 
 /// What `expect` looks like.
 const EXPECT_HELP: &str =
@@ -64,21 +67,34 @@ impl Parser<'_> {
                 "write the type of the event, such as `auth.login`",
             );
         }
+        let repeat = fields.integer("repeat", 1..=REPEAT_MAX, self.diagnostics);
+        let every = fields.duration("every", self.diagnostics);
+        if let (Some(every), None) = (&every, &repeat) {
+            self.report(
+                "every-without-repeat",
+                every.span,
+                "`every` belongs to `repeat`",
+                "say how often the event comes, such as `repeat: 100, every: 1s`",
+            );
+        }
         let mapping = node.as_mapping()?;
-        let payload = mapping_to_json(mapping, &["at", "type"], self.file, self.diagnostics);
+        let reserved = ["at", "type", "repeat", "every"];
+        let payload = mapping_to_json(mapping, &reserved, self.file, self.diagnostics);
         Some(TestEvent {
             at: at?,
+            repeat: repeat.map_or(1, |repeat| repeat.value.unsigned_abs()),
+            every: every.map_or(0, |every| every.value),
             event_type: event_type?.value.clone(),
             fields: payload?,
             span: node.span,
         })
     }
 
-    /// The time of an event: an offset from the epoch or a time by RFC 3339.
+    /// The time of an event: an offset from [`TEST_START`] or a time by RFC 3339.
     fn time(&mut self, node: &Node) -> Option<i64> {
         let text = node.scalar().map_or("", |scalar| scalar.value.as_str());
         let offset = match node.value {
-            Value::String(_) => parse_duration(text),
+            Value::String(_) => parse_duration(text).map(|offset| TEST_START.saturating_add(offset)),
             _ => None,
         };
         let time = || {
@@ -95,7 +111,7 @@ impl Parser<'_> {
             };
             self.report(
                 "bad-time",
-                node.head(),
+                self.place(node),
                 message,
                 "write an offset such as `0s` or `1m30s`, or a time such as `2024-05-01T12:00:00Z`",
             );
@@ -113,12 +129,9 @@ impl Parser<'_> {
                 let expected: Vec<_> = items.iter().map(|item| self.expected_match(item)).collect();
                 return expected.into_iter().collect();
             }
-            Value::String(scalar) => {
-                format!("`expect` must be a list or `none`, not `{}`", scalar.value)
-            }
             _ => format!("`expect` must be a list or `none`, not {}", node.describe()),
         };
-        self.report("wrong-type", node.head(), problem, EXPECT_HELP);
+        self.report("wrong-type", self.place(node), problem, EXPECT_HELP);
         None
     }
 
@@ -129,7 +142,7 @@ impl Parser<'_> {
                 let message = "`key` must be a value or a list of values, not a mapping";
                 self.report(
                     "wrong-type",
-                    node.head(),
+                    self.place(node),
                     message,
                     "write `key: u1`, or `key: [ u1, h1 ]` where `by` is a list",
                 );

@@ -1,0 +1,103 @@
+//! Running rows through an engine, and short spellings of what comes out.
+
+use olocus_cep::{
+    AggregateFunction, Engine, Finding, Found, Key, Limits, Plan, Row, Scalar, StepPlan, WindowPlan,
+};
+
+/// An event as the tests write it; findings carry its position in the stream.
+#[derive(Clone, Debug)]
+pub(crate) struct Event {
+    pub(crate) time: i64,
+    pub(crate) key: Key,
+    /// Which steps it satisfies, for each rule.
+    pub(crate) steps: Vec<u64>,
+    pub(crate) input: Scalar,
+}
+
+pub(crate) type Findings = Vec<Finding<usize>>;
+
+pub(crate) fn key(name: &str) -> Key {
+    Key::single(&format!("{name:?}"))
+}
+
+/// An event of the one rule and the key `a`.
+pub(crate) fn event(time: i64, steps: u64) -> Event {
+    keyed(time, "a", steps)
+}
+
+pub(crate) fn keyed(time: i64, name: &str, steps: u64) -> Event {
+    Event {
+        time,
+        key: key(name),
+        steps: vec![steps],
+        input: Scalar::Int(time),
+    }
+}
+
+pub(crate) fn sequence(withins: &[Option<i64>], within: Option<i64>) -> Plan {
+    Plan::Sequence {
+        steps: withins
+            .iter()
+            .map(|within| StepPlan { within: *within })
+            .collect(),
+        within,
+    }
+}
+
+pub(crate) fn window(window: WindowPlan) -> Plan {
+    Plan::Window {
+        window,
+        aggregates: vec![AggregateFunction::Sum],
+    }
+}
+
+/// Feeds one event to all rules, timers first.
+pub(crate) fn feed(engine: &mut Engine<usize>, position: usize, event: &Event, out: &mut Findings) {
+    engine.advance(event.time, out);
+    let inputs = [event.input.clone(), event.input.clone()];
+    for (rule, steps) in event.steps.iter().enumerate() {
+        let row = Row {
+            time: event.time,
+            steps: *steps,
+            inputs: &inputs,
+            event: &position,
+        };
+        engine.process(rule, &event.key, row, out).unwrap();
+    }
+}
+
+/// All findings of a stream that is closed by a last watermark.
+pub(crate) fn run(plans: Vec<Plan>, events: &[Event]) -> Findings {
+    let mut engine = Engine::new(plans, Limits::default());
+    let mut out = Vec::new();
+    for (position, event) in events.iter().enumerate() {
+        feed(&mut engine, position, event, &mut out);
+    }
+    engine.advance(i64::MAX, &mut out);
+    out
+}
+
+/// The positions of the events of each match.
+pub(crate) fn matches(plan: Plan, events: &[Event]) -> Vec<Vec<usize>> {
+    run(vec![plan], events)
+        .into_iter()
+        .map(|finding| match finding.found {
+            Found::Sequence { events } => events,
+            Found::Window { .. } => panic!("a sequence found a window"),
+        })
+        .collect()
+}
+
+/// Start, end and count of each window judged.
+pub(crate) fn windows(plan: WindowPlan, events: &[Event]) -> Vec<(i64, i64, u64)> {
+    run(vec![window(plan)], events).iter().map(extent).collect()
+}
+
+pub(crate) fn extent(finding: &Finding<usize>) -> (i64, i64, u64) {
+    match &finding.found {
+        Found::Window {
+            start, end, count, ..
+        } => (*start, *end, *count),
+        Found::Sequence { .. } => panic!("a window found a sequence"),
+    }
+}

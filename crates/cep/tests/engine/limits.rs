@@ -1,0 +1,277 @@
+use olocus_cep::{
+    AggregateFunction, Engine, Error, Found, Limit, Limits, Overflow, Plan, Row, Scalar, WindowPlan,
+};
+
+use crate::harness::{Findings, key, sequence, window};
+
+struct Bench {
+    engine: Engine<usize>,
+    found: Findings,
+    fed: usize,
+}
+
+impl Bench {
+    fn new(plan: Plan, limits: Limits) -> Bench {
+        Bench {
+            engine: Engine::new(vec![plan], limits),
+            found: Vec::new(),
+            fed: 0,
+        }
+    }
+
+    fn try_feed(&mut self, time: i64, name: &str, steps: u64, input: i64) -> Result<(), Error> {
+        self.engine.advance(time, &mut self.found);
+        let inputs = [Scalar::Int(input)];
+        let position = self.fed;
+        self.fed += 1;
+        let row = Row {
+            time,
+            steps,
+            inputs: &inputs,
+            event: &position,
+        };
+        self.engine.process(0, &key(name), row, &mut self.found)
+    }
+
+    fn feed(&mut self, time: i64, name: &str, steps: u64) {
+        self.try_feed(time, name, steps, time).unwrap();
+    }
+
+    fn matches(&self) -> Vec<Vec<usize>> {
+        let events = |found: &Found<usize>| match found {
+            Found::Sequence { events } => events.clone(),
+            Found::Window { first, last, .. } => vec![*first, *last],
+        };
+        self.found
+            .iter()
+            .map(|finding| events(&finding.found))
+            .collect()
+    }
+}
+
+fn at_most(most: usize, policy: Overflow) -> Limits {
+    Limits {
+        partial_matches_per_rule: most,
+        window_events_per_rule: most,
+        policy,
+        ..Limits::default()
+    }
+}
+
+fn keys(most: usize, policy: Overflow) -> Limits {
+    Limits {
+        keys_per_rule: most,
+        policy,
+        ..Limits::default()
+    }
+}
+
+#[test]
+fn drop_oldest_drops_the_partial_match_that_started_first_whatever_its_key() {
+    let mut bench = Bench::new(
+        sequence(&[None, None, None], None),
+        at_most(2, Overflow::DropOldest),
+    );
+    bench.feed(1, "a", 1);
+    bench.feed(2, "b", 1);
+    bench.feed(3, "a", 2);
+    bench.feed(4, "c", 1);
+    bench.feed(5, "a", 2);
+    bench.feed(6, "a", 4);
+    let stats = bench.engine.stats();
+    assert_eq!(
+        (stats.partial_matches, stats.keys, stats.dropped),
+        (2, 2, 1)
+    );
+    bench.feed(7, "b", 2);
+    bench.feed(7, "c", 2);
+    bench.feed(8, "b", 4);
+    bench.feed(8, "c", 4);
+    assert_eq!(bench.matches(), [[1, 6, 8], [3, 7, 9]]);
+}
+
+#[test]
+fn drop_newest_lets_no_new_match_start() {
+    let mut bench = Bench::new(
+        sequence(&[None, None], None),
+        at_most(1, Overflow::DropNewest),
+    );
+    bench.feed(1, "a", 1);
+    bench.feed(2, "a", 1);
+    bench.feed(3, "a", 2 | 1);
+    assert_eq!(bench.matches(), [[0, 2]]);
+    let stats = bench.engine.stats();
+    assert_eq!((stats.partial_matches, stats.dropped), (1, 1));
+}
+
+#[test]
+fn fail_tells_rule_and_limit_and_keeps_what_is_held() {
+    let mut bench = Bench::new(sequence(&[None, None], None), at_most(1, Overflow::Fail));
+    bench.feed(1, "a", 1);
+    let error = bench.try_feed(2, "b", 1, 0).unwrap_err();
+    assert_eq!(error.limit_reached(), Some((0, Limit::PartialMatches)));
+    assert_eq!(
+        error.to_string(),
+        "rule 0 already holds its limit of 1 partial matches"
+    );
+    assert_eq!(
+        (
+            bench.engine.stats().partial_matches,
+            bench.engine.stats().dropped
+        ),
+        (1, 0)
+    );
+    bench.feed(3, "a", 2);
+    assert_eq!(bench.matches(), [[0, 2]]);
+}
+
+#[test]
+fn what_expired_does_not_count() {
+    let mut bench = Bench::new(
+        sequence(&[None, Some(10)], None),
+        at_most(1, Overflow::Fail),
+    );
+    bench.feed(0, "a", 1);
+    assert!(bench.try_feed(9, "b", 1, 0).is_err());
+    bench.feed(10, "b", 1);
+    let mut bench = Bench::new(
+        window(WindowPlan::Sliding {
+            size: 10,
+            every: None,
+        }),
+        at_most(1, Overflow::Fail),
+    );
+    bench.feed(0, "a", 1);
+    assert!(bench.try_feed(9, "b", 1, 0).is_err());
+    bench.feed(10, "b", 1);
+}
+
+#[test]
+fn a_limit_of_nothing_lets_nothing_be_held() {
+    for plan in [
+        sequence(&[None, None], None),
+        window(WindowPlan::Count(2)),
+        window(WindowPlan::Tumbling(5)),
+    ] {
+        for limits in [
+            at_most(0, Overflow::DropOldest),
+            at_most(0, Overflow::DropNewest),
+            keys(0, Overflow::DropOldest),
+            keys(0, Overflow::DropNewest),
+        ] {
+            let mut bench = Bench::new(plan.clone(), limits);
+            bench.feed(1, "a", 1);
+            bench.feed(2, "a", 3);
+            let stats = bench.engine.stats();
+            assert_eq!(
+                (
+                    stats.partial_matches,
+                    stats.window_events,
+                    stats.keys,
+                    stats.dropped
+                ),
+                (0, 0, 0, 2)
+            );
+        }
+    }
+}
+
+#[test]
+fn the_key_with_the_oldest_entry_gives_way_to_a_new_key() {
+    let mut bench = Bench::new(sequence(&[None, None], None), keys(2, Overflow::DropOldest));
+    bench.feed(1, "a", 1);
+    bench.feed(2, "b", 1);
+    bench.feed(3, "a", 2);
+    bench.feed(4, "a", 1);
+    bench.feed(4, "a", 1);
+    bench.feed(5, "c", 1);
+    bench.feed(6, "b", 2);
+    bench.feed(7, "a", 2);
+    let stats = bench.engine.stats();
+    assert_eq!((stats.keys, stats.dropped), (1, 1));
+    assert_eq!(bench.matches(), [[0, 2], [3, 7], [4, 7]]);
+}
+
+#[test]
+fn at_the_limit_on_keys_drop_newest_and_fail_refuse_only_new_keys() {
+    let mut bench = Bench::new(window(WindowPlan::Count(2)), keys(1, Overflow::DropNewest));
+    bench.feed(1, "a", 1);
+    bench.feed(2, "b", 1);
+    bench.feed(3, "a", 1);
+    assert_eq!(bench.matches(), [[0, 2]]);
+    assert_eq!(bench.engine.stats().dropped, 1);
+    let mut bench = Bench::new(window(WindowPlan::Count(2)), keys(1, Overflow::Fail));
+    bench.feed(1, "a", 1);
+    assert_eq!(
+        bench.try_feed(2, "b", 1, 0).unwrap_err().limit_reached(),
+        Some((0, Limit::Keys))
+    );
+    bench.feed(3, "a", 1);
+}
+
+#[test]
+fn a_full_count_window_slides_on_at_the_limit() {
+    let mut bench = Bench::new(window(WindowPlan::Count(2)), at_most(2, Overflow::Fail));
+    for time in 0..4 {
+        bench.feed(time, "a", 1);
+    }
+    assert_eq!(bench.matches(), [[0, 1], [1, 2], [2, 3]]);
+}
+
+#[test]
+fn windows_of_panes_drop_the_oldest_pane_with_all_its_events() {
+    let mut bench = Bench::new(
+        window(WindowPlan::Tumbling(100)),
+        at_most(2, Overflow::DropOldest),
+    );
+    bench.feed(1, "a", 1);
+    bench.feed(2, "a", 1);
+    bench.feed(3, "b", 1);
+    bench.feed(4, "c", 1);
+    assert_eq!(bench.engine.stats().dropped, 2);
+    bench.engine.advance(100, &mut bench.found);
+    assert_eq!(bench.matches(), [[2, 2], [3, 3]]);
+    assert_eq!(bench.engine.next_timer(), None);
+}
+
+#[test]
+fn distinct_values_count_against_the_limit() {
+    let distinct = || Plan::Window {
+        window: WindowPlan::Tumbling(100),
+        aggregates: vec![AggregateFunction::CountDistinct],
+    };
+    let mut bench = Bench::new(distinct(), at_most(3, Overflow::DropNewest));
+    for (time, input) in [(0, 1), (1, 2), (2, 1), (3, 3), (4, 2)] {
+        bench.try_feed(time, "a", 1, input).unwrap();
+    }
+    assert_eq!(
+        (
+            bench.engine.stats().window_events,
+            bench.engine.stats().dropped
+        ),
+        (3, 1)
+    );
+    bench.engine.advance(100, &mut bench.found);
+    let counted = Found::Window {
+        start: 0,
+        end: 100,
+        count: 4,
+        first: 0,
+        last: 4,
+        aggregates: vec![Scalar::Int(2)],
+    };
+    assert_eq!(bench.found[0].found, counted);
+}
+
+#[test]
+fn the_queue_of_ages_does_not_grow_with_what_is_gone() {
+    let mut bench = Bench::new(sequence(&[None, None], None), Limits::default());
+    bench.feed(0, "still", 1);
+    let mut most = 0;
+    for time in 0..10_000 {
+        bench.feed(time, "a", 1);
+        bench.feed(time, "a", 2);
+        most = most.max(bench.engine.stats().bytes);
+    }
+    assert!(most < 8_000, "{most} bytes for two partial matches");
+}

@@ -1,0 +1,10 @@
+//! The engine from outside: each sentence of its semantics, and random rules against a plain reference.
+
+#![allow(clippy::unwrap_used)]
+
+mod harness;
+mod limits;
+mod random;
+mod reference;
+mod sequences;
+mod windows;

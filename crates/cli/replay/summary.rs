@@ -1,0 +1,87 @@
+//! What a replay tells at its end, on standard error.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, Write};
+
+use olocus_document::format_duration;
+use olocus_runtime::{InputId, Outputs, Plan, Prepared};
+
+/// Counts over a whole run.
+pub(super) struct Summary {
+    rules: Vec<String>,
+    matches: Vec<u64>,
+    events: u64,
+    unconverted: u64,
+    failed: u64,
+    late: u64,
+    dead: BTreeMap<&'static str, u64>,
+    /// By input, the largest event time so far.
+    largest: HashMap<InputId, i64>,
+    /// How far an event came after one with a later time, at most: the smallest bound that makes none late.
+    disorder: i64,
+}
+
+impl Summary {
+    pub(super) fn new(plan: &Plan) -> Summary {
+        let rules: Vec<String> = plan.rule_names().map(str::to_owned).collect();
+        Summary {
+            matches: vec![0; rules.len()],
+            rules,
+            events: 0,
+            unconverted: 0,
+            failed: 0,
+            late: 0,
+            dead: BTreeMap::new(),
+            largest: HashMap::new(),
+            disorder: 0,
+        }
+    }
+
+    pub(super) fn prepared(&mut self, prepared: &Prepared) {
+        self.events += prepared.counts.events;
+        self.unconverted += prepared.counts.unconverted;
+        self.failed += prepared.counts.failed;
+        let largest = self.largest.entry(prepared.input().clone()).or_insert(i64::MIN);
+        for &time in prepared.times() {
+            if time < *largest {
+                self.disorder = self.disorder.max(largest.saturating_sub(time));
+            }
+            *largest = time.max(*largest);
+        }
+    }
+
+    pub(super) fn outputs(&mut self, outputs: &Outputs) {
+        self.late += outputs.late.len() as u64;
+        for dead in &outputs.dead {
+            *self.dead.entry(dead.code).or_default() += 1;
+        }
+        for found in &outputs.matches {
+            self.matches[found.rule] += 1;
+        }
+    }
+
+    pub(super) fn print(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "events         {}", self.events)?;
+        let bound = format_duration(self.disorder);
+        match self.late {
+            0 => writeln!(out, "late           0")?,
+            late => writeln!(out, "late           {late} (none with --out-of-order {bound})")?,
+        }
+        writeln!(out, "disorder       {bound}")?;
+        writeln!(out, "dead-lettered  {}", self.dead.values().sum::<u64>())?;
+        for (cause, count) in &self.dead {
+            writeln!(out, "  {cause}: {count}")?;
+        }
+        if self.unconverted > 0 {
+            writeln!(out, "values of another kind than a rule asks for, taken as NULL  {}", self.unconverted)?;
+        }
+        if self.failed > 0 {
+            writeln!(out, "conditions that could not be evaluated, taken as NULL  {}", self.failed)?;
+        }
+        writeln!(out, "matches        {}", self.matches.iter().sum::<u64>())?;
+        for (rule, count) in self.rules.iter().zip(&self.matches) {
+            writeln!(out, "  {rule}: {count}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,111 @@
+//! Feeds a replay from a stretch of Kafka topics.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use olocus_bus::{Kafka, KafkaOptions, Reader, ReaderOptions, TopicPartition, Transport};
+use olocus_runtime::InputId;
+
+use super::{Args, Replay};
+use crate::failure::Failure;
+
+/// Longest silence of the brokers before the replay gives up.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(200);
+
+/// Feeds the committed records of the topics between `--since` and `--until`, or the ends at the start of the run.
+pub(super) fn feed(run: &mut Replay<'_>, brokers: &str, args: &Args) -> Result<(), Failure> {
+    let reading = |cause: olocus_bus::Error| Failure::doing(format_args!("read topics of {brokers}"), cause);
+    let options = KafkaOptions { brokers: brokers.to_owned(), ..KafkaOptions::default() };
+    let kafka = Kafka::connect(options).map_err(reading)?;
+    let stretches = stretches(&kafka, args).map_err(|cause| match cause {
+        Missing::Bus(cause) => reading(cause),
+        Missing::Topic(topic) => Failure::new(format!("read topic `{topic}`: the brokers have no such topic")),
+    })?;
+    let mut reader = kafka.reader(ReaderOptions::default()).map_err(reading)?;
+    let mut open: HashMap<TopicPartition, i64> = HashMap::new();
+    for (partition, (start, end)) in &stretches {
+        let id = id(partition);
+        run.bounded.add(&id)?;
+        if start < end {
+            open.insert(partition.clone(), *end);
+        } else {
+            run.bounded.end(&id)?;
+        }
+    }
+    let assignment: Vec<_> = open.keys().map(|partition| (partition.clone(), stretches[partition].0)).collect();
+    reader.assign(&assignment).map_err(reading)?;
+    read(run, &mut *reader, open, args.batch_records as usize, reading)
+}
+
+fn read(
+    run: &mut Replay<'_>,
+    reader: &mut dyn Reader,
+    mut open: HashMap<TopicPartition, i64>,
+    batch: usize,
+    reading: impl Fn(olocus_bus::Error) -> Failure,
+) -> Result<(), Failure> {
+    let mut silence = Duration::ZERO;
+    while !open.is_empty() {
+        let fetched = reader.poll(batch, POLL).map_err(&reading)?;
+        silence = if fetched.is_empty() { silence + POLL } else { Duration::ZERO };
+        if silence > SILENCE_MAX {
+            return Err(Failure::new(format!("read topics: nothing came for {} s", SILENCE_MAX.as_secs())));
+        }
+        for mut part in fetched {
+            let partition = TopicPartition { topic: part.topic, partition: part.partition };
+            let Some(&end) = open.get(&partition) else { continue };
+            // Offsets may end in gaps, which transactions leave: the end of the partition counts as well.
+            let mut over = part.end.is_some() || part.records.last().is_some_and(|last| last.offset + 1 >= end);
+            part.records.retain(|record| record.offset < end);
+            let id = id(&partition);
+            if !part.records.is_empty() {
+                let prepared = run.bounded.prepare(&id, part.records)?;
+                run.feed(prepared)?;
+            }
+            over |= part.end.is_some_and(|found| found.offset >= end);
+            if over {
+                open.remove(&partition);
+                run.bounded.end(&id)?;
+                reader.pause(&[partition]).map_err(&reading)?;
+                run.write()?;
+            }
+        }
+    }
+    Ok(())
+}
+
+enum Missing {
+    Bus(olocus_bus::Error),
+    Topic(String),
+}
+
+impl From<olocus_bus::Error> for Missing {
+    fn from(cause: olocus_bus::Error) -> Missing {
+        Missing::Bus(cause)
+    }
+}
+
+/// First and last-plus-one offset of every partition.
+fn stretches(kafka: &Kafka, args: &Args) -> Result<BTreeMap<TopicPartition, (i64, i64)>, Missing> {
+    let existing = kafka.topics()?;
+    let mut stretches = BTreeMap::new();
+    for topic in &args.topic {
+        let Some(&partitions) = existing.get(topic) else { return Err(Missing::Topic(topic.clone())) };
+        for number in 0..i32::try_from(partitions).unwrap_or(i32::MAX) {
+            let partition = TopicPartition { topic: topic.as_str().into(), partition: number };
+            let range = kafka.offsets(&partition)?;
+            let at = |time: Option<jiff::Timestamp>, otherwise: i64| match time {
+                Some(time) => kafka.offset_at(&partition, time.as_millisecond()),
+                None => Ok(otherwise),
+            };
+            let stretch = (at(args.since, range.start)?, at(args.until, range.stable_end)?.min(range.stable_end));
+            stretches.insert(partition, stretch);
+        }
+    }
+    Ok(stretches)
+}
+
+fn id(partition: &TopicPartition) -> InputId {
+    InputId { topic: partition.topic.clone(), partition: partition.partition }
+}

@@ -1,0 +1,82 @@
+//! `olocus rules`: checking, testing and formatting rule files.
+
+mod check;
+mod format;
+mod test;
+
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use olocus_document::{Diagnostics, Level};
+use olocus_expr::Schemas;
+
+use crate::failure::Failure;
+
+/// Check, test and format rule files.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    Check(check::Args),
+    Test(test::Args),
+    Fmt(format::Args),
+}
+
+/// What every command that reads rules is told.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RulePaths {
+    /// Rule files, or folders with rule files (*.yaml, *.yml), searched to any depth
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// Folder with the schemas of event types, `<event type>.schema.json` [default: schemas/events, if it is there]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) schemas: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Check(args) => check::run(args),
+        Command::Test(args) => test::run(args),
+        Command::Fmt(args) => format::run(args),
+    }
+}
+
+/// The schemas of event types, from the folder named or the one at the usual place.
+pub(crate) fn load_schemas(named: Option<&Path>) -> Result<Arc<Schemas>, Failure> {
+    let usual = Path::new("schemas/events");
+    let folder = named.or_else(|| usual.is_dir().then_some(usual));
+    match folder {
+        None => Ok(Arc::new(Schemas::empty())),
+        Some(folder) => olocus_server::load_schemas(folder).map(Arc::new).map_err(|cause| Failure::new(cause.to_string())),
+    }
+}
+
+/// Prints diagnostics to standard error, with colours on a terminal, and how many there are.
+pub(crate) fn print_diagnostics(diagnostics: &Diagnostics) -> Result<(), Failure> {
+    let stderr = io::stderr();
+    let color = stderr.is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let mut out = stderr.lock();
+    let errors = diagnostics.iter().filter(|problem| problem.level == Level::Error).count();
+    let warnings = diagnostics.len() - errors;
+    let written = write!(out, "{}", diagnostics.render(color)).and_then(|()| match (errors, warnings) {
+        (0, 0) => Ok(()),
+        (errors, 0) => writeln!(out, "{}", plural(errors, "error")),
+        (0, warnings) => writeln!(out, "{}", plural(warnings, "warning")),
+        (errors, warnings) => writeln!(out, "{}, {}", plural(errors, "error"), plural(warnings, "warning")),
+    });
+    written.map_err(|cause| Failure::doing("write to standard error", cause))
+}
+
+fn plural(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+fn plural_match(count: usize) -> String {
+    match count {
+        0 => "no match".to_owned(),
+        1 => "1 match".to_owned(),
+        count => format!("{count} matches"),
+    }
+}
