@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// The rules of the language's introduction.
-const EXAMPLE: &str = "\
+pub(super) const EXAMPLE: &str = "\
 version: 1
 rules:
   - name: suspicious_access_pattern
@@ -266,7 +266,7 @@ fn files_without_version_or_rules() {
           |
           = help: add `rules: …` to it
 
-        error[unknown-version]: the rule language has no version `2`
+        error[unknown-version]: the rule language has no version 2
          --> rules.yaml:1:10
           |
         1 | version: 2
@@ -765,7 +765,7 @@ fn event_types() {
     5 |       - { step: a, event: a..b }
       |                           ^^^^
       |
-      = help: write dotted segments such as `auth.login`; `*` is one segment, `**` any number, a lone `*` everything
+      = help: write dotted segments such as `auth.login` or `auth.*`: `*` is one segment, `**` any number of them, a lone `'*'` everything
 
     error[bad-event-type]: an event type has no blanks
      --> rules.yaml:6:27
@@ -773,7 +773,7 @@ fn event_types() {
     6 |       - { step: b, event: auth login }
       |                           ^^^^^^^^^^
       |
-      = help: write dotted segments such as `auth.login`; `*` is one segment, `**` any number, a lone `*` everything
+      = help: write dotted segments such as `auth.login` or `auth.*`: `*` is one segment, `**` any number of them, a lone `'*'` everything
 
     error[bad-event-type]: `*` stands for a whole segment, which `win*` mixes with other characters
      --> rules.yaml:7:34
@@ -781,7 +781,7 @@ fn event_types() {
     7 |       - { step: c, event: [ok.x, 'win*'] }
       |                                  ^^^^^^
       |
-      = help: write dotted segments such as `auth.login`; `*` is one segment, `**` any number, a lone `*` everything
+      = help: write dotted segments such as `auth.login` or `auth.*`: `*` is one segment, `**` any number of them, a lone `'*'` everything
 
     error[empty-list]: `event` names no event type
      --> rules.yaml:8:27
@@ -789,7 +789,7 @@ fn event_types() {
     8 |       - { step: d, event: [] }
       |                           ^^
       |
-      = help: name one, or `*` for every event
+      = help: name one, or `'*'` for every event
 
     error[wrong-type]: `event` must be a string or a list of strings, not the number `4624`
      --> rules.yaml:9:27
@@ -1208,7 +1208,7 @@ rules:
     8 |     window: { count: 5, event: ключ..ü }
       |                                ^^^^^^^
       |
-      = help: write dotted segments such as `auth.login`; `*` is one segment, `**` any number, a lone `*` everything
+      = help: write dotted segments such as `auth.login` or `auth.*`: `*` is one segment, `**` any number of them, a lone `'*'` everything
 
     error[unknown-key]: unknown key `größe` in a rule
      --> rules.yaml:9:5

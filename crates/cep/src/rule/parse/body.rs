@@ -174,7 +174,7 @@ impl Parser<'_> {
                     "empty-list",
                     node.span,
                     "`event` names no event type",
-                    "name one, or `*` for every event",
+                    "name one, or `'*'` for every event",
                 );
             }
             return None;
@@ -191,8 +191,8 @@ impl Parser<'_> {
                     "bad-event-type",
                     text.span,
                     problem,
-                    "write dotted segments such as `auth.login`; `*` is one segment, `**` any \
-                     number, a lone `*` everything",
+                    "write dotted segments such as `auth.login` or `auth.*`: `*` is one segment, \
+                     `**` any number of them, a lone `'*'` everything",
                 );
                 None
             }

@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use olocus_document::{
-    Diagnostic, Diagnostics, Fields, Node, Scalar, SourceFile, Span, Spanned, parse, read, suggest,
+    Diagnostic, Diagnostics, Fields, Node, Scalar, SourceFile, Span, Spanned, Value, parse, read,
+    suggest,
 };
 
 use super::{Rule, RuleFile, Severity, to_json};
@@ -112,20 +113,13 @@ impl Parser<'_> {
             );
             return;
         };
-        let scalar = node.scalar().filter(|scalar| scalar.value.trim() == "1");
-        if scalar.is_none() {
-            let written = node.scalar().map(|scalar| scalar.value.clone());
-            let message = match written {
-                Some(written) => format!("the rule language has no version `{written}`"),
-                None => format!("`version` must be a number, not {}", node.describe()),
-            };
-            self.report(
-                "unknown-version",
-                self.place(node),
-                message,
-                format!("this engine reads `version: {VERSION}`"),
-            );
-        }
+        let message = match node.value {
+            Value::Integer(VERSION) => return,
+            Value::Integer(other) => format!("the rule language has no version {other}"),
+            _ => format!("`version` must be a number, not {}", node.describe()),
+        };
+        let help = format!("this engine reads `version: {VERSION}`");
+        self.report("unknown-version", self.place(node), message, help);
     }
 
     /// A rule; of what is wrong in it, the rest is still read so that all mistakes are found.
