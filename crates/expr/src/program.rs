@@ -44,6 +44,23 @@ pub struct MetaColumns {
     pub time: Vec<i64>,
     /// The event type.
     pub event_type: Vec<Arc<str>>,
+    /// The key, where the source has an expression for it; without, it is the record's key if that is UTF-8 text.
+    pub key: Option<Vec<Option<Arc<str>>>>,
+}
+
+impl MetaColumns {
+    /// Keeps the rows for which `keep` is true, as [`Batch::retain`] does.
+    pub fn retain(&mut self, keep: &[bool]) {
+        fn filter<T>(column: &mut Vec<T>, keep: &[bool]) {
+            let mut kept = keep.iter();
+            column.retain(|_| kept.next().is_none_or(|keep| *keep));
+        }
+        filter(&mut self.time, keep);
+        filter(&mut self.event_type, keep);
+        if let Some(keys) = &mut self.key {
+            filter(keys, keep);
+        }
+    }
 }
 
 /// What [`Program::predicates`] found.
@@ -206,7 +223,10 @@ fn meta_text(name: Meta, batch: &Batch, meta: &MetaColumns, row: usize) -> Optio
         Meta::Id => Some(batch.id(row).as_ref().into()),
         Meta::Source => Some(batch.source(row).as_ref().into()),
         Meta::Subject => batch.subject(row).map(|subject| subject.as_ref().into()),
-        Meta::Key => std::str::from_utf8(batch.record(row).key.as_deref()?).ok().map(Arc::from),
+        Meta::Key => match &meta.key {
+            Some(keys) => keys[row].clone(),
+            None => std::str::from_utf8(batch.record(row).key.as_deref()?).ok().map(Arc::from),
+        },
         Meta::Topic => Some(Arc::clone(batch.topic())),
     }
 }

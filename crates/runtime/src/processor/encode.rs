@@ -81,7 +81,7 @@ fn match_records(
     for action in &rule.actions {
         if let Action::Webhook { url, headers, timeout } = action {
             let call = WebhookCall {
-                url: url.clone(),
+                url: url.value.clone(),
                 headers: headers.clone(),
                 timeout: *timeout,
                 id: found.id.clone(),
