@@ -436,4 +436,4 @@ fn timestamp(content: &[u8]) -> Option<i64> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
