@@ -134,7 +134,7 @@ fn members_are_reported_with_their_places() {
     let text = r#" {"a":"x", "\u0062":"\n" , "c":{"d": [1]},"e":-1.5,"a":null}"#;
     let mut members = Vec::new();
     let document = JsonDocument::object(text.as_bytes(), 8, |name, slot| {
-        members.push((name.to_owned(), slot))
+        members.push((name.to_owned(), slot));
     })
     .unwrap();
     let raws: Vec<(&str, Raw<'_>)> = members
@@ -153,7 +153,7 @@ fn members_are_reported_with_their_places() {
     );
     let mut nested = Vec::new();
     document.members(members[2].1, |name, slot| {
-        nested.push((name.to_owned(), document.text(slot)))
+        nested.push((name.to_owned(), document.text(slot)));
     });
     assert_eq!(nested, [("d".to_owned(), "[1]")]);
     document.members(members[0].1, |_, _| panic!("a string has no members"));
