@@ -211,7 +211,9 @@ fn launch(classpath: &str, directory: &Path) -> Result<Process, String> {
         if process.has_ended() || Instant::now() > deadline {
             let log = process.log();
             process.kill_and_keep_data();
-            return Err(format!("the broker did not start; its log ends with:\n{log}"));
+            return Err(format!(
+                "the broker did not start; its log ends with:\n{log}"
+            ));
         }
         std::thread::sleep(Duration::from_millis(50));
     }

@@ -11,7 +11,9 @@ use super::groups::Groups;
 use super::options::EmbeddedOptions;
 use super::store::{Extent, Put, Retention, Store, TopicRow};
 use crate::name::{check_topic, is_internal};
-use crate::{Error, OffsetCommit, OffsetRange, TopicPartition, TopicSettings, TopicSpec, partitioner};
+use crate::{
+    Error, OffsetCommit, OffsetRange, TopicPartition, TopicSettings, TopicSpec, partitioner,
+};
 
 /// The most partitions that a topic can have.
 const MOST_PARTITIONS: u32 = 1024;
@@ -113,11 +115,18 @@ impl Log {
         let mut rows = BTreeMap::new();
         let mut next_id = {
             let catalog = self.catalog();
-            1 + catalog.topics.values().map(|topic| topic.id).max().unwrap_or(0)
+            1 + catalog
+                .topics
+                .values()
+                .map(|topic| topic.id)
+                .max()
+                .unwrap_or(0)
         };
         for spec in specs {
             check_topic(&spec.name)?;
-            if self.catalog().topics.contains_key(spec.name.as_str()) || rows.contains_key(&spec.name) {
+            if self.catalog().topics.contains_key(spec.name.as_str())
+                || rows.contains_key(&spec.name)
+            {
                 continue;
             }
             let config = Config::new(&self.options, &spec.name, &spec.config)?;
@@ -235,7 +244,10 @@ impl Log {
         let mut extents = Vec::with_capacity(plans.len());
         for plan in &plans {
             let retention = Retention {
-                oldest: plan.config.retention_ms.map(|keep| now.saturating_sub(keep)),
+                oldest: plan
+                    .config
+                    .retention_ms
+                    .map(|keep| now.saturating_sub(keep)),
                 bytes: plan.config.retention_bytes,
             };
             let appended = self.store.append(
@@ -386,7 +398,9 @@ impl Config {
         };
         for (key, value) in config {
             let number: i64 = value.parse().map_err(|_| {
-                Error::misuse(format!("`{key}` of topic `{topic}` is `{value}`, not a number"))
+                Error::misuse(format!(
+                    "`{key}` of topic `{topic}` is `{value}`, not a number"
+                ))
             })?;
             // Kafka's way to say "without limit" is -1.
             let limit = (number >= 0).then_some(number);

@@ -131,7 +131,11 @@ impl Rebalances {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn assigned(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) -> KafkaResult<()> {
+    fn assigned(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        list: &TopicPartitionList,
+    ) -> KafkaResult<()> {
         // Never read from, but a start has to be named: the end of a log always exists.
         let mut ends = list.clone();
         ends.set_all_offsets(Offset::End)?;

@@ -6,9 +6,9 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
 use super::context::Context;
-use super::options::{KafkaOptions, refused};
 use super::errors;
 use super::native::{self, Entry};
+use super::options::{KafkaOptions, refused};
 use crate::{Error, GroupOffset, TopicPartition};
 
 /// A question is asked again this often while there is time: librdkafka itself would sit out the whole timeout even if
@@ -105,7 +105,10 @@ impl Probe {
                 found.name() == topic
                     && found.error().is_none()
                     && !found.partitions().is_empty()
-                    && found.partitions().iter().all(|partition| partition.leader() >= 0)
+                    && found
+                        .partitions()
+                        .iter()
+                        .all(|partition| partition.leader() >= 0)
             });
             if ready {
                 return Ok(());
@@ -177,9 +180,9 @@ pub(super) fn group_offsets(
     let entries = native::entries(answer);
     of.iter()
         .map(|wanted| {
-            let entry = entries.iter().find(|entry| {
-                entry.partition == wanted.partition && entry.topic == *wanted.topic
-            });
+            let entry = entries
+                .iter()
+                .find(|entry| entry.partition == wanted.partition && entry.topic == *wanted.topic);
             match entry {
                 Some(Entry {
                     error: Some(code), ..

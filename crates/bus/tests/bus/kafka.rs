@@ -59,11 +59,21 @@ fn nobody_at_the_address_is_told_and_may_come() {
 
 #[test]
 fn properties_that_guarantees_rest_on_are_refused() {
-    for key in ["isolation.level", "enable.auto.commit", "transactional.id", "acks"] {
+    for key in [
+        "isolation.level",
+        "enable.auto.commit",
+        "transactional.id",
+        "acks",
+    ] {
         let error = connect("127.0.0.1:9", &[(key, "x")]).err().unwrap();
-        assert!(error.invalid() && error.to_string().contains(key), "{error}");
+        assert!(
+            error.invalid() && error.to_string().contains(key),
+            "{error}"
+        );
     }
-    let error = connect("127.0.0.1:9", &[("security.protocol", "NONSENSE")]).err().unwrap();
+    let error = connect("127.0.0.1:9", &[("security.protocol", "NONSENSE")])
+        .err()
+        .unwrap();
     assert!(error.invalid(), "{error}");
 }
 
@@ -78,7 +88,11 @@ fn many_records_arrive_once_in_one_transaction() {
         let records = (0..20_000).map(|n| record(&topic, n.to_string())).collect();
         writer.commit(&commit_of(records)).unwrap();
     }
-    let mut values: Vec<u32> = world.values(&topic).iter().map(|value| value.parse().unwrap()).collect();
+    let mut values: Vec<u32> = world
+        .values(&topic)
+        .iter()
+        .map(|value| value.parse().unwrap())
+        .collect();
     values.sort_unstable();
     let expected: Vec<u32> = (0..20_000).flat_map(|n| [n; 3]).collect();
     assert!(values == expected);

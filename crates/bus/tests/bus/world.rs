@@ -103,7 +103,10 @@ impl World {
         while ends.len() < places.len() {
             assert!(Instant::now() < deadline, "not read to the end: {ends:?}");
             for fetched in reader.poll(10_000, STEP).unwrap() {
-                found.entry(fetched.partition).or_default().extend(fetched.records);
+                found
+                    .entry(fetched.partition)
+                    .or_default()
+                    .extend(fetched.records);
                 if let Some(end) = fetched.end {
                     ends.insert(fetched.partition, end);
                 }
@@ -174,7 +177,11 @@ pub(crate) fn record(topic: &Arc<str>, value: impl Into<String>) -> OutRecord {
     }
 }
 
-pub(crate) fn keyed(topic: &Arc<str>, key: impl Into<String>, value: impl Into<String>) -> OutRecord {
+pub(crate) fn keyed(
+    topic: &Arc<str>,
+    key: impl Into<String>,
+    value: impl Into<String>,
+) -> OutRecord {
     OutRecord {
         key: Some(Bytes::from(key.into())),
         ..record(topic, value)
@@ -188,7 +195,13 @@ pub(crate) fn commit_of(records: Vec<OutRecord>) -> Commit {
     }
 }
 
-pub(crate) fn offset(group: &str, topic: &Arc<str>, partition: i32, offset: i64, metadata: &str) -> OffsetCommit {
+pub(crate) fn offset(
+    group: &str,
+    topic: &Arc<str>,
+    partition: i32,
+    offset: i64,
+    metadata: &str,
+) -> OffsetCommit {
     OffsetCommit {
         group: group.to_owned(),
         topic: Arc::clone(topic),
