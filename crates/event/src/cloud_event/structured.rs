@@ -20,7 +20,7 @@ use super::{CloudEvent, invalid, is_reserved};
 pub(crate) fn parse_structured(payload: &Bytes, depth: usize) -> Result<CloudEvent, Error> {
     let mut members: Vec<(String, Slot)> = Vec::new();
     let document = JsonDocument::object(payload, depth, |name, slot| {
-        members.push((name.to_owned(), slot))
+        members.push((name.to_owned(), slot));
     })?;
     let mut event = CloudEvent::default();
     let (mut version, mut data, mut base64) = (None, Slot::MISSING, None);
@@ -34,13 +34,13 @@ pub(crate) fn parse_structured(payload: &Bytes, depth: usize) -> Result<CloudEve
             "type" => event.event_type = string(&document, slot, "type")?.unwrap_or_default(),
             "subject" => event.subject = string(&document, slot, "subject")?,
             "datacontenttype" => {
-                event.data_content_type = string(&document, slot, "datacontenttype")?
+                event.data_content_type = string(&document, slot, "datacontenttype")?;
             }
             "dataschema" => event.data_schema = string(&document, slot, "dataschema")?,
             "time" => {
                 event.time = string(&document, slot, "time")?
                     .map(|time| parse_time(&time))
-                    .transpose()?
+                    .transpose()?;
             }
             _ => match extension(&document, slot) {
                 Some(Some(value)) => drop(event.extensions.insert(name, value)),

@@ -92,6 +92,7 @@ impl Document for JsonDocument<'_> {
     }
 }
 
+#[inline(always)]
 fn with_name(key: Key<'_>, use_name: impl FnOnce(&str)) {
     if key.escaped {
         let mut name = String::new();
