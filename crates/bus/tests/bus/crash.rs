@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use olocus_bus::{Commit, Embedded, EmbeddedOptions, TopicSpec, Transport, Writer, WriterOptions};
 use olocus_event::OutRecord;
-use olocus_test_broker::{Broker, Options};
+use olocus_test_broker::{Broker, Options, skipped};
 
-use crate::world::{World, connect, offset, place, record, skipped, text, unique};
+use crate::world::{World, connect, offset, place, record, text, unique};
 
 /// Tells this binary, started again, what to do: a role and where.
 const ROLE: &str = "OLOCUS_BUS_TEST_ROLE";

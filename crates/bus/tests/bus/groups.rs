@@ -133,7 +133,7 @@ pub(crate) fn members_share_several_topics(world: &World) {
     let (both, one) = (world.topic(2).to_string(), world.topic(2).to_string());
     let group = unique("group");
     let mut owners = vec![
-        Owner::join(world, &group, &[both.clone(), one.clone()]),
+        Owner::join(world, &group, &[both.clone(), one]),
         Owner::join(world, &group, std::slice::from_ref(&both)),
     ];
     let settled = |owners: &[Owner]| {

@@ -84,7 +84,7 @@ pub(crate) fn pause_and_resume(world: &World) {
     let mut reader = world.reader_of(&[(held.clone(), 0), (free.clone(), 0)]);
     assert_eq!(wait_for_values(&mut *reader, 1), ["before"]);
 
-    reader.pause(&[held.clone()]).unwrap();
+    reader.pause(std::slice::from_ref(&held)).unwrap();
     write(0, "held 1");
     write(0, "held 2");
     write(1, "free");

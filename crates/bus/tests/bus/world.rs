@@ -1,7 +1,6 @@
 //! A transport under test, and short words for what tests do with it.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,7 +11,7 @@ use olocus_bus::{
     ReaderOptions, TopicPartition, TopicSpec, Transport, Writer, WriterOptions,
 };
 use olocus_event::{Headers, OutRecord, Record};
-use olocus_test_broker::{Broker, available};
+use olocus_test_broker::{Broker, skipped};
 use tempfile::TempDir;
 
 /// Long enough for a busy machine; a test that waits this long has failed.
@@ -146,17 +145,6 @@ pub(crate) fn connect(
             .collect(),
         client_id: "olocus-test".to_owned(),
     })
-}
-
-/// Whether there can be no broker here, in words that are seen.
-pub(crate) fn skipped() -> bool {
-    match available() {
-        Ok(()) => false,
-        Err(reason) => {
-            writeln!(std::io::stderr(), "SKIPPED: no Kafka broker: {reason}").unwrap();
-            true
-        }
-    }
 }
 
 pub(crate) fn unique(what: &str) -> Arc<str> {

@@ -197,7 +197,7 @@ pub(crate) fn large_records(world: &World) {
     assert!(values[1] == noise, "a large record comes back as it was");
 
     let too_large = record(&topic, noise.repeat(2));
-    let error = writer.send(&[too_large.clone()]).unwrap_err();
+    let error = writer.send(std::slice::from_ref(&too_large)).unwrap_err();
     assert!(error.too_large() && !error.retryable(), "{error}");
     assert!(error.to_string().contains(&*topic), "{error}");
     let mut writer = world.transactional_writer(&unique("id"));
