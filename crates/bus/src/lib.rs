@@ -13,6 +13,7 @@
 //! headers. Nothing here knows what is in a record.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod deadline;
 mod embedded;
 mod error;
 mod header_names;

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use olocus_event::OutRecord;
 
@@ -10,6 +9,7 @@ use super::batch::{self, Builder};
 use super::groups::Groups;
 use super::options::EmbeddedOptions;
 use super::store::{Extent, Put, Retention, Store, TopicRow};
+use crate::deadline::Deadline;
 use crate::name::{check_topic, is_internal};
 use crate::{
     Error, OffsetCommit, OffsetRange, TopicPartition, TopicSettings, TopicSpec, partitioner,
@@ -195,10 +195,10 @@ impl Log {
     }
 
     /// Waits until the catalog has changed since `version`, or the time is over; says whether it has.
-    pub(super) fn wait(&self, version: u64, deadline: Instant) -> bool {
+    pub(super) fn wait(&self, version: u64, deadline: Deadline) -> bool {
         let mut catalog = self.catalog();
         while catalog.version == version {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline.left();
             if left.is_zero() {
                 return false;
             }

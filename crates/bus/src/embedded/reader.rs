@@ -1,11 +1,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use olocus_event::Record;
 
 use super::log::Log;
 use super::store::Extent;
+use crate::deadline::Deadline;
 use crate::header_names::HeaderNames;
 use crate::{End, Error, Fetched, OutOfRange, Reader, ReaderOptions, TopicPartition};
 
@@ -122,7 +123,7 @@ impl Reader for EmbeddedReader {
     }
 
     fn poll(&mut self, max_records: usize, timeout: Duration) -> Result<Vec<Fetched>, Error> {
-        let deadline = Instant::now() + timeout;
+        let deadline = Deadline::after(timeout);
         loop {
             let version = self.log.version();
             let fetched = self.collect(max_records.max(1))?;

@@ -1,5 +1,5 @@
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use olocus_event::OutRecord;
 use rdkafka::ClientConfig;
@@ -222,23 +222,5 @@ impl ProducerContext for Collector {
                 }),
             }
         }
-    }
-}
-
-/// A point in time until which something is tried.
-#[derive(Clone, Copy)]
-pub(super) struct Deadline(Instant);
-
-impl Deadline {
-    pub(super) fn after(timeout: Duration) -> Self {
-        Self(Instant::now() + timeout)
-    }
-
-    pub(super) fn left(self) -> Duration {
-        self.0.saturating_duration_since(Instant::now())
-    }
-
-    pub(super) fn passed(self) -> bool {
-        self.left().is_zero()
     }
 }

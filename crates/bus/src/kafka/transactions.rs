@@ -11,7 +11,8 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::errors;
 use super::options::{KafkaOptions, refused};
-use super::producer::{Deadline, Deliveries};
+use super::producer::Deliveries;
+use crate::deadline::Deadline;
 use crate::name::check_topic;
 use crate::{Commit, Error, OffsetCommit, Writer};
 
