@@ -51,7 +51,10 @@ pub(crate) fn server_properties(options: &Options, ports: &Ports, directory: &Pa
         ("transaction.state.log.replication.factor", "1".to_owned()),
         ("transaction.state.log.min.isr", "1".to_owned()),
         ("transaction.state.log.num.partitions", "4".to_owned()),
-        ("share.coordinator.state.topic.replication.factor", "1".to_owned()),
+        (
+            "share.coordinator.state.topic.replication.factor",
+            "1".to_owned(),
+        ),
         ("share.coordinator.state.topic.min.isr", "1".to_owned()),
         ("group.initial.rebalance.delay.ms", "0".to_owned()),
     ]);

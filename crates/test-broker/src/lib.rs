@@ -10,6 +10,7 @@ mod jars;
 mod process;
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -75,6 +76,21 @@ pub fn available() -> Result<(), String> {
     process::runs("mvn", "-version").map_err(|cause| {
         format!("mvn cannot be run ({cause}), and the jars of Kafka are not in the cache")
     })
+}
+
+/// Whether tests that need a broker have to be skipped here. Then a line on standard error says so and why, also where the
+/// output of tests that pass is not shown.
+#[must_use]
+pub fn skipped() -> bool {
+    match available() {
+        Ok(()) => false,
+        Err(reason) => {
+            // Not by a macro: what those write is shown only when a test fails. Without standard error there is nobody to
+            // tell.
+            let _ = writeln!(std::io::stderr(), "SKIPPED: no Kafka broker: {reason}");
+            true
+        }
+    }
 }
 
 impl Broker {
@@ -211,7 +227,9 @@ fn launch(classpath: &str, directory: &Path) -> Result<Process, String> {
         if process.has_ended() || Instant::now() > deadline {
             let log = process.log();
             process.kill_and_keep_data();
-            return Err(format!("the broker did not start; its log ends with:\n{log}"));
+            return Err(format!(
+                "the broker did not start; its log ends with:\n{log}"
+            ));
         }
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -247,16 +265,13 @@ impl Ports {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
     use std::net::TcpStream;
 
-    use super::{Broker, Options, available};
+    use super::{Broker, Options, skipped};
 
     #[test]
     fn a_broker_serves_survives_a_restart_and_leaves_nothing_behind() {
-        if let Err(reason) = available() {
-            // Not by a macro, whose output is shown only when a test fails.
-            writeln!(std::io::stderr(), "SKIPPED: no broker: {reason}").unwrap();
+        if skipped() {
             return;
         }
         let broker = Broker::start(&Options::default()).unwrap();

@@ -55,11 +55,7 @@ impl Process {
             .trim()
             .parse()
             .map_err(|_| format!("the broker's watchdog says {line:?} instead of a process id"))?;
-        Ok(Self {
-            watchdog,
-            pid,
-            log,
-        })
+        Ok(Self { watchdog, pid, log })
     }
 
     pub(crate) fn has_started(&self) -> bool {
@@ -78,7 +74,10 @@ impl Process {
     /// The end of the broker's log, without the stacks of its errors.
     pub(crate) fn log(&self) -> String {
         let log = self.read_log();
-        let lines: Vec<&str> = log.lines().filter(|line| !line.starts_with("\tat ")).collect();
+        let lines: Vec<&str> = log
+            .lines()
+            .filter(|line| !line.starts_with("\tat "))
+            .collect();
         lines[lines.len().saturating_sub(20)..].join("\n")
     }
 

@@ -5,10 +5,10 @@
 //! A key or value is its length plus one, then its bytes; zero is none. A name or a header's value is its length, then
 //! its bytes. Offsets count up from the one in the batch's key.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use olocus_event::{Headers, OutRecord, Record};
+
+use crate::header_names::HeaderNames;
 
 const VERSION: u8 = 1;
 
@@ -100,7 +100,12 @@ pub(super) fn size(record: &OutRecord) -> u64 {
 }
 
 /// Reads the records of a batch from `from` on. They share the batch's bytes. `None` if it is not what was written.
-pub(super) fn decode(bytes: &Bytes, base: i64, from: i64) -> Option<Vec<Record>> {
+pub(super) fn decode(
+    bytes: &Bytes,
+    base: i64,
+    from: i64,
+    names: &mut HeaderNames,
+) -> Option<Vec<Record>> {
     if *bytes.first()? != VERSION {
         return None;
     }
@@ -114,8 +119,7 @@ pub(super) fn decode(bytes: &Bytes, base: i64, from: i64) -> Option<Vec<Record>>
         let mut headers = Headers::default();
         for _ in 0..cursor.number()? {
             let name = cursor.take_len()?;
-            let name: Arc<str> = std::str::from_utf8(&name).ok()?.into();
-            headers.push(name, cursor.take_len()?);
+            headers.push(names.share(&name), cursor.take_len()?);
         }
         if base + index >= from {
             records.push(Record {
@@ -149,7 +153,10 @@ impl Cursor<'_> {
     }
 
     fn take(&mut self, len: usize) -> Option<Bytes> {
-        let end = self.at.checked_add(len).filter(|end| *end <= self.bytes.len())?;
+        let end = self
+            .at
+            .checked_add(len)
+            .filter(|end| *end <= self.bytes.len())?;
         let taken = self.bytes.slice(self.at..end);
         self.at = end;
         Some(taken)
@@ -176,7 +183,7 @@ mod tests {
     use bytes::Bytes;
     use olocus_event::{Headers, OutRecord};
 
-    use super::{Builder, decode};
+    use super::{Builder, HeaderNames, decode};
 
     fn records() -> Vec<OutRecord> {
         let mut headers = Headers::default();
@@ -212,7 +219,7 @@ mod tests {
     #[test]
     fn records_come_back_as_they_were() {
         let written = records();
-        let read = decode(&encoded(), 100, 103).unwrap();
+        let read = decode(&encoded(), 100, 103, &mut HeaderNames::default()).unwrap();
         assert_eq!(read.len(), written.len() - 3);
         for (index, record) in read.iter().enumerate() {
             let written = &written[index + 3];
@@ -228,11 +235,15 @@ mod tests {
     #[test]
     fn what_is_cut_or_longer_is_refused() {
         let whole = encoded();
+        let mut names = HeaderNames::default();
         for len in (0..whole.len()).step_by(997) {
-            assert!(decode(&whole.slice(..len), 0, 0).is_none(), "{len}");
+            assert!(
+                decode(&whole.slice(..len), 0, 0, &mut names).is_none(),
+                "{len}"
+            );
         }
         let mut longer = whole.to_vec();
         longer.push(0);
-        assert!(decode(&longer.into(), 0, 0).is_none());
+        assert!(decode(&longer.into(), 0, 0, &mut names).is_none());
     }
 }

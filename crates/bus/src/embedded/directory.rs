@@ -22,8 +22,11 @@ impl Directory {
     /// Takes the folder, making it if it is not there.
     pub(super) fn take(path: &Path) -> Result<Self, Error> {
         let failed = |error: std::io::Error| {
-            Error::on_disk(format!("cannot use the data directory {}: {error}", path.display()))
-                .with_source(error)
+            Error::on_disk(format!(
+                "cannot use the data directory {}: {error}",
+                path.display()
+            ))
+            .with_source(error)
         };
         if path.exists() && !path.is_dir() {
             return Err(Error::on_disk(format!(
@@ -100,7 +103,10 @@ fn check_marker(path: &Path) -> Result<(), Error> {
     }
     for entry in fs::read_dir(path).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
-        if ![LOCK, DATABASE, NEW_MARKER].iter().any(|ours| name == *ours) {
+        if ![LOCK, DATABASE, NEW_MARKER]
+            .iter()
+            .any(|ours| name == *ours)
+        {
             return Err(Error::on_disk(format!(
                 "{} is not a data directory of an embedded log: it has no `{MARKER}`, but `{}`",
                 path.display(),

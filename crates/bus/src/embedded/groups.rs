@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::log::{Log, lock};
+use crate::deadline::Deadline;
 use crate::{Error, GroupOffset, Membership, MembershipEvent, TopicPartition};
 
 /// All groups of a log.
@@ -83,7 +84,7 @@ impl EmbeddedMember {
 impl Membership for EmbeddedMember {
     fn poll(&mut self, timeout: Duration) -> Result<Vec<MembershipEvent>, Error> {
         let known = self.log.topics();
-        let deadline = Instant::now() + timeout;
+        let deadline = Deadline::after(timeout);
         let groups = &self.log.groups;
         let mut state = lock(&groups.state);
         if let Some(group) = state.groups.get_mut(&self.group)
@@ -106,7 +107,7 @@ impl Membership for EmbeddedMember {
                 member.told = !member.leaving.is_empty();
                 return Ok(std::mem::take(&mut member.events));
             }
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline.left();
             if left.is_zero() {
                 return Ok(Vec::new());
             }

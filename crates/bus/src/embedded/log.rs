@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use olocus_event::OutRecord;
 
@@ -10,8 +9,11 @@ use super::batch::{self, Builder};
 use super::groups::Groups;
 use super::options::EmbeddedOptions;
 use super::store::{Extent, Put, Retention, Store, TopicRow};
+use crate::deadline::Deadline;
 use crate::name::{check_topic, is_internal};
-use crate::{Error, OffsetCommit, OffsetRange, TopicPartition, TopicSettings, TopicSpec, partitioner};
+use crate::{
+    Error, OffsetCommit, OffsetRange, TopicPartition, TopicSettings, TopicSpec, partitioner,
+};
 
 /// The most partitions that a topic can have.
 const MOST_PARTITIONS: u32 = 1024;
@@ -113,11 +115,18 @@ impl Log {
         let mut rows = BTreeMap::new();
         let mut next_id = {
             let catalog = self.catalog();
-            1 + catalog.topics.values().map(|topic| topic.id).max().unwrap_or(0)
+            1 + catalog
+                .topics
+                .values()
+                .map(|topic| topic.id)
+                .max()
+                .unwrap_or(0)
         };
         for spec in specs {
             check_topic(&spec.name)?;
-            if self.catalog().topics.contains_key(spec.name.as_str()) || rows.contains_key(&spec.name) {
+            if self.catalog().topics.contains_key(spec.name.as_str())
+                || rows.contains_key(&spec.name)
+            {
                 continue;
             }
             let config = Config::new(&self.options, &spec.name, &spec.config)?;
@@ -186,10 +195,10 @@ impl Log {
     }
 
     /// Waits until the catalog has changed since `version`, or the time is over; says whether it has.
-    pub(super) fn wait(&self, version: u64, deadline: Instant) -> bool {
+    pub(super) fn wait(&self, version: u64, deadline: Deadline) -> bool {
         let mut catalog = self.catalog();
         while catalog.version == version {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline.left();
             if left.is_zero() {
                 return false;
             }
@@ -235,7 +244,10 @@ impl Log {
         let mut extents = Vec::with_capacity(plans.len());
         for plan in &plans {
             let retention = Retention {
-                oldest: plan.config.retention_ms.map(|keep| now.saturating_sub(keep)),
+                oldest: plan
+                    .config
+                    .retention_ms
+                    .map(|keep| now.saturating_sub(keep)),
                 bytes: plan.config.retention_bytes,
             };
             let appended = self.store.append(
@@ -386,7 +398,9 @@ impl Config {
         };
         for (key, value) in config {
             let number: i64 = value.parse().map_err(|_| {
-                Error::misuse(format!("`{key}` of topic `{topic}` is `{value}`, not a number"))
+                Error::misuse(format!(
+                    "`{key}` of topic `{topic}` is `{value}`, not a number"
+                ))
             })?;
             // Kafka's way to say "without limit" is -1.
             let limit = (number >= 0).then_some(number);

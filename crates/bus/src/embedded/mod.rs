@@ -89,16 +89,15 @@ impl Transport for Embedded {
         of: &[TopicPartition],
     ) -> Result<Vec<Option<GroupOffset>>, Error> {
         of.iter()
-            .map(|of| {
-                self.log
-                    .store
-                    .group_offset(group, &of.topic, of.partition)
-            })
+            .map(|of| self.log.store.group_offset(group, &of.topic, of.partition))
             .collect()
     }
 
     fn reader(&self, options: ReaderOptions) -> Result<Box<dyn Reader>, Error> {
-        Ok(Box::new(EmbeddedReader::new(Arc::clone(&self.log), options)))
+        Ok(Box::new(EmbeddedReader::new(
+            Arc::clone(&self.log),
+            options,
+        )))
     }
 
     fn writer(&self, options: WriterOptions) -> Result<Box<dyn Writer>, Error> {

@@ -1,11 +1,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use olocus_event::Record;
 
 use super::log::Log;
 use super::store::Extent;
+use crate::deadline::Deadline;
+use crate::header_names::HeaderNames;
 use crate::{End, Error, Fetched, OutOfRange, Reader, ReaderOptions, TopicPartition};
 
 /// Reads committed records of the partitions that it is told to.
@@ -15,6 +17,7 @@ pub(super) struct EmbeddedReader {
     positions: BTreeMap<TopicPartition, Position>,
     /// The partition that is looked at first next time, so that none starves.
     turn: usize,
+    names: HeaderNames,
 }
 
 struct Position {
@@ -34,6 +37,7 @@ impl EmbeddedReader {
             options,
             positions: BTreeMap::new(),
             turn: 0,
+            names: HeaderNames::default(),
         }
     }
 
@@ -52,7 +56,13 @@ impl EmbeddedReader {
             if position.paused {
                 continue;
             }
-            let found = position.collect(&self.log, partition, share.min(left), bytes)?;
+            let found = position.collect(
+                &self.log,
+                partition,
+                share.min(left),
+                bytes,
+                &mut self.names,
+            )?;
             left -= found.records.len();
             if !found.records.is_empty() || found.end.is_some() {
                 fetched.push(found);
@@ -68,12 +78,17 @@ impl EmbeddedReader {
             .ok_or_else(|| Error::misuse(format!("{partition} is not assigned")))
     }
 
-    fn start(&self, partitions: &[(TopicPartition, i64)]) -> Result<BTreeMap<TopicPartition, Position>, Error> {
+    fn start(
+        &self,
+        partitions: &[(TopicPartition, i64)],
+    ) -> Result<BTreeMap<TopicPartition, Position>, Error> {
         let mut started = BTreeMap::new();
         for (partition, offset) in partitions {
             self.log.extent(partition)?;
             if *offset < 0 {
-                return Err(Error::misuse(format!("{offset} is no offset of {partition}")));
+                return Err(Error::misuse(format!(
+                    "{offset} is no offset of {partition}"
+                )));
             }
             let position = Position {
                 next: *offset,
@@ -108,7 +123,7 @@ impl Reader for EmbeddedReader {
     }
 
     fn poll(&mut self, max_records: usize, timeout: Duration) -> Result<Vec<Fetched>, Error> {
-        let deadline = Instant::now() + timeout;
+        let deadline = Deadline::after(timeout);
         loop {
             let version = self.log.version();
             let fetched = self.collect(max_records.max(1))?;
@@ -143,13 +158,16 @@ impl Position {
         partition: &TopicPartition,
         max_records: usize,
         max_bytes: usize,
+        names: &mut HeaderNames,
     ) -> Result<Fetched, Error> {
         let (place, extent) = log.extent(partition)?;
         if self.buffer.is_empty() && self.next != extent.end {
             if !(extent.start..=extent.end).contains(&self.next) {
                 return Err(self.gone(partition, extent));
             }
-            let records = log.store.read(place, self.next, max_records, max_bytes)?;
+            let records = log
+                .store
+                .read(place, self.next, max_records, max_bytes, names)?;
             match (records.first(), records.last()) {
                 (Some(first), Some(last)) if first.offset == self.next => {
                     self.next = last.offset + 1;

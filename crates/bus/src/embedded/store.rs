@@ -5,13 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
 use olocus_event::Record;
-use redb::{
-    Database, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction,
-};
+use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
 use super::batch;
 use super::directory::Directory;
+use crate::header_names::HeaderNames;
 use crate::{Error, GroupOffset, OffsetCommit};
 
 /// Topic and partition.
@@ -97,7 +96,10 @@ impl Store {
         let database = match opened {
             Ok(Ok(database)) => database,
             Ok(Err(redb::Error::Io(error))) if error.kind() != std::io::ErrorKind::InvalidData => {
-                return Err(Error::on_disk(format!("cannot use {}: {error}", path.display())));
+                return Err(Error::on_disk(format!(
+                    "cannot use {}: {error}",
+                    path.display()
+                )));
             }
             Ok(Err(error)) => return Err(corrupt(&error.to_string())),
             Err(_) => return Err(corrupt("its database cannot be read")),
@@ -242,6 +244,7 @@ impl Store {
         from: i64,
         max_records: usize,
         max_bytes: usize,
+        names: &mut HeaderNames,
     ) -> Result<Vec<Record>, Error> {
         self.reading(|| {
             let table = self.database.begin_read()?.open_table(BATCHES)?;
@@ -259,7 +262,7 @@ impl Store {
                 let value = Bytes::copy_from_slice(value.value());
                 bytes += value.len();
                 let base = key.value().2;
-                let decoded = batch::decode(&value, base, from).ok_or_else(|| {
+                let decoded = batch::decode(&value, base, from, names).ok_or_else(|| {
                     redb::Error::Corrupted(format!(
                         "the batch at offset {base} of partition {partition} of topic number {topic}"
                     ))
@@ -323,7 +326,8 @@ fn release(
 ) -> Result<(), redb::Error> {
     loop {
         let oldest = {
-            let mut rows = index.range((place.0, place.1, i64::MIN)..=(place.0, place.1, i64::MAX))?;
+            let mut rows =
+                index.range((place.0, place.1, i64::MIN)..=(place.0, place.1, i64::MAX))?;
             match rows.next().transpose()? {
                 Some((key, value)) => (key.value(), value.value()),
                 None => return Ok(()),

@@ -7,9 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::Duration;
 
-use rdkafka::admin::{
-    AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication,
-};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode;
 
@@ -27,11 +25,15 @@ pub(super) fn create_topics(options: &KafkaOptions, topics: &[&TopicSpec]) -> Re
     let new: Vec<NewTopic<'_>> = topics
         .iter()
         .map(|topic| {
-            let partitions = topic
-                .partitions
-                .map_or(BROKER_DEFAULT, |count| i32::try_from(count).unwrap_or(i32::MAX));
+            let partitions = topic.partitions.map_or(BROKER_DEFAULT, |count| {
+                i32::try_from(count).unwrap_or(i32::MAX)
+            });
             topic.config.iter().fold(
-                NewTopic::new(&topic.name, partitions, TopicReplication::Fixed(BROKER_DEFAULT)),
+                NewTopic::new(
+                    &topic.name,
+                    partitions,
+                    TopicReplication::Fixed(BROKER_DEFAULT),
+                ),
                 |topic, (key, value)| topic.set(key, value),
             )
         })
@@ -43,7 +45,10 @@ pub(super) fn create_topics(options: &KafkaOptions, topics: &[&TopicSpec]) -> Re
         match result {
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
             Err((name, code)) => {
-                return Err(errors::meaning(code, format!("creating topic `{name}`: {code}")));
+                return Err(errors::meaning(
+                    code,
+                    format!("creating topic `{name}`: {code}"),
+                ));
             }
         }
     }

@@ -1,5 +1,5 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
@@ -12,6 +12,7 @@ use super::context::log;
 use super::options::{KafkaOptions, refused};
 use super::probe::{group_offsets, partition_list};
 use super::{errors, native};
+use crate::deadline::Deadline;
 use crate::{Error, GroupOffset, Membership, MembershipEvent, TopicPartition};
 
 const COMMITTED_TIMEOUT: Duration = Duration::from_secs(10);
@@ -67,9 +68,9 @@ impl GroupMember {
 impl Membership for GroupMember {
     fn poll(&mut self, timeout: Duration) -> Result<Vec<MembershipEvent>, Error> {
         self.finish_revocation()?;
-        let deadline = Instant::now() + timeout;
+        let deadline = Deadline::after(timeout);
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline.left();
             // Messages that come before a new partition is paused are not for us.
             if let Some(Err(error)) = self.consumer.poll(left.min(STEP)) {
                 let meant = errors::wrapped(&format!("group `{}`", self.group), &error);
@@ -131,7 +132,11 @@ impl Rebalances {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn assigned(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) -> KafkaResult<()> {
+    fn assigned(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        list: &TopicPartitionList,
+    ) -> KafkaResult<()> {
         // Never read from, but a start has to be named: the end of a log always exists.
         let mut ends = list.clone();
         ends.set_all_offsets(Offset::End)?;

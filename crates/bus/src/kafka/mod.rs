@@ -65,9 +65,11 @@ impl Kafka {
 
 impl Transport for Kafka {
     fn topics(&self) -> Result<BTreeMap<String, u32>, Error> {
-        let metadata = self.stable.ask("the topics", QUESTION_TIMEOUT, |client, timeout| {
-            client.fetch_metadata(None, timeout)
-        })?;
+        let metadata = self
+            .stable
+            .ask("the topics", QUESTION_TIMEOUT, |client, timeout| {
+                client.fetch_metadata(None, timeout)
+            })?;
         Ok(metadata
             .topics()
             .iter()
@@ -106,9 +108,11 @@ impl Transport for Kafka {
 
     fn offsets(&self, of: &TopicPartition) -> Result<OffsetRange, Error> {
         let range = |probe: &Probe| {
-            probe.ask(&format!("the offsets of {of}"), QUESTION_TIMEOUT, |client, timeout| {
-                client.fetch_watermarks(&of.topic, of.partition, timeout)
-            })
+            probe.ask(
+                &format!("the offsets of {of}"),
+                QUESTION_TIMEOUT,
+                |client, timeout| client.fetch_watermarks(&of.topic, of.partition, timeout),
+            )
         };
         check_topic(&of.topic)?;
         // In this order the stable end is never past the end.
@@ -124,11 +128,17 @@ impl Transport for Kafka {
     fn offset_at(&self, of: &TopicPartition, timestamp_ms: i64) -> Result<i64, Error> {
         check_topic(&of.topic)?;
         let what = format!("the offset of a time in {of}");
-        let found = self.stable.ask(&what, QUESTION_TIMEOUT, |client, timeout| {
-            let mut times = TopicPartitionList::with_capacity(1);
-            times.add_partition_offset(&of.topic, of.partition, Offset::Offset(timestamp_ms.max(0)))?;
-            client.offsets_for_times(times, timeout)
-        })?;
+        let found = self
+            .stable
+            .ask(&what, QUESTION_TIMEOUT, |client, timeout| {
+                let mut times = TopicPartitionList::with_capacity(1);
+                times.add_partition_offset(
+                    &of.topic,
+                    of.partition,
+                    Offset::Offset(timestamp_ms.max(0)),
+                )?;
+                client.offsets_for_times(times, timeout)
+            })?;
         for entry in native::entries(&found) {
             if let Some(code) = entry.error {
                 return Err(errors::meaning(code, format!("{what}: {code}")));

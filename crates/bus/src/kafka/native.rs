@@ -35,8 +35,7 @@ impl<C: ConsumerContext> ConsumerQueue<C> {
     /// The queue of this consumer; `None` if it has no `group.id`.
     pub(super) fn of(consumer: &Arc<BaseConsumer<C>>) -> Option<Self> {
         // SAFETY: the client's pointer is valid while the consumer lives, which this type keeps alive.
-        let queue =
-            unsafe { raw::rd_kafka_queue_get_consumer(consumer.client().native_ptr()) };
+        let queue = unsafe { raw::rd_kafka_queue_get_consumer(consumer.client().native_ptr()) };
         (!queue.is_null()).then(|| Self {
             queue,
             _consumer: Arc::clone(consumer),

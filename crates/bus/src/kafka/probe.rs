@@ -1,4 +1,4 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -6,9 +6,10 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
 use super::context::Context;
-use super::options::{KafkaOptions, refused};
 use super::errors;
 use super::native::{self, Entry};
+use super::options::{KafkaOptions, refused};
+use crate::deadline::Deadline;
 use crate::{Error, GroupOffset, TopicPartition};
 
 /// A question is asked again this often while there is time: librdkafka itself would sit out the whole timeout even if
@@ -52,9 +53,9 @@ impl Probe {
         timeout: Duration,
         question: impl Fn(&BaseConsumer<Context>, Duration) -> KafkaResult<T>,
     ) -> Result<T, Error> {
-        let deadline = Instant::now() + timeout;
+        let deadline = Deadline::after(timeout);
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline.left();
             let error = match question(&self.client, left.min(SLICE)) {
                 Ok(answer) => {
                     self.serve();
@@ -72,7 +73,7 @@ impl Probe {
                 }
             }
             let transient = error.rdkafka_error_code().is_some_and(errors::is_transient);
-            if !transient || Instant::now() >= deadline {
+            if !transient || deadline.passed() {
                 return Err(self.explain(what, &error, cause));
             }
             if left > SLICE / 4 {
@@ -96,7 +97,7 @@ impl Probe {
 
     /// Waits until every partition of a new topic can be written to.
     pub(super) fn wait_for_leaders(&self, topic: &str, timeout: Duration) -> Result<(), Error> {
-        let deadline = Instant::now() + timeout;
+        let deadline = Deadline::after(timeout);
         loop {
             let metadata = self.ask(&format!("topic `{topic}`"), timeout, |client, timeout| {
                 client.fetch_metadata(Some(topic), timeout)
@@ -105,12 +106,15 @@ impl Probe {
                 found.name() == topic
                     && found.error().is_none()
                     && !found.partitions().is_empty()
-                    && found.partitions().iter().all(|partition| partition.leader() >= 0)
+                    && found
+                        .partitions()
+                        .iter()
+                        .all(|partition| partition.leader() >= 0)
             });
             if ready {
                 return Ok(());
             }
-            if Instant::now() >= deadline {
+            if deadline.passed() {
                 return Err(Error::retry(format!(
                     "topic `{topic}` was created, but not all of its partitions have a leader"
                 )));
@@ -177,9 +181,9 @@ pub(super) fn group_offsets(
     let entries = native::entries(answer);
     of.iter()
         .map(|wanted| {
-            let entry = entries.iter().find(|entry| {
-                entry.partition == wanted.partition && entry.topic == *wanted.topic
-            });
+            let entry = entries
+                .iter()
+                .find(|entry| entry.partition == wanted.partition && entry.topic == *wanted.topic);
             match entry {
                 Some(Entry {
                     error: Some(code), ..

@@ -1,9 +1,9 @@
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use olocus_event::OutRecord;
-use rdkafka::ClientContext;
 use rdkafka::ClientConfig;
+use rdkafka::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Message, OwnedHeaders};
@@ -139,12 +139,15 @@ fn headers(record: &OutRecord) -> Option<OwnedHeaders> {
     if record.headers.is_empty() {
         return None;
     }
-    let headers = record.headers.iter().fold(OwnedHeaders::new(), |headers, (name, value)| {
-        headers.insert(Header {
-            key: name,
-            value: Some(&value[..]),
-        })
-    });
+    let headers = record
+        .headers
+        .iter()
+        .fold(OwnedHeaders::new(), |headers, (name, value)| {
+            headers.insert(Header {
+                key: name,
+                value: Some(&value[..]),
+            })
+        });
     Some(headers)
 }
 
@@ -172,7 +175,12 @@ struct Failed {
 impl Collector {
     /// Everything was written: what was wrong with the connection is over.
     fn settled(&self) {
-        if self.failures.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+        if self
+            .failures
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_empty()
+        {
             self.connection.forget_error();
         }
     }
@@ -197,7 +205,9 @@ impl ProducerContext for Collector {
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         if let Err((error, message)) = result {
-            let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
+            let code = error
+                .rdkafka_error_code()
+                .unwrap_or(RDKafkaErrorCode::Unknown);
             let topic = message.topic();
             let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
             match failures
@@ -212,23 +222,5 @@ impl ProducerContext for Collector {
                 }),
             }
         }
-    }
-}
-
-/// A point in time until which something is tried.
-#[derive(Clone, Copy)]
-pub(super) struct Deadline(Instant);
-
-impl Deadline {
-    pub(super) fn after(timeout: Duration) -> Self {
-        Self(Instant::now() + timeout)
-    }
-
-    pub(super) fn left(self) -> Duration {
-        self.0.saturating_duration_since(Instant::now())
-    }
-
-    pub(super) fn passed(self) -> bool {
-        self.left().is_zero()
     }
 }

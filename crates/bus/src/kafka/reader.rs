@@ -10,10 +10,11 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::context::Context;
+use super::errors;
 use super::native::{self, Batch, ConsumerQueue, Message};
 use super::options::{KafkaOptions, refused};
 use super::probe::partition_list;
-use super::errors;
+use crate::header_names::HeaderNames;
 use crate::name::check_topic;
 use crate::{End, Error, Fetched, OutOfRange, Reader, ReaderOptions, TopicPartition};
 
@@ -23,16 +24,13 @@ const LARGEST_BATCH: usize = 16 * 1024;
 /// How long to wait for the offsets that are there, when the wanted one is not.
 const RANGE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Names of headers repeat in every record; this many are kept to be shared.
-const SHARED_NAMES: usize = 1024;
-
 /// Reads committed records of the partitions that it is told to, in batches.
 pub(super) struct KafkaReader {
     // Given back before the consumer goes.
     queue: ConsumerQueue<Context>,
     consumer: Arc<BaseConsumer<Context>>,
     assigned: HashMap<TopicPartition, i64>,
-    names: Names,
+    names: HeaderNames,
     /// Met beside records, which are returned first.
     failure: Option<Error>,
 }
@@ -53,7 +51,10 @@ impl KafkaReader {
         default("fetch.queue.backoff.ms", "10");
         default("fetch.error.backoff.ms", "100");
         config
-            .set("queued.max.messages.kbytes", (reader.max_queued_bytes / 1024).max(1).to_string())
+            .set(
+                "queued.max.messages.kbytes",
+                (reader.max_queued_bytes / 1024).max(1).to_string(),
+            )
             // Needed to assign partitions, but neither joined nor committed to.
             .set("group.id", &options.client_id)
             .set("enable.auto.commit", "false")
@@ -73,7 +74,7 @@ impl KafkaReader {
             queue,
             consumer,
             assigned: HashMap::new(),
-            names: Names::default(),
+            names: HeaderNames::default(),
             failure: None,
         })
     }
@@ -188,13 +189,20 @@ fn explain(
     {
         let first = assigned.get(&partition).copied().unwrap_or_default();
         return Error::gone(OutOfRange {
-            wanted: if message.offset() >= 0 { message.offset() } else { first },
+            wanted: if message.offset() >= 0 {
+                message.offset()
+            } else {
+                first
+            },
             partition,
             start,
             end,
         });
     }
-    errors::meaning(code, format!("reading {partition}: {}", message.error_text()))
+    errors::meaning(
+        code,
+        format!("reading {partition}: {}", message.error_text()),
+    )
 }
 
 fn offset_list(partitions: &[(TopicPartition, i64)]) -> Result<TopicPartitionList, Error> {
@@ -203,13 +211,19 @@ fn offset_list(partitions: &[(TopicPartition, i64)]) -> Result<TopicPartitionLis
     for (partition, offset) in partitions {
         check_topic(&partition.topic)?;
         if *offset < 0 {
-            return Err(Error::misuse(format!("{offset} is no offset of {partition}")));
+            return Err(Error::misuse(format!(
+                "{offset} is no offset of {partition}"
+            )));
         }
         if !seen.insert(partition) {
             return Err(Error::misuse(format!("{partition} is assigned twice")));
         }
-        list.add_partition_offset(&partition.topic, partition.partition, Offset::Offset(*offset))
-            .map_err(|error: KafkaError| errors::wrapped("assigning partitions", &error))?;
+        list.add_partition_offset(
+            &partition.topic,
+            partition.partition,
+            Offset::Offset(*offset),
+        )
+        .map_err(|error: KafkaError| errors::wrapped("assigning partitions", &error))?;
     }
     Ok(list)
 }
@@ -269,7 +283,7 @@ impl Sorted {
         Self { places, groups }
     }
 
-    fn add_record(&mut self, index: usize, message: Message<'_>, names: &mut Names) {
+    fn add_record(&mut self, index: usize, message: Message<'_>, names: &mut HeaderNames) {
         let group = &mut self.groups[self.places[index]];
         let bytes = &mut group.bytes;
         let mut copy = |part: &[u8]| {
@@ -350,22 +364,5 @@ impl Group {
             records,
             ..self.fetched
         }
-    }
-}
-
-/// Names of headers, shared between records.
-#[derive(Default)]
-struct Names(HashMap<Box<[u8]>, Arc<str>>);
-
-impl Names {
-    fn share(&mut self, name: &[u8]) -> Arc<str> {
-        if let Some(shared) = self.0.get(name) {
-            return Arc::clone(shared);
-        }
-        let shared: Arc<str> = String::from_utf8_lossy(name).into();
-        if self.0.len() < SHARED_NAMES {
-            self.0.insert(name.into(), Arc::clone(&shared));
-        }
-        shared
     }
 }

@@ -11,7 +11,8 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::errors;
 use super::options::{KafkaOptions, refused};
-use super::producer::{Deadline, Deliveries};
+use super::producer::Deliveries;
+use crate::deadline::Deadline;
 use crate::name::check_topic;
 use crate::{Commit, Error, OffsetCommit, Writer};
 
@@ -105,12 +106,16 @@ impl TransactionalWriter {
     fn add_offsets(&mut self, offsets: &[OffsetCommit]) -> Result<(), Failure> {
         let mut by_group: Vec<(&str, TopicPartitionList)> = Vec::new();
         for commit in offsets {
-            let position = by_group.iter().position(|(group, _)| *group == commit.group);
+            let position = by_group
+                .iter()
+                .position(|(group, _)| *group == commit.group);
             let position = position.unwrap_or_else(|| {
                 by_group.push((&commit.group, TopicPartitionList::new()));
                 by_group.len() - 1
             });
-            let mut entry = by_group[position].1.add_partition(&commit.topic, commit.partition);
+            let mut entry = by_group[position]
+                .1
+                .add_partition(&commit.topic, commit.partition);
             entry
                 .set_offset(Offset::Offset(commit.offset))
                 .map_err(|error| Failure::Abort(errors::wrapped("adding offsets", &error)))?;
@@ -139,9 +144,12 @@ impl TransactionalWriter {
     /// Asks for the commit until it is decided. Asking again is safe: it is the same transaction.
     fn decide(&mut self) -> Result<(), Failure> {
         let producer = self.deliveries.producer();
-        repeat(&self.deliveries, "committing", DECISION_TIMEOUT, |timeout| {
-            producer.commit_transaction(timeout)
-        })
+        repeat(
+            &self.deliveries,
+            "committing",
+            DECISION_TIMEOUT,
+            |timeout| producer.commit_transaction(timeout),
+        )
         .map_err(|failure| match failure {
             Failure::Again(error) => Failure::Fatal(Error::unknown_outcome(format!(
                 "the broker has not said whether it has committed: {error}"
@@ -161,9 +169,12 @@ impl TransactionalWriter {
                     deliveries.producer().poll(Duration::from_millis(10));
                 }
             });
-            let aborted = repeat(deliveries, "aborting a transaction", ABORT_TIMEOUT, |timeout| {
-                deliveries.producer().abort_transaction(timeout)
-            });
+            let aborted = repeat(
+                deliveries,
+                "aborting a transaction",
+                ABORT_TIMEOUT,
+                |timeout| deliveries.producer().abort_transaction(timeout),
+            );
             done.store(true, Ordering::Release);
             aborted
         });

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use olocus_bus::{Commit, Embedded, EmbeddedOptions, TopicSpec, Transport, Writer, WriterOptions};
 use olocus_event::OutRecord;
-use olocus_test_broker::{Broker, Options};
+use olocus_test_broker::{Broker, Options, skipped};
 
-use crate::world::{World, connect, offset, place, record, skipped, text, unique};
+use crate::world::{World, connect, offset, place, record, text, unique};
 
 /// Tells this binary, started again, what to do: a role and where.
 const ROLE: &str = "OLOCUS_BUS_TEST_ROLE";
@@ -76,13 +76,21 @@ fn commit(number: i64) -> Commit {
         records: (0..PER_COMMIT)
             .flat_map(|_| topics.iter().map(|topic| record(topic, number.to_string())))
             .collect(),
-        offsets: vec![offset(GROUP, &topics[0], 0, number + 1, &number.to_string())],
+        offsets: vec![offset(
+            GROUP,
+            &topics[0],
+            0,
+            number + 1,
+            &number.to_string(),
+        )],
     }
 }
 
 /// The number after the last one that was committed.
 fn next_number(log: &dyn Transport) -> i64 {
-    let found = log.committed(GROUP, &[place(&TOPICS[0].into(), 0)]).unwrap();
+    let found = log
+        .committed(GROUP, &[place(&TOPICS[0].into(), 0)])
+        .unwrap();
     found[0].as_ref().map_or(0, |found| found.offset)
 }
 
@@ -113,14 +121,22 @@ fn kill_after(mut child: Child, commits: usize, delay: Duration) -> i64 {
 /// Every commit is there as a whole or not at all, and those that were said to be done are there.
 fn check(world: &World, acknowledged: i64) -> i64 {
     let next = next_number(&**world);
-    assert!(next > acknowledged, "{acknowledged} was lost: the next is {next}");
+    assert!(
+        next > acknowledged,
+        "{acknowledged} was lost: the next is {next}"
+    );
     for topic in TOPICS {
         let mut counts: BTreeMap<i64, usize> = BTreeMap::new();
         for record in world.all(&topic.into()).into_values().flatten() {
-            *counts.entry(text(record.value.as_ref()).parse().unwrap()).or_default() += 1;
+            *counts
+                .entry(text(record.value.as_ref()).parse().unwrap())
+                .or_default() += 1;
         }
         let expected: BTreeMap<i64, usize> = (0..next).map(|number| (number, PER_COMMIT)).collect();
-        assert!(counts == expected, "{topic}: {counts:?}, but the next is {next}");
+        assert!(
+            counts == expected,
+            "{topic}: {counts:?}, but the next is {next}"
+        );
     }
     next
 }
@@ -181,14 +197,22 @@ fn a_killed_writer_and_a_killed_broker_leave_nothing_half_done() {
     let before = crate::world::wait_for_values(&mut *reader, PER_COMMIT * next as usize).len();
     broker.stop();
     assert!(world.health().is_err());
-    assert!(reader.poll(10, Duration::from_millis(300)).unwrap().is_empty());
+    assert!(
+        reader
+            .poll(10, Duration::from_millis(300))
+            .unwrap()
+            .is_empty()
+    );
     broker.restart().unwrap();
     assert_eq!(check(&world, next - 1), next);
     // Reader and writer of before go on.
     commit_until_done(&mut *writer, &commit(next));
     check(&world, next);
     let more = crate::world::wait_for_values(&mut *reader, PER_COMMIT);
-    assert_eq!((before, more.len()), (PER_COMMIT * next as usize, PER_COMMIT));
+    assert_eq!(
+        (before, more.len()),
+        (PER_COMMIT * next as usize, PER_COMMIT)
+    );
     assert!(more.iter().all(|value| *value == next.to_string()));
 }
 
@@ -266,7 +290,10 @@ fn a_full_disk_fails_the_commit_and_nothing_else() {
         .output()
         .unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
-    let done = said.lines().filter_map(|line| line.strip_prefix("done ")).count();
+    let done = said
+        .lines()
+        .filter_map(|line| line.strip_prefix("done "))
+        .count();
     assert!(said.contains("full cannot write to"), "{said}");
     assert!(done > 10, "{said}");
 
@@ -274,5 +301,8 @@ fn a_full_disk_fails_the_commit_and_nothing_else() {
     let world = World::over(log);
     assert_eq!(world.values(&TOPICS[0].into()).len(), done * PER_COMMIT);
     let topic: Arc<str> = TOPICS[0].into();
-    world.plain_writer().send(&[record(&topic, "room again")]).unwrap();
+    world
+        .plain_writer()
+        .send(&[record(&topic, "room again")])
+        .unwrap();
 }

@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use olocus_bus::{Transport, WriterOptions};
-use olocus_test_broker::Broker;
+use olocus_test_broker::{Broker, skipped};
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use crate::world::{World, commit_of, connect, place, record, skipped, unique};
+use crate::world::{PATIENCE, World, commit_of, connect, place, record, unique, wait_for};
 
 fn scram(password: &str) -> Vec<(&str, &str)> {
     vec![
@@ -59,11 +63,21 @@ fn nobody_at_the_address_is_told_and_may_come() {
 
 #[test]
 fn properties_that_guarantees_rest_on_are_refused() {
-    for key in ["isolation.level", "enable.auto.commit", "transactional.id", "acks"] {
+    for key in [
+        "isolation.level",
+        "enable.auto.commit",
+        "transactional.id",
+        "acks",
+    ] {
         let error = connect("127.0.0.1:9", &[(key, "x")]).err().unwrap();
-        assert!(error.invalid() && error.to_string().contains(key), "{error}");
+        assert!(
+            error.invalid() && error.to_string().contains(key),
+            "{error}"
+        );
     }
-    let error = connect("127.0.0.1:9", &[("security.protocol", "NONSENSE")]).err().unwrap();
+    let error = connect("127.0.0.1:9", &[("security.protocol", "NONSENSE")])
+        .err()
+        .unwrap();
     assert!(error.invalid(), "{error}");
 }
 
@@ -78,7 +92,11 @@ fn many_records_arrive_once_in_one_transaction() {
         let records = (0..20_000).map(|n| record(&topic, n.to_string())).collect();
         writer.commit(&commit_of(records)).unwrap();
     }
-    let mut values: Vec<u32> = world.values(&topic).iter().map(|value| value.parse().unwrap()).collect();
+    let mut values: Vec<u32> = world
+        .values(&topic)
+        .iter()
+        .map(|value| value.parse().unwrap())
+        .collect();
     values.sort_unstable();
     let expected: Vec<u32> = (0..20_000).flat_map(|n| [n; 3]).collect();
     assert!(values == expected);
@@ -89,4 +107,73 @@ fn many_records_arrive_once_in_one_transaction() {
     assert!(ends > 60_000, "{ends}");
     let mut reader = world.reader_of(&[(place(&topic, 0), 0)]);
     reader.poll(1, Duration::from_secs(5)).unwrap();
+}
+
+#[test]
+fn open_transactions_are_not_read_and_are_waited_for() {
+    let Some(world) = World::kafka() else {
+        return;
+    };
+    let topic = world.topic(1);
+    let (group, id) = (unique("group"), unique("id"));
+    let (place, group_place) = (place(&topic, 0), [place(&topic, 0)]);
+    world
+        .plain_writer()
+        .send(&[record(&topic, "before")])
+        .unwrap();
+
+    // Another program, which does not finish.
+    let client = || {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", Broker::shared().unwrap().bootstrap());
+        config
+    };
+    let theirs: BaseProducer = client().set("transactional.id", &*id).create().unwrap();
+    theirs.init_transactions(PATIENCE).unwrap();
+    theirs.begin_transaction().unwrap();
+    let open = BaseRecord::<[u8], str>::to(&topic)
+        .partition(0)
+        .payload("open");
+    theirs.send(open).unwrap();
+    theirs.flush(PATIENCE).unwrap();
+    let member: BaseConsumer = client().set("group.id", &*group).create().unwrap();
+    let mut offsets = TopicPartitionList::new();
+    offsets
+        .add_partition_offset(&topic, 0, Offset::Offset(1))
+        .unwrap();
+    let metadata = member.group_metadata().unwrap();
+    theirs
+        .send_offsets_to_transaction(&offsets, &metadata, PATIENCE)
+        .unwrap();
+
+    let range = world.offsets(&place).unwrap();
+    assert_eq!((range.start, range.stable_end, range.end), (0, 1, 2));
+    let mut reader = world.reader_of(&[(place.clone(), 0)]);
+    let (values, end) = wait_for(&mut *reader, |all| {
+        let end = all.iter().find_map(|fetched| fetched.end)?;
+        Some((
+            all.iter()
+                .map(|fetched| fetched.records.len())
+                .sum::<usize>(),
+            end,
+        ))
+    });
+    assert_eq!((values, end.offset, end.stable), (1, 1, false));
+    let error = world.committed(&group, &group_place).unwrap_err();
+    assert!(error.retryable(), "{error}");
+
+    // Whoever takes the id over ends it, at once.
+    drop(member);
+    let mut successor = world.transactional_writer(&id);
+    assert_eq!(world.committed(&group, &group_place).unwrap(), [None]);
+    let end = wait_for(&mut *reader, |all| {
+        assert!(all.iter().all(|fetched| fetched.records.is_empty()));
+        all.iter()
+            .find_map(|fetched| fetched.end.filter(|end| end.stable))
+    });
+    assert_eq!(end.offset, world.offsets(&place).unwrap().end);
+    successor
+        .commit(&commit_of(vec![record(&topic, "after")]))
+        .unwrap();
+    assert_eq!(world.values(&topic), ["before", "after"]);
 }

@@ -1,7 +1,6 @@
 //! A transport under test, and short words for what tests do with it.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,7 +11,7 @@ use olocus_bus::{
     ReaderOptions, TopicPartition, TopicSpec, Transport, Writer, WriterOptions,
 };
 use olocus_event::{Headers, OutRecord, Record};
-use olocus_test_broker::{Broker, available};
+use olocus_test_broker::{Broker, skipped};
 use tempfile::TempDir;
 
 /// Long enough for a busy machine; a test that waits this long has failed.
@@ -103,7 +102,10 @@ impl World {
         while ends.len() < places.len() {
             assert!(Instant::now() < deadline, "not read to the end: {ends:?}");
             for fetched in reader.poll(10_000, STEP).unwrap() {
-                found.entry(fetched.partition).or_default().extend(fetched.records);
+                found
+                    .entry(fetched.partition)
+                    .or_default()
+                    .extend(fetched.records);
                 if let Some(end) = fetched.end {
                     ends.insert(fetched.partition, end);
                 }
@@ -145,17 +147,6 @@ pub(crate) fn connect(
     })
 }
 
-/// Whether there can be no broker here, in words that are seen.
-pub(crate) fn skipped() -> bool {
-    match available() {
-        Ok(()) => false,
-        Err(reason) => {
-            writeln!(std::io::stderr(), "SKIPPED: no Kafka broker: {reason}").unwrap();
-            true
-        }
-    }
-}
-
 pub(crate) fn unique(what: &str) -> Arc<str> {
     format!("{what}-{}", uuid::Uuid::new_v4()).into()
 }
@@ -174,7 +165,11 @@ pub(crate) fn record(topic: &Arc<str>, value: impl Into<String>) -> OutRecord {
     }
 }
 
-pub(crate) fn keyed(topic: &Arc<str>, key: impl Into<String>, value: impl Into<String>) -> OutRecord {
+pub(crate) fn keyed(
+    topic: &Arc<str>,
+    key: impl Into<String>,
+    value: impl Into<String>,
+) -> OutRecord {
     OutRecord {
         key: Some(Bytes::from(key.into())),
         ..record(topic, value)
@@ -188,7 +183,13 @@ pub(crate) fn commit_of(records: Vec<OutRecord>) -> Commit {
     }
 }
 
-pub(crate) fn offset(group: &str, topic: &Arc<str>, partition: i32, offset: i64, metadata: &str) -> OffsetCommit {
+pub(crate) fn offset(
+    group: &str,
+    topic: &Arc<str>,
+    partition: i32,
+    offset: i64,
+    metadata: &str,
+) -> OffsetCommit {
     OffsetCommit {
         group: group.to_owned(),
         topic: Arc::clone(topic),
