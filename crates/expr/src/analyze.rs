@@ -52,13 +52,13 @@ pub(crate) fn analyze(
     };
     logic.for_each_mut(&mut |leaf| analyzer.resolve(leaf));
     analyzer.stop_on_problems()?;
-    if goal == Goal::Field && analyzer.bare(&logic).is_none() {
+    let bare = analyzer.bare(&logic);
+    if goal == Goal::Field && bare.is_none() {
         let problem = Problem::new("not-a-field", (0, text.len()), format!("`{}` is no field", text.trim()));
         return Err(vec![problem.with_help("name a field of the event, such as user_id, or metadata, such as meta.key")]);
     }
-    let bare = analyzer.bare(&logic);
     let form = match (bare, logic) {
-        (Some(index), _) if goal != Goal::Condition => analyzer.bare_form(index),
+        (Some(index), _) if goal != Goal::Condition => analyzer.bare_form(index)?,
         (_, Logic::Leaf(mut leaf)) if goal == Goal::Value => {
             let place = range(&leaf, text.len());
             let typed = analyzer.value_type(&mut leaf);
@@ -77,7 +77,6 @@ pub(crate) fn analyze(
             Form::Condition(finished?)
         }
     };
-    analyzer.stop_on_problems()?;
     let aggregates = analyzer.aggregates.into_iter().map(|call| call.finished).collect::<Option<_>>();
     Ok(Analyzed { form, aggregates: aggregates.unwrap_or_default() })
 }
@@ -115,8 +114,6 @@ pub(crate) struct AnalyzedAggregate {
     pub(crate) function: Aggregate,
     /// `None`: `count(*)`.
     pub(crate) argument: Option<Form>,
-    /// The kind of the result.
-    pub(crate) kind: Kind,
 }
 
 /// An expression over columns that is planned and evaluated as a whole.
@@ -167,7 +164,6 @@ pub(crate) struct Reference {
 pub(crate) struct AggregateCall {
     pub(crate) function: Aggregate,
     pub(crate) argument: Option<Expr>,
-    pub(crate) range: (usize, usize),
     pub(crate) finished: Option<AnalyzedAggregate>,
 }
 
@@ -216,21 +212,14 @@ impl Analyzer<'_> {
         }
     }
 
-    fn bare_form(&mut self, index: usize) -> Form {
-        let reference = &self.references[index];
-        if let Origin::Aggregate(_) = reference.origin {
-            let mut expr = marker(index, &Expr::Value(Value::Null.into()));
-            self.value_type(&mut expr);
-            if self.finish_aggregates().is_err() {
-                // The problems are reported by the caller; any form will do.
-                return Form::Bare(self.column(index));
-            }
-            return Form::Bare(self.column(index));
+    /// The form of a reference that stands alone.
+    fn bare_form(&mut self, index: usize) -> Result<Form, Vec<Problem>> {
+        if let Origin::Aggregate(_) = self.references[index].origin {
+            self.value_type(&mut marker(index, &Expr::Value(Value::Null.into())));
+            self.finish_aggregates()?;
         }
-        if self.references[index].kind.is_none() {
-            self.references[index].kind = Some(Kind::Json);
-        }
-        Form::Bare(self.column(index))
+        self.references[index].kind.get_or_insert(Kind::Json);
+        Ok(Form::Bare(self.column(index)))
     }
 
     fn column(&self, index: usize) -> Column {
@@ -288,7 +277,7 @@ impl Analyzer<'_> {
             let kind = self.references[index].kind.unwrap_or(Kind::Number);
             self.references[index].kind = Some(kind);
             self.references[index].canonical = function.call(&written);
-            self.aggregates[position].finished = Some(AnalyzedAggregate { function, argument, kind });
+            self.aggregates[position].finished = Some(AnalyzedAggregate { function, argument });
         }
         self.stop_on_problems()
     }

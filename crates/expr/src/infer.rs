@@ -214,6 +214,7 @@ impl Analyzer<'_> {
             let typed = self.synth(&mut argument);
             let result = typed.map(|typed| self.aggregate_type(function, &argument, typed));
             self.aggregates[position].argument = Some(argument);
+            self.references[index].kind = result.as_ref().and_then(|typed| typed.class.kind());
             return result;
         }
         reference.schema.map(|schema| schema.kind().into())

@@ -32,6 +32,8 @@ mod program;
 mod resolve;
 mod schema;
 mod syntax;
+#[cfg(test)]
+mod tests;
 mod types;
 mod values;
 mod window;

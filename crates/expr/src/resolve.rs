@@ -163,7 +163,7 @@ impl Analyzer<'_> {
             argument
         });
         let like = take(expr);
-        self.aggregates.push(AggregateCall { function: aggregate, argument, range, finished: None });
+        self.aggregates.push(AggregateCall { function: aggregate, argument, finished: None });
         let origin = Origin::Aggregate(self.aggregates.len() - 1);
         let counts = matches!(aggregate, Aggregate::Count | Aggregate::CountDistinct);
         *expr = self.refer(
