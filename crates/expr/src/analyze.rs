@@ -19,6 +19,7 @@ use crate::names::{Origin, Scope};
 use crate::parse::{parse, range};
 use crate::problem::Problem;
 use crate::schema::{SchemaKind, Schemas};
+use crate::stack::on_deep_stack;
 use crate::syntax::{call, function_name, inside, number, operands, take};
 use crate::types::{Class, Typed, kind_name};
 
@@ -33,6 +34,15 @@ pub(crate) enum Goal {
 
 /// Analyses `text`.
 pub(crate) fn analyze(
+    text: &str,
+    scope: Scope<'_>,
+    schemas: &Schemas,
+    goal: Goal,
+) -> Result<Analyzed, Vec<Problem>> {
+    on_deep_stack(|| analyze_here(text, scope, schemas, goal))
+}
+
+fn analyze_here(
     text: &str,
     scope: Scope<'_>,
     schemas: &Schemas,
@@ -54,8 +64,14 @@ pub(crate) fn analyze(
     analyzer.stop_on_problems()?;
     let bare = analyzer.bare(&logic);
     if goal == Goal::Field && bare.is_none() {
-        let problem = Problem::new("not-a-field", (0, text.len()), format!("`{}` is no field", text.trim()));
-        return Err(vec![problem.with_help("name a field of the event, such as user_id, or metadata, such as meta.key")]);
+        let problem = Problem::new(
+            "not-a-field",
+            (0, text.len()),
+            format!("`{}` is no field", text.trim()),
+        );
+        return Err(vec![problem.with_help(
+            "name a field of the event, such as user_id, or metadata, such as meta.key",
+        )]);
     }
     let form = match (bare, logic) {
         (Some(index), _) if goal != Goal::Condition => analyzer.bare_form(index)?,
@@ -77,8 +93,15 @@ pub(crate) fn analyze(
             Form::Condition(finished?)
         }
     };
-    let aggregates = analyzer.aggregates.into_iter().map(|call| call.finished).collect::<Option<_>>();
-    Ok(Analyzed { form, aggregates: aggregates.unwrap_or_default() })
+    let aggregates = analyzer
+        .aggregates
+        .into_iter()
+        .map(|call| call.finished)
+        .collect::<Option<_>>();
+    Ok(Analyzed {
+        form,
+        aggregates: aggregates.unwrap_or_default(),
+    })
 }
 
 /// An expression whose names and types are known.
@@ -201,7 +224,11 @@ impl Analyzer<'_> {
     }
 
     fn stop_on_problems(&mut self) -> Result<(), Vec<Problem>> {
-        if self.problems.is_empty() { Ok(()) } else { Err(std::mem::take(&mut self.problems)) }
+        if self.problems.is_empty() {
+            Ok(())
+        } else {
+            Err(std::mem::take(&mut self.problems))
+        }
     }
 
     /// The reference that the whole expression is.
@@ -224,7 +251,10 @@ impl Analyzer<'_> {
 
     fn column(&self, index: usize) -> Column {
         let reference = &self.references[index];
-        let kind = reference.kind.or(reference.schema.map(SchemaKind::kind)).unwrap_or(Kind::Text);
+        let kind = reference
+            .kind
+            .or(reference.schema.map(SchemaKind::kind))
+            .unwrap_or(Kind::Text);
         Column {
             name: format!("{}:{}", reference.canonical, kind_name(kind)),
             origin: reference.origin.clone(),
@@ -235,7 +265,12 @@ impl Analyzer<'_> {
     fn finish_leaf(&self, mut expr: Expr, typed: Typed, range: (usize, usize)) -> Leaf {
         let mut columns = Vec::new();
         self.finish(&mut expr, &mut columns);
-        Leaf { expr, columns, class: typed.class, range }
+        Leaf {
+            expr,
+            columns,
+            class: typed.class,
+            range,
+        }
     }
 
     /// Puts columns where references were and numbers where durations were, and drops needless parentheses.
@@ -253,7 +288,10 @@ impl Analyzer<'_> {
             self.finish(operand, columns);
         }
         if let Expr::Nested(inner) = expr
-            && matches!(**inner, Expr::Identifier(_) | Expr::Value(_) | Expr::Function(_) | Expr::Nested(_))
+            && matches!(
+                **inner,
+                Expr::Identifier(_) | Expr::Value(_) | Expr::Function(_) | Expr::Nested(_)
+            )
         {
             *expr = take(inner);
         }
@@ -269,11 +307,15 @@ impl Analyzer<'_> {
 
     fn finish_aggregates(&mut self) -> Result<(), Vec<Problem>> {
         for index in 0..self.references.len() {
-            let Origin::Aggregate(position) = self.references[index].origin else { continue };
+            let Origin::Aggregate(position) = self.references[index].origin else {
+                continue;
+            };
             let argument = self.aggregates[position].argument.take();
             let function = self.aggregates[position].function;
             let argument = argument.map(|expr| self.finish_argument(expr, function));
-            let written = argument.as_ref().map_or_else(|| "*".to_owned(), Form::normalized);
+            let written = argument
+                .as_ref()
+                .map_or_else(|| "*".to_owned(), Form::normalized);
             let kind = self.references[index].kind.unwrap_or(Kind::Number);
             self.references[index].kind = Some(kind);
             self.references[index].canonical = function.call(&written);
@@ -297,7 +339,10 @@ impl Analyzer<'_> {
 
 /// Turns the placeholder of a duration into its seconds.
 pub(crate) fn finish_literal(expr: &mut Expr) {
-    if let Expr::Value(ValueWithSpan { value: Value::Placeholder(text), .. }) = expr
+    if let Expr::Value(ValueWithSpan {
+        value: Value::Placeholder(text),
+        ..
+    }) = expr
         && let Some(nanoseconds) = duration_of(text)
     {
         let seconds = nanoseconds as f64 / 1e9;

@@ -5,9 +5,11 @@
 //! [`adapt`](Analyzer::adapt) reads a field in another way than its schema suggests, where both go together.
 //! Each occurrence of a field is decided for itself.
 
-use datafusion_sql::sqlparser::ast::{BinaryOperator, DataType as SqlType, Expr, UnaryOperator, Value, ValueWithSpan};
 use arrow::compute::kernels::cast_utils::string_to_timestamp_nanos;
 use arrow::datatypes::DataType;
+use datafusion_sql::sqlparser::ast::{
+    BinaryOperator, DataType as SqlType, Expr, UnaryOperator, Value, ValueWithSpan,
+};
 use olocus_event::Kind;
 
 use crate::aggregate::Aggregate;
@@ -62,10 +64,18 @@ impl Analyzer<'_> {
     fn require(&mut self, expr: &mut Expr, want: Class) -> Typed {
         let typed = self.check(expr, want);
         if !fits(typed.class, want) {
-            let message = format!("`{}` is {}, but {} is needed here", self.written(expr), typed.class.noun(), want.noun());
+            let message = format!(
+                "`{}` is {}, but {} is needed here",
+                self.written(expr),
+                typed.class.noun(),
+                want.noun()
+            );
             let problem = Problem::new("type-mismatch", self.range(expr), message);
             self.report(match (want, typed.class) {
-                (Class::Text, _) => problem.with_help(format!("CAST({} AS VARCHAR) makes text", self.written(expr))),
+                (Class::Text, _) => problem.with_help(format!(
+                    "CAST({} AS VARCHAR) makes text",
+                    self.written(expr)
+                )),
                 _ => problem,
             });
         }
@@ -80,7 +90,10 @@ impl Analyzer<'_> {
         match expr {
             Expr::Nested(inner) => self.synth(inner),
             Expr::Value(value) => Some(literal_type(&value.value)),
-            Expr::UnaryOp { op: UnaryOperator::Not, expr: inner } => {
+            Expr::UnaryOp {
+                op: UnaryOperator::Not,
+                expr: inner,
+            } => {
                 self.require(inner, Class::Bool);
                 Some(Kind::Bool.into())
             }
@@ -100,8 +113,13 @@ impl Analyzer<'_> {
                         self.as_written(right);
                         return Some(Kind::Text.into());
                     }
-                    BinaryOperator::Eq | BinaryOperator::NotEq => self.compare(vec![left, right], Class::Text),
-                    BinaryOperator::Lt | BinaryOperator::LtEq | BinaryOperator::Gt | BinaryOperator::GtEq => {
+                    BinaryOperator::Eq | BinaryOperator::NotEq => {
+                        self.compare(vec![left, right], Class::Text)
+                    }
+                    BinaryOperator::Lt
+                    | BinaryOperator::LtEq
+                    | BinaryOperator::Gt
+                    | BinaryOperator::GtEq => {
                         self.compare(vec![left, right], Class::Number);
                     }
                     BinaryOperator::BitwiseAnd
@@ -120,7 +138,16 @@ impl Analyzer<'_> {
                 self.unify(vec![left, right], Class::Text);
                 Some(Kind::Bool.into())
             }
-            Expr::Like { expr: left, pattern: right, .. } | Expr::ILike { expr: left, pattern: right, .. } => {
+            Expr::Like {
+                expr: left,
+                pattern: right,
+                ..
+            }
+            | Expr::ILike {
+                expr: left,
+                pattern: right,
+                ..
+            } => {
                 self.pattern(left, right);
                 Some(Kind::Bool.into())
             }
@@ -137,12 +164,19 @@ impl Analyzer<'_> {
                 self.require(inner, Class::Bool);
                 Some(Kind::Bool.into())
             }
-            Expr::InList { expr: item, list, .. } => {
+            Expr::InList {
+                expr: item, list, ..
+            } => {
                 let all = std::iter::once(&mut **item).chain(list).collect();
                 self.unify(all, Class::Text);
                 Some(Kind::Bool.into())
             }
-            Expr::Between { expr: item, low, high, .. } => {
+            Expr::Between {
+                expr: item,
+                low,
+                high,
+                ..
+            } => {
                 self.compare(vec![item, low, high], Class::Number);
                 Some(Kind::Bool.into())
             }
@@ -160,7 +194,11 @@ impl Analyzer<'_> {
         let decided = match expr {
             Expr::Nested(inner) => Some(self.decide(inner, want)),
             Expr::UnaryOp { expr: inner, .. } => {
-                let want = if want == Class::Duration { want } else { Class::Number };
+                let want = if want == Class::Duration {
+                    want
+                } else {
+                    Class::Number
+                };
                 let typed = self.decide(inner, want);
                 Some(self.sign(expr, typed))
             }
@@ -179,9 +217,15 @@ impl Analyzer<'_> {
         }
         match expr {
             Expr::Nested(inner) => self.adapt(inner, want),
-            Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) => {
+            Expr::Value(ValueWithSpan {
+                value: Value::SingleQuotedString(text),
+                ..
+            }) => {
                 let time = want == Class::Time && string_to_timestamp_nanos(text).is_ok();
-                time.then(|| Typed { class: Class::Time, data: DataType::Utf8 })
+                time.then(|| Typed {
+                    class: Class::Time,
+                    data: DataType::Utf8,
+                })
             }
             Expr::Function(function) if want == Class::Duration => {
                 let name = function_name(function)?;
@@ -291,8 +335,14 @@ impl Analyzer<'_> {
             && self.written(pattern).starts_with('"')
         {
             let written = self.written(pattern).trim_matches('"').to_owned();
-            let problem = Problem::new("quotes", self.range(pattern), "double quotes name a field, they do not make text");
-            self.report(problem.with_help(format!("text stands between single quotes: '{written}'")));
+            let problem = Problem::new(
+                "quotes",
+                self.range(pattern),
+                "double quotes name a field, they do not make text",
+            );
+            self.report(
+                problem.with_help(format!("text stands between single quotes: '{written}'")),
+            );
         }
         self.require(value, Class::Text);
         self.require(pattern, Class::Text);
@@ -301,9 +351,14 @@ impl Analyzer<'_> {
     /// Operands of a comparison.
     fn compare(&mut self, parts: Vec<&mut Expr>, default: Class) {
         for part in &parts {
-            if let Expr::Value(ValueWithSpan { value: Value::Null, span }) = inside(part) {
+            if let Expr::Value(ValueWithSpan {
+                value: Value::Null,
+                span,
+            }) = inside(part)
+            {
                 let range = range_of(*span).unwrap_or((0, self.text.len()));
-                let problem = Problem::new("never-true", range, "a comparison with NULL is never true");
+                let problem =
+                    Problem::new("never-true", range, "a comparison with NULL is never true");
                 self.report(problem.with_help("use IS NULL or IS NOT NULL"));
             }
         }
@@ -314,12 +369,26 @@ impl Analyzer<'_> {
     fn unify(&mut self, mut parts: Vec<&mut Expr>, default: Class) -> Class {
         let types: Vec<Option<Typed>> = parts.iter_mut().map(|part| self.synth(part)).collect();
         self.suspect_quotes(&parts, &types);
-        let known = || parts.iter().zip(&types).filter_map(|(part, typed)| Some((part, typed.as_ref()?.class)));
-        let find = |class: Class| known().find(|(_, known)| *known == class).map(|(_, known)| known);
-        let class = find(Class::Time).or_else(|| find(Class::Duration)).or_else(|| {
-            let solid = known().find(|(part, class)| !is_literal(part) && *class != Class::Null);
-            solid.or_else(|| known().find(|(_, class)| *class != Class::Null)).map(|(_, class)| class)
-        });
+        let known = || {
+            parts
+                .iter()
+                .zip(&types)
+                .filter_map(|(part, typed)| Some((part, typed.as_ref()?.class)))
+        };
+        let find = |class: Class| {
+            known()
+                .find(|(_, known)| *known == class)
+                .map(|(_, known)| known)
+        };
+        let class = find(Class::Time)
+            .or_else(|| find(Class::Duration))
+            .or_else(|| {
+                let solid =
+                    known().find(|(part, class)| !is_literal(part) && *class != Class::Null);
+                solid
+                    .or_else(|| known().find(|(_, class)| *class != Class::Null))
+                    .map(|(_, class)| class)
+            });
         let class = match class {
             Some(class) => class,
             // Arithmetic knows better than the comparison around it what it may be.
@@ -331,7 +400,11 @@ impl Analyzer<'_> {
         for position in 0..parts.len() {
             let typed = self.check(parts[position], class);
             if !fits(typed.class, class) {
-                let other = if position == 0 { parts.last() } else { parts.first() };
+                let other = if position == 0 {
+                    parts.last()
+                } else {
+                    parts.first()
+                };
                 let other = other.map_or("", |other| self.written(other)).to_owned();
                 self.mismatch(parts[position], typed.class, class, &other);
             }
@@ -341,18 +414,27 @@ impl Analyzer<'_> {
 
     fn mismatch(&mut self, part: &Expr, class: Class, wanted: Class, other: &str) {
         let written = self.written(part);
-        let message = format!("`{written}` is {}, but `{other}` is {}", class.noun(), wanted.noun());
+        let message = format!(
+            "`{written}` is {}, but `{other}` is {}",
+            class.noun(),
+            wanted.noun()
+        );
         let help = match (class, wanted) {
             (Class::Text, Class::Number | Class::Bool | Class::Duration) if is_literal(part) => {
-                Some(format!("write {} without quotes", written.trim_matches('\'')))
+                Some(format!(
+                    "write {} without quotes",
+                    written.trim_matches('\'')
+                ))
             }
             (Class::Text, Class::Time) if is_literal(part) => {
                 Some("write times like '2024-05-01T12:00:00Z'".to_owned())
             }
-            (Class::Number | Class::Bool, Class::Text) if is_literal(part) => Some(format!("write '{written}'")),
-            (Class::Number, Class::Duration) if is_literal(part) => {
-                Some(format!("write durations with a unit, as in {written}s or {written}m"))
+            (Class::Number | Class::Bool, Class::Text) if is_literal(part) => {
+                Some(format!("write '{written}'"))
             }
+            (Class::Number, Class::Duration) if is_literal(part) => Some(format!(
+                "write durations with a unit, as in {written}s or {written}m"
+            )),
             _ => None,
         };
         let problem = Problem::new("type-mismatch", self.range(part), message);
@@ -378,15 +460,28 @@ impl Analyzer<'_> {
             let quoted = marked(part).is_some_and(|index| self.references[index].needless_quotes);
             if quoted {
                 let name = self.written(part).trim_matches('"').to_owned();
-                let problem =
-                    Problem::new("quotes", self.range(part), "double quotes name a field, they do not make text");
-                self.report(problem.with_help(format!("write '{name}' for text, or {name} if the field is meant")));
+                let problem = Problem::new(
+                    "quotes",
+                    self.range(part),
+                    "double quotes name a field, they do not make text",
+                );
+                self.report(problem.with_help(format!(
+                    "write '{name}' for text, or {name} if the field is meant"
+                )));
             }
         }
     }
 
     fn case(&mut self, expr: &mut Expr, want: Option<Class>) -> Option<Typed> {
-        let Expr::Case { operand, conditions, else_result, .. } = expr else { return None };
+        let Expr::Case {
+            operand,
+            conditions,
+            else_result,
+            ..
+        } = expr
+        else {
+            return None;
+        };
         let mut tests = Vec::with_capacity(conditions.len());
         let mut results = Vec::with_capacity(conditions.len() + 1);
         for when in conditions {
@@ -394,13 +489,20 @@ impl Analyzer<'_> {
             results.push(&mut when.result);
         }
         results.extend(else_result.as_deref_mut());
-        let class = match results.iter_mut().filter_map(|result| self.synth(result)).find(|it| it.class != Class::Null) {
+        let class = match results
+            .iter_mut()
+            .filter_map(|result| self.synth(result))
+            .find(|it| it.class != Class::Null)
+        {
             Some(typed) => typed.class,
             None => want?,
         };
         match operand {
             Some(operand) => {
-                self.unify(std::iter::once(&mut **operand).chain(tests).collect(), Class::Text);
+                self.unify(
+                    std::iter::once(&mut **operand).chain(tests).collect(),
+                    Class::Text,
+                );
             }
             None => tests.into_iter().for_each(|test| {
                 self.require(test, Class::Bool);
@@ -414,11 +516,15 @@ impl Analyzer<'_> {
         if let Some(typed) = self.call_type(expr) {
             return Some(typed);
         }
-        let Expr::Function(function) = expr else { return None };
+        let Expr::Function(function) = expr else {
+            return None;
+        };
         let name = function_name(function)?;
         let mut operands = arguments(function)?;
         let typed = if is_conditional(&name) {
-            let known = operands.iter_mut().filter_map(|operand| self.synth(operand));
+            let known = operands
+                .iter_mut()
+                .filter_map(|operand| self.synth(operand));
             if !known.into_iter().any(|typed| typed.class != Class::Null) {
                 want?;
             }
@@ -433,29 +539,47 @@ impl Analyzer<'_> {
 
     /// Finds out as what the open arguments of a call are read: the first way that the function accepts.
     fn settle_arguments(&mut self, expr: &mut Expr, name: &str) -> Typed {
-        let types: Vec<Option<Typed>> =
-            operands(expr).unwrap_or_default().into_iter().map(|operand| self.synth(operand)).collect();
-        let open: Vec<usize> = (0..types.len()).filter(|position| types[*position].is_none()).collect();
-        let attempts = if open.is_empty() { vec![Vec::new()] } else { attempts(name, open.len()) };
+        let types: Vec<Option<Typed>> = operands(expr)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|operand| self.synth(operand))
+            .collect();
+        let open: Vec<usize> = (0..types.len())
+            .filter(|position| types[*position].is_none())
+            .collect();
+        let attempts = if open.is_empty() {
+            vec![Vec::new()]
+        } else {
+            attempts(name, open.len())
+        };
         for attempt in attempts {
             let mut attempted = types.clone();
             for (position, class) in open.iter().zip(&attempt) {
                 attempted[*position] = class.kind().map(Typed::from);
             }
             let attempted: Vec<Typed> = attempted.into_iter().flatten().collect();
-            let Ok(data) = type_with(expr, &attempted) else { continue };
+            let Ok(data) = type_with(expr, &attempted) else {
+                continue;
+            };
             let mut operands = operands(expr).unwrap_or_default();
             for (position, class) in open.iter().zip(&attempt) {
                 self.check(operands[*position], *class);
             }
             let mut typed = Typed::of_data(data);
-            if keeps_unit(name) && attempted.first().is_some_and(|first| first.class == Class::Duration) && typed.is_float() {
+            if keeps_unit(name)
+                && attempted
+                    .first()
+                    .is_some_and(|first| first.class == Class::Duration)
+                && typed.is_float()
+            {
                 typed.class = Class::Duration;
             }
             return typed;
         }
-        let nouns: Vec<&str> =
-            types.iter().map(|typed| typed.as_ref().map_or("a field", |typed| typed.class.noun())).collect();
+        let nouns: Vec<&str> = types
+            .iter()
+            .map(|typed| typed.as_ref().map_or("a field", |typed| typed.class.noun()))
+            .collect();
         let message = match nouns.len() {
             0 => format!("`{name}` needs arguments"),
             _ => format!("`{name}` cannot take ({})", nouns.join(", ")),
@@ -473,9 +597,28 @@ impl Analyzer<'_> {
         let wanted: &[Class] = match expr {
             Expr::Cast { data_type, .. } => {
                 let class = cast_source(data_type);
-                let Expr::Cast { expr: inner, .. } = expr else { return Typed::null() };
+                let Expr::Cast { expr: inner, .. } = expr else {
+                    return Typed::null();
+                };
                 self.check(inner, class);
                 return self.planned_type(expr, Class::Null);
+            }
+            Expr::Substring {
+                expr: inner,
+                substring_from: None,
+                substring_for: None,
+                ..
+            } => {
+                let problem = Problem::new(
+                    "wrong-arguments",
+                    range(inner, self.text.len()),
+                    "`substr` needs a position",
+                );
+                self.report(problem.with_help(format!(
+                    "usage: {}",
+                    FUNCTIONS.usage("substr").unwrap_or_default()
+                )));
+                return Kind::Text.into();
             }
             Expr::Extract { .. } => &[Class::Time],
             Expr::AtTimeZone { .. } => &[Class::Time, Class::Text],
@@ -487,7 +630,11 @@ impl Analyzer<'_> {
         };
         for (operand, class) in operands(expr).unwrap_or_default().into_iter().zip(wanted) {
             let rounds = *class == Class::Number && wanted.len() == 1;
-            if !(rounds && self.synth(operand).is_some_and(|typed| typed.class == Class::Duration)) {
+            if !(rounds
+                && self
+                    .synth(operand)
+                    .is_some_and(|typed| typed.class == Class::Duration))
+            {
                 self.require(operand, *class);
             }
         }
@@ -529,7 +676,11 @@ impl Analyzer<'_> {
                 Class::Duration => Kind::Duration.into(),
                 Class::Number | Class::Null => Kind::Number.into(),
                 class => {
-                    let message = format!("`{function}` needs numbers, but `{}` is {}", self.written(argument), class.noun());
+                    let message = format!(
+                        "`{function}` needs numbers, but `{}` is {}",
+                        self.written(argument),
+                        class.noun()
+                    );
                     self.report(Problem::new("type-mismatch", self.range(argument), message));
                     Kind::Number.into()
                 }
@@ -549,7 +700,9 @@ impl Analyzer<'_> {
     }
 
     fn call_key(&self, expr: &Expr) -> Option<(String, (usize, usize))> {
-        let Expr::Function(function) = expr else { return None };
+        let Expr::Function(function) = expr else {
+            return None;
+        };
         Some((function_name(function)?, self.call_range(expr)))
     }
 
@@ -558,7 +711,12 @@ impl Analyzer<'_> {
         match expr {
             Expr::Function(function) => {
                 let name = Expr::CompoundIdentifier(
-                    function.name.0.iter().filter_map(|part| part.as_ident().cloned()).collect(),
+                    function
+                        .name
+                        .0
+                        .iter()
+                        .filter_map(|part| part.as_ident().cloned())
+                        .collect(),
                 );
                 range(&name, self.text.len())
             }
@@ -571,12 +729,18 @@ impl Analyzer<'_> {
 fn type_with(expr: &Expr, types: &[Typed]) -> datafusion_common::Result<DataType> {
     let mut expr = expr.clone();
     let mut columns = Vec::new();
-    for (operand, typed) in operands(&mut expr).unwrap_or_default().into_iter().zip(types) {
+    for (operand, typed) in operands(&mut expr)
+        .unwrap_or_default()
+        .into_iter()
+        .zip(types)
+    {
         if is_literal(operand) {
             finish_literal(operand);
         } else {
             let name = format!("c{}", columns.len());
-            *operand = Expr::Identifier(datafusion_sql::sqlparser::ast::Ident::with_quote('"', &name));
+            *operand = Expr::Identifier(datafusion_sql::sqlparser::ast::Ident::with_quote(
+                '"', &name,
+            ));
             columns.push((name, typed.data.clone()));
         }
     }
@@ -597,7 +761,10 @@ fn literal_type(value: &Value) -> Typed {
             } else {
                 DataType::Float64
             };
-            Typed { class: Class::Number, data }
+            Typed {
+                class: Class::Number,
+                data,
+            }
         }
         _ => Kind::Text.into(),
     }
@@ -607,7 +774,10 @@ fn literal_type(value: &Value) -> Typed {
 pub(crate) fn is_literal(expr: &Expr) -> bool {
     match inside(expr) {
         Expr::Value(_) | Expr::TypedString(_) => true,
-        Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr } => matches!(**expr, Expr::Value(_)),
+        Expr::UnaryOp {
+            op: UnaryOperator::Minus | UnaryOperator::Plus,
+            expr,
+        } => matches!(**expr, Expr::Value(_)),
         _ => false,
     }
 }
@@ -665,7 +835,9 @@ fn attempts(name: &str, open: usize) -> Vec<Vec<Class>> {
             combined = combined
                 .into_iter()
                 .flat_map(|head: Vec<Class>| {
-                    classes.iter().map(move |class| head.iter().copied().chain([*class]).collect())
+                    classes
+                        .iter()
+                        .map(move |class| head.iter().copied().chain([*class]).collect())
                 })
                 .collect();
         }
@@ -678,8 +850,22 @@ fn attempts(name: &str, open: usize) -> Vec<Vec<Class>> {
 pub(crate) fn plain_message(error: &datafusion_common::DataFusionError) -> String {
     let message = error.strip_backtrace();
     let line = message.lines().next().unwrap_or_default();
-    let line = line.rsplit_once("Error during planning: ").map_or(line, |(_, rest)| rest);
-    let line = line.split("You might need to add").next().unwrap_or(line).trim().trim_end_matches('.');
+    let line = line
+        .rsplit_once("Error during planning: ")
+        .map_or(line, |(_, rest)| rest);
+    if line.contains("Span(") {
+        // A dump of the syntax tree.
+        return "DataFusion does not support it".to_owned();
+    }
+    let line = line
+        .split("You might need to add")
+        .next()
+        .unwrap_or(line)
+        .trim()
+        .trim_end_matches('.');
     let mut chars = line.chars();
-    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
+    chars
+        .next()
+        .map(|first| first.to_lowercase().chain(chars).collect())
+        .unwrap_or_default()
 }

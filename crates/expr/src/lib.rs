@@ -31,6 +31,7 @@ mod problem;
 mod program;
 mod resolve;
 mod schema;
+mod stack;
 mod syntax;
 #[cfg(test)]
 mod tests;

@@ -194,8 +194,14 @@ fn true_only(column: &BooleanArray) -> BooleanBuffer {
 
 fn meta_column(name: Meta, batch: &Batch, meta: &MetaColumns) -> Column {
     match name {
-        Meta::Time => Column::Time(TimestampNanosecondArray::from(meta.time.clone()).with_timezone(UTC)),
-        name => Column::Text((0..batch.len()).map(|row| meta_text(name, batch, meta, row)).collect::<StringArray>()),
+        Meta::Time => {
+            Column::Time(TimestampNanosecondArray::from(meta.time.clone()).with_timezone(UTC))
+        }
+        name => Column::Text(
+            (0..batch.len())
+                .map(|row| meta_text(name, batch, meta, row))
+                .collect::<StringArray>(),
+        ),
     }
 }
 
@@ -206,7 +212,9 @@ fn meta_text(name: Meta, batch: &Batch, meta: &MetaColumns, row: usize) -> Optio
         Meta::Id => Some(batch.id(row).as_ref().into()),
         Meta::Source => Some(batch.source(row).as_ref().into()),
         Meta::Subject => batch.subject(row).map(|subject| subject.as_ref().into()),
-        Meta::Key => std::str::from_utf8(batch.record(row).key.as_deref()?).ok().map(Arc::from),
+        Meta::Key => std::str::from_utf8(batch.record(row).key.as_deref()?)
+            .ok()
+            .map(Arc::from),
         Meta::Topic => Some(Arc::clone(batch.topic())),
     }
 }
@@ -221,7 +229,12 @@ struct BatchInputs<'a> {
 
 impl<'a> BatchInputs<'a> {
     fn new(program: &'a Program, batch: &'a Batch, meta: &'a MetaColumns) -> Self {
-        Self { program, batch, meta, made: program.inputs.iter().map(|_| OnceCell::new()).collect() }
+        Self {
+            program,
+            batch,
+            meta,
+            made: program.inputs.iter().map(|_| OnceCell::new()).collect(),
+        }
     }
 }
 
@@ -258,7 +271,11 @@ struct AtomCache<'a> {
 
 impl<'a> AtomCache<'a> {
     fn new(program: &'a Program, inputs: &'a BatchInputs<'a>) -> Self {
-        Self { program, inputs, results: program.atoms.iter().map(|_| OnceCell::new()).collect() }
+        Self {
+            program,
+            inputs,
+            results: program.atoms.iter().map(|_| OnceCell::new()).collect(),
+        }
     }
 
     fn get(&self, atom: usize) -> &(Evaluated, BooleanArray) {
@@ -281,10 +298,16 @@ impl<'a> AtomCache<'a> {
         let mut failed: Option<BooleanBuffer> = None;
         logic.for_each(&mut |atom| {
             if let Some(own) = self.get(*atom).0.failed() {
-                failed = Some(failed.as_ref().map_or_else(|| own.clone(), |other| other | own));
+                failed = Some(
+                    failed
+                        .as_ref()
+                        .map_or_else(|| own.clone(), |other| other | own),
+                );
             }
         });
-        let (Some(failed), Some(nulls)) = (failed, column.nulls()) else { return 0 };
+        let (Some(failed), Some(nulls)) = (failed, column.nulls()) else {
+            return 0;
+        };
         (&failed & &!nulls.inner()).count_set_bits() as u64
     }
 }

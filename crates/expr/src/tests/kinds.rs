@@ -4,15 +4,26 @@ use std::sync::Arc;
 
 use olocus_event::{Kind, Value};
 
-use super::{scope, typed_scope, schemas, value};
+use super::{schemas, scope, typed_scope, value};
 use crate::{Compiler, Schemas};
 
 fn kinds_with(condition: &str, typed: bool) -> Vec<(String, Kind)> {
-    let (schemas, scope) = if typed { (schemas(), typed_scope()) } else { (Schemas::empty(), scope()) };
+    let (schemas, scope) = if typed {
+        (schemas(), typed_scope())
+    } else {
+        (Schemas::empty(), scope())
+    };
     let mut compiler = Compiler::new(Arc::new(schemas));
-    compiler.predicate(condition, &scope).unwrap_or_else(|problems| panic!("{condition}: {problems:#?}"));
+    compiler
+        .predicate(condition, &scope)
+        .unwrap_or_else(|problems| panic!("{condition}: {problems:#?}"));
     let program = compiler.finish();
-    program.projection().columns.iter().map(|(path, kind)| (path.to_string(), *kind)).collect()
+    program
+        .projection()
+        .columns
+        .iter()
+        .map(|(path, kind)| (path.to_string(), *kind))
+        .collect()
 }
 
 #[test]
@@ -34,7 +45,10 @@ fn use_decides() {
         ("a = 1 and a = 'x'", vec![("a", Number), ("a", Text)]),
         ("a in (b, 3)", vec![("a", Number), ("b", Number)]),
         ("a between b and 'z'", vec![("a", Text), ("b", Text)]),
-        ("case when a then b else 3 end > c", vec![("a", Bool), ("b", Number), ("c", Number)]),
+        (
+            "case when a then b else 3 end > c",
+            vec![("a", Bool), ("b", Number), ("c", Number)],
+        ),
         ("coalesce(a, b) = 5", vec![("a", Number), ("b", Number)]),
         ("nullif(a, '') = b", vec![("a", Text), ("b", Text)]),
         ("lower(a) = b", vec![("a", Text), ("b", Text)]),
@@ -42,7 +56,10 @@ fn use_decides() {
         ("substr(a, b) = 'x'", vec![("a", Text), ("b", Number)]),
         ("date_part('hour', a) = 1", vec![("a", Time)]),
         ("extract(hour from a) = b", vec![("a", Time), ("b", Number)]),
-        ("a + b = c", vec![("a", Number), ("b", Number), ("c", Number)]),
+        (
+            "a + b = c",
+            vec![("a", Number), ("b", Number), ("c", Number)],
+        ),
         ("-a > 3", vec![("a", Number)]),
         ("a || b = c", vec![("a", Text), ("b", Text), ("c", Text)]),
         ("cast(a as int) = 3", vec![("a", Number)]),
@@ -53,7 +70,10 @@ fn use_decides() {
         ("a = 5 = b", vec![("a", Number), ("b", Bool)]),
         ("a = '2024-05-01T00:00:00Z'", vec![("a", Text)]),
     ] {
-        let expected: Vec<(String, Kind)> = expected.into_iter().map(|(name, kind)| (name.to_owned(), kind)).collect();
+        let expected: Vec<(String, Kind)> = expected
+            .into_iter()
+            .map(|(name, kind)| (name.to_owned(), kind))
+            .collect();
         assert_eq!(kinds_with(condition, false), expected, "{condition}");
     }
 }
@@ -105,5 +125,8 @@ fn values_keep_types() {
     ] {
         assert_eq!(value(expr, event), expected, "{expr}");
     }
-    assert_eq!(value("o", event).to_json(), serde_json::json!({"a": [1, 2]}));
+    assert_eq!(
+        value("o", event).to_json(),
+        serde_json::json!({"a": [1, 2]})
+    );
 }

@@ -32,8 +32,12 @@ fn decode<T: AsRef<str>>(program: &Program, events: &[T]) -> (Batch, MetaColumns
             ..Record::default()
         })
         .collect();
-    let decoder =
-        Decoder::new(Format::Json, Arc::clone(program.projection()), Arc::new(Keyring::empty()), Limits::default());
+    let decoder = Decoder::new(
+        Format::Json,
+        Arc::clone(program.projection()),
+        Arc::new(Keyring::empty()),
+        Limits::default(),
+    );
     let decoded = decoder.decode(&Arc::from("orders"), 3, records);
     assert!(decoded.rejected.is_empty());
     let rows = decoded.batch.len();
@@ -47,11 +51,16 @@ fn decode<T: AsRef<str>>(program: &Program, events: &[T]) -> (Batch, MetaColumns
 /// On which events the condition holds, and on how many it failed.
 fn holds_counted<T: AsRef<str>>(condition: &str, events: &[T]) -> (Vec<bool>, u64) {
     let mut compiler = Compiler::new(Arc::new(Schemas::empty()));
-    let id = compiler.predicate(condition, &scope()).unwrap_or_else(|problems| panic!("{condition}: {problems:#?}"));
+    let id = compiler
+        .predicate(condition, &scope())
+        .unwrap_or_else(|problems| panic!("{condition}: {problems:#?}"));
     let program = compiler.finish();
     let (batch, meta) = decode(&program, events);
     let predicates = program.predicates(&batch, &meta);
-    (predicates.bits[id.index()].iter().collect(), predicates.failed)
+    (
+        predicates.bits[id.index()].iter().collect(),
+        predicates.failed,
+    )
 }
 
 fn holds<T: AsRef<str>>(condition: &str, events: &[T]) -> Vec<bool> {
@@ -61,13 +70,19 @@ fn holds<T: AsRef<str>>(condition: &str, events: &[T]) -> Vec<bool> {
 /// Each condition on one event.
 fn check(event: &Json, cases: &[(&str, bool)]) {
     for (condition, expected) in cases {
-        assert_eq!(holds(condition, &[event.to_string()]), [*expected], "{condition}");
+        assert_eq!(
+            holds(condition, &[event.to_string()]),
+            [*expected],
+            "{condition}"
+        );
     }
 }
 
 fn value(expr: &str, event: &str) -> Value {
     let mut compiler = Compiler::new(Arc::new(Schemas::empty()));
-    let id = compiler.value(expr, &scope()).unwrap_or_else(|problems| panic!("{expr}: {problems:#?}"));
+    let id = compiler
+        .value(expr, &scope())
+        .unwrap_or_else(|problems| panic!("{expr}: {problems:#?}"));
     let program = compiler.finish();
     let (batch, meta) = decode(&program, &[event]);
     program.value(id, &batch, &meta).get(0)
@@ -82,7 +97,11 @@ fn problems(condition: &str) -> Vec<Problem> {
 
 /// A scope whose event type has a closed schema.
 fn typed_scope() -> EventScope {
-    EventScope { step: Some("login".to_owned()), types: vec!["t".to_owned()], other_steps: vec!["export".to_owned()] }
+    EventScope {
+        step: Some("login".to_owned()),
+        types: vec!["t".to_owned()],
+        other_steps: vec!["export".to_owned()],
+    }
 }
 
 fn schemas() -> Schemas {
