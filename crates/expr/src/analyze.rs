@@ -80,7 +80,7 @@ fn analyze_here(
             let typed = analyzer.value_type(&mut leaf);
             analyzer.stop_on_problems()?;
             analyzer.finish_aggregates()?;
-            Form::Value(analyzer.finish_leaf(leaf, typed, place))
+            Form::Value(analyzer.finish_leaf(leaf, typed.class, place))
         }
         (_, mut logic) => {
             logic.for_each_mut(&mut |leaf| analyzer.condition(leaf));
@@ -88,7 +88,7 @@ fn analyze_here(
             analyzer.finish_aggregates()?;
             let finished = logic.try_map(&mut |leaf| {
                 let place = range(&leaf, text.len());
-                Ok::<_, Vec<Problem>>(analyzer.finish_leaf(leaf, Typed::from(Kind::Bool), place))
+                Ok::<_, Vec<Problem>>(analyzer.finish_leaf(leaf, Class::Bool, place))
             });
             Form::Condition(finished?)
         }
@@ -262,13 +262,13 @@ impl Analyzer<'_> {
         }
     }
 
-    fn finish_leaf(&self, mut expr: Expr, typed: Typed, range: (usize, usize)) -> Leaf {
+    fn finish_leaf(&self, mut expr: Expr, class: Class, range: (usize, usize)) -> Leaf {
         let mut columns = Vec::new();
         self.finish(&mut expr, &mut columns);
         Leaf {
             expr,
             columns,
-            class: typed.class,
+            class,
             range,
         }
     }
@@ -332,7 +332,7 @@ impl Analyzer<'_> {
         };
         match marked(&expr) {
             Some(index) => Form::Bare(self.column(index)),
-            None => Form::Value(self.finish_leaf(expr, typed, range)),
+            None => Form::Value(self.finish_leaf(expr, typed.class, range)),
         }
     }
 }

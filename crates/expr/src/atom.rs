@@ -29,7 +29,7 @@ use crate::types::{Class, data_type};
 #[derive(Debug, Clone)]
 pub(crate) enum Input {
     Array(ArrayRef),
-    Number(NumberColumn),
+    Number(Box<NumberColumn>),
 }
 
 /// Columns by number, all of one length.
@@ -121,7 +121,7 @@ impl Atom {
                         Input::Number(numbers) => Arc::new(numbers.ints.clone()) as ArrayRef,
                     });
                 let array = run(&self.integers, columns.collect(), rows, &mut |row| {
-                    failed.add(row)
+                    failed.add(row);
                 });
                 vec![Part { rows: None, array }]
             }
@@ -203,7 +203,7 @@ impl Atom {
             })
             .collect();
         let array = run(plan, columns, rows.len(), &mut |row| {
-            failed.add(rows[row] as usize)
+            failed.add(rows[row] as usize);
         });
         lossy
             .into_iter()

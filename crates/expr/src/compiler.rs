@@ -7,7 +7,7 @@ use olocus_event::{Kind, Projection};
 
 use crate::analyze::{Analyzed, Column, Form, Goal, Leaf, analyze};
 use crate::atom::Atom;
-use crate::infer::plain_message;
+use crate::calls::plain_message;
 use crate::logic::Logic;
 use crate::matching::MatchExpr;
 use crate::names::{EventScope, Origin, Scope, Source};
@@ -167,7 +167,7 @@ impl Compiler {
             match self.scalar(text, window, Goal::Value, &mut exprs) {
                 Ok(expr) => exprs.emit.push(expr),
                 Err(found) => {
-                    problems.extend(found.into_iter().map(|problem| (1 + position, problem)))
+                    problems.extend(found.into_iter().map(|problem| (1 + position, problem)));
                 }
             }
         }

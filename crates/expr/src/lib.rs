@@ -16,6 +16,8 @@
 mod aggregate;
 mod analyze;
 mod atom;
+mod calls;
+mod compare;
 mod compiler;
 mod functions;
 mod infer;
@@ -29,6 +31,7 @@ mod parse;
 mod plan;
 mod problem;
 mod program;
+mod references;
 mod resolve;
 mod schema;
 mod stack;

@@ -69,7 +69,7 @@ impl<T> Logic<T> {
     pub(crate) fn for_each_mut(&mut self, f: &mut impl FnMut(&mut T)) {
         match self {
             Self::And(parts) | Self::Or(parts) => {
-                parts.iter_mut().for_each(|part| part.for_each_mut(f))
+                parts.iter_mut().for_each(|part| part.for_each_mut(f));
             }
             Self::Not(part) => part.for_each_mut(f),
             Self::Leaf(leaf) => f(leaf),

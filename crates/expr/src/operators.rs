@@ -62,7 +62,7 @@ impl Analyzer<'_> {
         match function {
             Function::Call(_) => {}
             Function::Later if types.1.class == Class::Time => {
-                std::mem::swap(&mut first, &mut second)
+                std::mem::swap(&mut first, &mut second);
             }
             Function::Later => {}
             Function::Earlier => {
@@ -70,7 +70,7 @@ impl Analyzer<'_> {
                     SUBTRACT,
                     vec![number("0.0", &second), second.clone()],
                     &second,
-                )
+                );
             }
         }
         let name = match function {

@@ -253,7 +253,7 @@ impl Inputs for BatchInputs<'_> {
 
 fn input(column: Column) -> Input {
     let array: ArrayRef = match column {
-        Column::Number(numbers) => return Input::Number(numbers),
+        Column::Number(numbers) => return Input::Number(Box::new(numbers)),
         Column::Text(array) | Column::Json(array) => Arc::new(array),
         Column::Bool(array) => Arc::new(array),
         Column::Duration(array) => Arc::new(array),

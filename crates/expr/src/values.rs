@@ -26,7 +26,7 @@ pub struct Values {
 
 #[derive(Debug)]
 enum Store {
-    Column(Column),
+    Column(Box<Column>),
     Parts {
         class: Class,
         arrays: Vec<ArrayRef>,
@@ -38,14 +38,14 @@ enum Store {
 impl Values {
     pub(crate) fn of_column(column: Column, json: bool) -> Self {
         Self {
-            store: Store::Column(column),
+            store: Store::Column(Box::new(column)),
             json,
         }
     }
 
     pub(crate) fn of_booleans(booleans: BooleanArray) -> Self {
         Self {
-            store: Store::Column(Column::Bool(booleans)),
+            store: Store::Column(Box::new(Column::Bool(booleans))),
             json: false,
         }
     }
@@ -186,7 +186,7 @@ fn integer(value: i128) -> Value {
 pub(crate) fn one_row(value: &Value, kind: Kind) -> Input {
     match kind {
         Kind::Text => Input::Array(Arc::new(StringArray::from(vec![as_text(value)]))),
-        Kind::Number => Input::Number(as_number(value)),
+        Kind::Number => Input::Number(Box::new(as_number(value))),
         Kind::Bool => Input::Array(Arc::new(BooleanArray::from(vec![as_bool(value)]))),
         Kind::Duration => Input::Array(Arc::new(Float64Array::from(vec![as_seconds(value)]))),
         Kind::Time => Input::Array(Arc::new(

@@ -267,7 +267,7 @@ const CASES: &[Case] = &[
     (
         "user_id -> 'x' = 'y'",
         "unsupported",
-        "user_id -> 'x'",
+        "user_id -> 'x' = 'y'",
         "operator `->`",
         "a.b.c",
     ),
