@@ -268,7 +268,7 @@ impl Evaluated {
         results.into()
     }
 
-    /// Calls `each` with every array of results, the rows it belongs to, and the class.
+    /// The arrays of results, each with the rows it belongs to; `None`: all rows.
     pub(crate) fn column(&self) -> Vec<(ArrayRef, Option<&[u32]>)> {
         self.parts
             .iter()

@@ -5,7 +5,7 @@ use datafusion_common::DataFusionError;
 use datafusion_sql::sqlparser::ast::{Expr, Ident};
 
 use crate::analyze::{Analyzer, finish_literal};
-use crate::functions::{FUNCTIONS, is_conditional, keeps_unit};
+use crate::functions::{FUNCTIONS, is_conditional, keeps_unit, orders};
 use crate::infer::is_literal;
 use crate::parse::range;
 use crate::plan::type_of;
@@ -26,11 +26,18 @@ impl Analyzer<'_> {
         };
         let name = function_name(function)?;
         let mut operands = arguments(function)?;
-        let typed = if is_conditional(&name) {
-            let known = operands
+        let typed = if is_conditional(&name) && !operands.is_empty() {
+            let known: Vec<Class> = operands
                 .iter_mut()
-                .filter_map(|operand| self.synth(operand));
-            if !known.into_iter().any(|typed| typed.class != Class::Null) {
+                .filter_map(|operand| self.synth(operand))
+                .map(|typed| typed.class)
+                .collect();
+            let want = match want {
+                // JSON has no order.
+                Some(Class::Json) if orders(&name) => Some(Class::Number),
+                want => want,
+            };
+            if known.iter().all(|class| *class == Class::Null) {
                 want?;
             }
             let class = self.unify(operands, want.unwrap_or(Class::Text));
@@ -71,11 +78,11 @@ impl Analyzer<'_> {
                 self.check(operands[*position], *class);
             }
             let mut typed = Typed::of_data(data);
+            // The argument may have turned out to be something else than was tried, such as a difference of durations.
+            let first = operands.first_mut().and_then(|operand| self.synth(operand));
             if keeps_unit(name)
-                && attempted
-                    .first()
-                    .is_some_and(|first| first.class == Class::Duration)
                 && typed.is_float()
+                && first.is_some_and(|first| first.class == Class::Duration)
             {
                 typed.class = Class::Duration;
             }
@@ -206,6 +213,7 @@ fn attempts(name: &str, open: usize) -> Vec<Vec<Class>> {
 pub(crate) fn plain_message(error: &DataFusionError) -> String {
     let message = error.strip_backtrace();
     let line = message.lines().next().unwrap_or_default();
+    let line = line.rsplit("rror: ").next().unwrap_or(line);
     let line = line
         .rsplit_once("Error during planning: ")
         .map_or(line, |(_, rest)| rest);

@@ -199,6 +199,10 @@ fn refuse_odd_tokens(text: &str, tokens: &[Piece]) -> Result<(), Problem> {
                     "placeholders such as `{name}` have no value here"
                 )));
             }
+            Token::Number(digits, _) if digits.parse().is_ok_and(f64::is_infinite) => {
+                let message = format!("`{digits}` is beyond the range of numbers");
+                return Err(Problem::new("syntax", range, message));
+            }
             Token::Question => {
                 return Err(problem(
                     "placeholders such as `?` have no value here".to_owned(),

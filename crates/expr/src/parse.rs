@@ -1,6 +1,7 @@
 //! Text → syntax tree.
 
 use datafusion_sql::sqlparser::ast::{Expr, Spanned};
+use datafusion_sql::sqlparser::keywords::Keyword;
 use datafusion_sql::sqlparser::parser::{Parser, ParserError};
 use datafusion_sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
@@ -72,7 +73,36 @@ fn syntax_problem(text: &str, tokens: &[TokenWithSpan], error: ParserError) -> P
         Some((expected, _)) => format!("expected {expected}, found `{}`", &text[range.0..range.1]),
         None => message.to_owned(),
     };
-    Problem::new("syntax", range, message)
+    let problem = Problem::new("syntax", range, message);
+    match reserved_before(tokens, range.0) {
+        Some(word) => problem.with_help(format!("if `{word}` is a field, quote it: \"{word}\"")),
+        None => problem,
+    }
+}
+
+/// The word right before `end` if it starts a construct of SQL, which a field may be named like.
+fn reserved_before(tokens: &[TokenWithSpan], end: usize) -> Option<&str> {
+    let before = tokens
+        .iter()
+        .rfind(|token| range_of(token.span).is_some_and(|range| range.1 <= end))?;
+    match &before.token {
+        Token::Word(word) if word.quote_style.is_none() => matches!(
+            word.keyword,
+            Keyword::INTERVAL
+                | Keyword::EXISTS
+                | Keyword::TRIM
+                | Keyword::ALL
+                | Keyword::ANY
+                | Keyword::SOME
+                | Keyword::CASE
+                | Keyword::CAST
+                | Keyword::EXTRACT
+                | Keyword::STRUCT
+                | Keyword::ARRAY
+        )
+        .then_some(word.value.as_str()),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -37,12 +37,8 @@ impl Analyzer<'_> {
                 self.resolve_name(expr, &path);
             }
             Expr::CompoundIdentifier(path) => {
-                let path = std::mem::take(path);
-                let like = Expr::CompoundIdentifier(path.clone());
+                let path = path.clone();
                 self.resolve_name(expr, &path);
-                if matches!(expr, Expr::CompoundIdentifier(_)) {
-                    *expr = like;
-                }
             }
             Expr::Function(_) => self.resolve_call(expr),
             _ => {
@@ -160,7 +156,7 @@ impl Analyzer<'_> {
                     problem(format!("`{name}` cannot stand inside another aggregate"))
                 }
                 _ => problem(format!(
-                    "`{name}` speaks of many events, but this is a condition on one"
+                    "`{name}` speaks of many events, but this is about one"
                 ))
                 .with_help("conditions on all events of a window belong into `having`"),
             });
@@ -242,10 +238,10 @@ impl Analyzer<'_> {
                 problem("`*` stands in count(*) only")
             }
             Expr::Interval(_) => problem("INTERVAL is not supported")
-                .map(|it| it.with_help("write durations like 5m or 1h30m")),
+                .map(|it| it.with_help("write durations like 5m or 1h30m; a field of that name is written \"interval\"")),
             Expr::CompoundFieldAccess { .. } | Expr::JsonAccess { .. } => {
                 problem("elements of lists cannot be selected")
-                    .map(|it| it.with_help("nested fields are written a.b.c"))
+                    .map(|it| it.with_help("nested fields are written a.b.c, words of SQL among them in quotes: a.\"null\""))
             }
             Expr::SimilarTo { .. } | Expr::RLike { .. } => {
                 problem("this way to match is not supported")

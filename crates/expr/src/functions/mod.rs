@@ -168,6 +168,11 @@ pub(crate) fn is_conditional(name: &str) -> bool {
     )
 }
 
+/// Those of them that compare their arguments.
+pub(crate) fn orders(name: &str) -> bool {
+    matches!(name, "greatest" | "least")
+}
+
 /// Functions of one number that keep its unit.
 pub(crate) fn keeps_unit(name: &str) -> bool {
     matches!(name, "abs" | "round" | "trunc" | "floor" | "ceil")

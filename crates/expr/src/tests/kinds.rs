@@ -67,6 +67,10 @@ fn use_decides() {
         ("a * 2 > 5m", vec![("a", Duration)]),
         ("a / b > 0.5", vec![("a", Number), ("b", Number)]),
         ("a like b", vec![("a", Text), ("b", Text)]),
+        (
+            "greatest(a, b) is not null",
+            vec![("a", Number), ("b", Number)],
+        ),
         ("a = 5 = b", vec![("a", Number), ("b", Bool)]),
         ("a = '2024-05-01T00:00:00Z'", vec![("a", Text)]),
     ] {
@@ -122,6 +126,18 @@ fn values_keep_types() {
         ("length(t)", Value::Int(1)),
         ("cast(meta.time as date)", Value::Text("2024-05-01".into())),
         ("i / 0", Value::Null),
+        ("greatest(i, 10)", Value::Int(10)),
+        ("greatest(i, f)", Value::Float(3.0)),
+        ("nvl(n, i)", Value::Json("3".into())),
+        ("to_char(meta.time, '%Y')", Value::Text("2024".into())),
+        (
+            "date_part('epoch', meta.time)",
+            Value::Float(1_714_566_896.789),
+        ),
+        ("cast(f as bigint)", Value::Int(2)),
+        ("lpad(i, 3, '0')", Value::Text("003".into())),
+        ("abs(i - 5m)", Value::Seconds(297.0)),
+        ("-(-9223372036854775808)", Value::Null),
     ] {
         assert_eq!(value(expr, event), expected, "{expr}");
     }

@@ -281,6 +281,43 @@ const CASES: &[Case] = &[
         "nanoseconds",
         "",
     ),
+    (
+        "interval > 3",
+        "syntax",
+        ">",
+        "expected an expression",
+        "\"interval\"",
+    ),
+    ("trim = 'x'", "syntax", "=", "expected (", "\"trim\""),
+    (
+        "actor.null = 1",
+        "unsupported",
+        "actor.null",
+        "elements of lists",
+        "a.\"null\"",
+    ),
+    ("volume > 1e400", "syntax", "1e400", "beyond the range", ""),
+    (
+        "coalesce() = 1",
+        "wrong-arguments",
+        "coalesce",
+        "needs arguments",
+        "usage: coalesce(",
+    ),
+    (
+        "cast('x' as int) = 1",
+        "unsupported",
+        "'x' as int) = 1",
+        "cannot cast string 'x'",
+        "",
+    ),
+    (
+        "lower(*) = 'x'",
+        "unsupported",
+        "lower",
+        "plain expressions",
+        "",
+    ),
 ];
 
 #[test]
