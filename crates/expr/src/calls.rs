@@ -77,13 +77,16 @@ impl Analyzer<'_> {
             for (position, class) in open.iter().zip(&attempt) {
                 self.check(operands[*position], *class);
             }
-            let mut typed = Typed::of_data(data);
-            // The argument may have turned out to be something else than was tried, such as a difference of durations.
-            let first = operands.first_mut().and_then(|operand| self.synth(operand));
-            if keeps_unit(name)
-                && typed.is_float()
-                && first.is_some_and(|first| first.class == Class::Duration)
-            {
+            // An argument may have turned out to be something else than was tried, such as a difference of durations.
+            let settled: Vec<Typed> = operands
+                .into_iter()
+                .map(|operand| self.synth(operand).unwrap_or_else(Typed::null))
+                .collect();
+            let mut typed = Typed::of_data(type_with(expr, &settled).unwrap_or(data));
+            let duration = settled
+                .first()
+                .is_some_and(|first| first.class == Class::Duration);
+            if keeps_unit(name) && duration && typed.is_float() {
                 typed.class = Class::Duration;
             }
             return typed;
