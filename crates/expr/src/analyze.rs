@@ -19,6 +19,7 @@ use crate::names::{Origin, Scope};
 use crate::parse::{parse, range};
 use crate::problem::Problem;
 use crate::schema::{SchemaKind, Schemas};
+use crate::stack::on_deep_stack;
 use crate::syntax::{call, function_name, inside, number, operands, take};
 use crate::types::{Class, Typed, kind_name};
 
@@ -38,6 +39,15 @@ pub(crate) fn analyze(
     schemas: &Schemas,
     goal: Goal,
 ) -> Result<Analyzed, Vec<Problem>> {
+    on_deep_stack(|| analyze_here(text, scope, schemas, goal))
+}
+
+fn analyze_here(
+    text: &str,
+    scope: Scope<'_>,
+    schemas: &Schemas,
+    goal: Goal,
+) -> Result<Analyzed, Vec<Problem>> {
     let mut logic = Logic::split(parse(text).map_err(|problem| vec![problem])?);
     let mut analyzer = Analyzer {
         text,
@@ -52,19 +62,25 @@ pub(crate) fn analyze(
     };
     logic.for_each_mut(&mut |leaf| analyzer.resolve(leaf));
     analyzer.stop_on_problems()?;
-    if goal == Goal::Field && analyzer.bare(&logic).is_none() {
-        let problem = Problem::new("not-a-field", (0, text.len()), format!("`{}` is no field", text.trim()));
-        return Err(vec![problem.with_help("name a field of the event, such as user_id, or metadata, such as meta.key")]);
-    }
     let bare = analyzer.bare(&logic);
+    if goal == Goal::Field && bare.is_none() {
+        let problem = Problem::new(
+            "not-a-field",
+            (0, text.len()),
+            format!("`{}` is no field", text.trim()),
+        );
+        return Err(vec![problem.with_help(
+            "name a field of the event, such as user_id, or metadata, such as meta.key",
+        )]);
+    }
     let form = match (bare, logic) {
-        (Some(index), _) if goal != Goal::Condition => analyzer.bare_form(index),
+        (Some(index), _) if goal != Goal::Condition => analyzer.bare_form(index)?,
         (_, Logic::Leaf(mut leaf)) if goal == Goal::Value => {
             let place = range(&leaf, text.len());
             let typed = analyzer.value_type(&mut leaf);
             analyzer.stop_on_problems()?;
             analyzer.finish_aggregates()?;
-            Form::Value(analyzer.finish_leaf(leaf, typed, place))
+            Form::Value(analyzer.finish_leaf(leaf, typed.class, place))
         }
         (_, mut logic) => {
             logic.for_each_mut(&mut |leaf| analyzer.condition(leaf));
@@ -72,14 +88,20 @@ pub(crate) fn analyze(
             analyzer.finish_aggregates()?;
             let finished = logic.try_map(&mut |leaf| {
                 let place = range(&leaf, text.len());
-                Ok::<_, Vec<Problem>>(analyzer.finish_leaf(leaf, Typed::from(Kind::Bool), place))
+                Ok::<_, Vec<Problem>>(analyzer.finish_leaf(leaf, Class::Bool, place))
             });
             Form::Condition(finished?)
         }
     };
-    analyzer.stop_on_problems()?;
-    let aggregates = analyzer.aggregates.into_iter().map(|call| call.finished).collect::<Option<_>>();
-    Ok(Analyzed { form, aggregates: aggregates.unwrap_or_default() })
+    let aggregates = analyzer
+        .aggregates
+        .into_iter()
+        .map(|call| call.finished)
+        .collect::<Option<_>>();
+    Ok(Analyzed {
+        form,
+        aggregates: aggregates.unwrap_or_default(),
+    })
 }
 
 /// An expression whose names and types are known.
@@ -115,8 +137,6 @@ pub(crate) struct AnalyzedAggregate {
     pub(crate) function: Aggregate,
     /// `None`: `count(*)`.
     pub(crate) argument: Option<Form>,
-    /// The kind of the result.
-    pub(crate) kind: Kind,
 }
 
 /// An expression over columns that is planned and evaluated as a whole.
@@ -167,7 +187,6 @@ pub(crate) struct Reference {
 pub(crate) struct AggregateCall {
     pub(crate) function: Aggregate,
     pub(crate) argument: Option<Expr>,
-    pub(crate) range: (usize, usize),
     pub(crate) finished: Option<AnalyzedAggregate>,
 }
 
@@ -205,7 +224,11 @@ impl Analyzer<'_> {
     }
 
     fn stop_on_problems(&mut self) -> Result<(), Vec<Problem>> {
-        if self.problems.is_empty() { Ok(()) } else { Err(std::mem::take(&mut self.problems)) }
+        if self.problems.is_empty() {
+            Ok(())
+        } else {
+            Err(std::mem::take(&mut self.problems))
+        }
     }
 
     /// The reference that the whole expression is.
@@ -216,26 +239,22 @@ impl Analyzer<'_> {
         }
     }
 
-    fn bare_form(&mut self, index: usize) -> Form {
-        let reference = &self.references[index];
-        if let Origin::Aggregate(_) = reference.origin {
-            let mut expr = marker(index, &Expr::Value(Value::Null.into()));
-            self.value_type(&mut expr);
-            if self.finish_aggregates().is_err() {
-                // The problems are reported by the caller; any form will do.
-                return Form::Bare(self.column(index));
-            }
-            return Form::Bare(self.column(index));
+    /// The form of a reference that stands alone.
+    fn bare_form(&mut self, index: usize) -> Result<Form, Vec<Problem>> {
+        if let Origin::Aggregate(_) = self.references[index].origin {
+            self.value_type(&mut marker(index, &Expr::Value(Value::Null.into())));
+            self.finish_aggregates()?;
         }
-        if self.references[index].kind.is_none() {
-            self.references[index].kind = Some(Kind::Json);
-        }
-        Form::Bare(self.column(index))
+        self.references[index].kind.get_or_insert(Kind::Json);
+        Ok(Form::Bare(self.column(index)))
     }
 
     fn column(&self, index: usize) -> Column {
         let reference = &self.references[index];
-        let kind = reference.kind.or(reference.schema.map(SchemaKind::kind)).unwrap_or(Kind::Text);
+        let kind = reference
+            .kind
+            .or(reference.schema.map(SchemaKind::kind))
+            .unwrap_or(Kind::Text);
         Column {
             name: format!("{}:{}", reference.canonical, kind_name(kind)),
             origin: reference.origin.clone(),
@@ -243,10 +262,15 @@ impl Analyzer<'_> {
         }
     }
 
-    fn finish_leaf(&self, mut expr: Expr, typed: Typed, range: (usize, usize)) -> Leaf {
+    fn finish_leaf(&self, mut expr: Expr, class: Class, range: (usize, usize)) -> Leaf {
         let mut columns = Vec::new();
         self.finish(&mut expr, &mut columns);
-        Leaf { expr, columns, class: typed.class, range }
+        Leaf {
+            expr,
+            columns,
+            class,
+            range,
+        }
     }
 
     /// Puts columns where references were and numbers where durations were, and drops needless parentheses.
@@ -264,7 +288,10 @@ impl Analyzer<'_> {
             self.finish(operand, columns);
         }
         if let Expr::Nested(inner) = expr
-            && matches!(**inner, Expr::Identifier(_) | Expr::Value(_) | Expr::Function(_) | Expr::Nested(_))
+            && matches!(
+                **inner,
+                Expr::Identifier(_) | Expr::Value(_) | Expr::Function(_) | Expr::Nested(_)
+            )
         {
             *expr = take(inner);
         }
@@ -280,15 +307,19 @@ impl Analyzer<'_> {
 
     fn finish_aggregates(&mut self) -> Result<(), Vec<Problem>> {
         for index in 0..self.references.len() {
-            let Origin::Aggregate(position) = self.references[index].origin else { continue };
+            let Origin::Aggregate(position) = self.references[index].origin else {
+                continue;
+            };
             let argument = self.aggregates[position].argument.take();
             let function = self.aggregates[position].function;
             let argument = argument.map(|expr| self.finish_argument(expr, function));
-            let written = argument.as_ref().map_or_else(|| "*".to_owned(), Form::normalized);
+            let written = argument
+                .as_ref()
+                .map_or_else(|| "*".to_owned(), Form::normalized);
             let kind = self.references[index].kind.unwrap_or(Kind::Number);
             self.references[index].kind = Some(kind);
             self.references[index].canonical = function.call(&written);
-            self.aggregates[position].finished = Some(AnalyzedAggregate { function, argument, kind });
+            self.aggregates[position].finished = Some(AnalyzedAggregate { function, argument });
         }
         self.stop_on_problems()
     }
@@ -301,14 +332,17 @@ impl Analyzer<'_> {
         };
         match marked(&expr) {
             Some(index) => Form::Bare(self.column(index)),
-            None => Form::Value(self.finish_leaf(expr, typed, range)),
+            None => Form::Value(self.finish_leaf(expr, typed.class, range)),
         }
     }
 }
 
 /// Turns the placeholder of a duration into its seconds.
 pub(crate) fn finish_literal(expr: &mut Expr) {
-    if let Expr::Value(ValueWithSpan { value: Value::Placeholder(text), .. }) = expr
+    if let Expr::Value(ValueWithSpan {
+        value: Value::Placeholder(text),
+        ..
+    }) = expr
         && let Some(nanoseconds) = duration_of(text)
     {
         let seconds = nanoseconds as f64 / 1e9;

@@ -16,6 +16,8 @@
 mod aggregate;
 mod analyze;
 mod atom;
+mod calls;
+mod compare;
 mod compiler;
 mod functions;
 mod infer;
@@ -29,9 +31,13 @@ mod parse;
 mod plan;
 mod problem;
 mod program;
+mod references;
 mod resolve;
 mod schema;
+mod stack;
 mod syntax;
+#[cfg(test)]
+mod tests;
 mod types;
 mod values;
 mod window;

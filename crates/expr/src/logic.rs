@@ -23,9 +23,16 @@ impl Logic<Expr> {
     pub(crate) fn split(expr: Expr) -> Self {
         match expr {
             Expr::Nested(inner) => Self::split(*inner),
-            Expr::UnaryOp { op: UnaryOperator::Not, expr } => Self::Not(Box::new(Self::split(*expr))),
-            Expr::BinaryOp { ref op, .. } if *op == BinaryOperator::And => Self::And(chain(expr, &BinaryOperator::And)),
-            Expr::BinaryOp { ref op, .. } if *op == BinaryOperator::Or => Self::Or(chain(expr, &BinaryOperator::Or)),
+            Expr::UnaryOp {
+                op: UnaryOperator::Not,
+                expr,
+            } => Self::Not(Box::new(Self::split(*expr))),
+            Expr::BinaryOp { ref op, .. } if *op == BinaryOperator::And => {
+                Self::And(chain(expr, &BinaryOperator::And))
+            }
+            Expr::BinaryOp { ref op, .. } if *op == BinaryOperator::Or => {
+                Self::Or(chain(expr, &BinaryOperator::Or))
+            }
             leaf => Self::Leaf(leaf),
         }
     }
@@ -33,8 +40,16 @@ impl Logic<Expr> {
 
 impl<T> Logic<T> {
     /// Replaces the leaves, in the order they are written.
-    pub(crate) fn try_map<U, E>(self, f: &mut impl FnMut(T) -> Result<U, E>) -> Result<Logic<U>, E> {
-        let mut all = |parts: Vec<Self>| parts.into_iter().map(|part| part.try_map(f)).collect::<Result<_, E>>();
+    pub(crate) fn try_map<U, E>(
+        self,
+        f: &mut impl FnMut(T) -> Result<U, E>,
+    ) -> Result<Logic<U>, E> {
+        let mut all = |parts: Vec<Self>| {
+            parts
+                .into_iter()
+                .map(|part| part.try_map(f))
+                .collect::<Result<_, E>>()
+        };
         Ok(match self {
             Self::And(parts) => Logic::And(all(parts)?),
             Self::Or(parts) => Logic::Or(all(parts)?),
@@ -53,7 +68,9 @@ impl<T> Logic<T> {
 
     pub(crate) fn for_each_mut(&mut self, f: &mut impl FnMut(&mut T)) {
         match self {
-            Self::And(parts) | Self::Or(parts) => parts.iter_mut().for_each(|part| part.for_each_mut(f)),
+            Self::And(parts) | Self::Or(parts) => {
+                parts.iter_mut().for_each(|part| part.for_each_mut(f));
+            }
             Self::Not(part) => part.for_each_mut(f),
             Self::Leaf(leaf) => f(leaf),
         }
@@ -93,7 +110,9 @@ fn fold<T>(
     join: fn(&BooleanArray, &BooleanArray) -> Result<BooleanArray, ArrowError>,
 ) -> Result<BooleanArray, ArrowError> {
     let mut columns = parts.iter().map(|part| part.evaluate(leaf));
-    let first = columns.next().unwrap_or_else(|| Ok(BooleanArray::from(Vec::<bool>::new())))?;
+    let first = columns
+        .next()
+        .unwrap_or_else(|| Ok(BooleanArray::from(Vec::<bool>::new())))?;
     columns.try_fold(first, |joined, column| join(&joined, &column?))
 }
 

@@ -1,24 +1,32 @@
 //! Text → syntax tree.
 
 use datafusion_sql::sqlparser::ast::{Expr, Spanned};
+use datafusion_sql::sqlparser::keywords::Keyword;
 use datafusion_sql::sqlparser::parser::{Parser, ParserError};
 use datafusion_sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use crate::lex::{ExpressionDialect, lex, range_of};
 use crate::problem::Problem;
 
-/// How deep parentheses and calls may nest.
-const NESTING_MAX: usize = 50;
+/// How deep the parser may recurse: somewhat deeper than parentheses may nest.
+const RECURSION_MAX: usize = 100;
 
 /// Parses exactly one expression.
 pub(crate) fn parse(text: &str) -> Result<Expr, Problem> {
     let tokens = lex(text)?;
     if tokens.is_empty() {
-        return Err(Problem::new("syntax", (0, text.len()), "the expression is empty"));
+        return Err(Problem::new(
+            "syntax",
+            (0, text.len()),
+            "the expression is empty",
+        ));
     }
-    let mut parser =
-        Parser::new(&ExpressionDialect).with_recursion_limit(NESTING_MAX).with_tokens_with_locations(tokens.clone());
-    let expr = parser.parse_expr().map_err(|error| syntax_problem(text, &tokens, error))?;
+    let mut parser = Parser::new(&ExpressionDialect)
+        .with_recursion_limit(RECURSION_MAX)
+        .with_tokens_with_locations(tokens.clone());
+    let expr = parser
+        .parse_expr()
+        .map_err(|error| syntax_problem(text, &tokens, error))?;
     let rest = parser.peek_token();
     match rest.token {
         Token::EOF => Ok(expr),
@@ -39,7 +47,7 @@ fn syntax_problem(text: &str, tokens: &[TokenWithSpan], error: ParserError) -> P
     let message = match error {
         ParserError::ParserError(message) | ParserError::TokenizerError(message) => message,
         ParserError::RecursionLimitExceeded => {
-            let message = format!("the expression nests more than {NESTING_MAX} levels deep");
+            let message = "the expression nests too deep";
             return Problem::new("too-deep", (0, text.len()), message);
         }
     };
@@ -57,12 +65,44 @@ fn syntax_problem(text: &str, tokens: &[TokenWithSpan], error: ParserError) -> P
         None if message.ends_with("found: EOF") => (end, end),
         None => (0, text.len()),
     };
-    let message = match message.strip_prefix("Expected: ").and_then(|rest| rest.split_once(", found: ")) {
+    let message = match message
+        .strip_prefix("Expected: ")
+        .and_then(|rest| rest.split_once(", found: "))
+    {
         Some((expected, "EOF")) => format!("expected {expected}, but the text ends"),
         Some((expected, _)) => format!("expected {expected}, found `{}`", &text[range.0..range.1]),
         None => message.to_owned(),
     };
-    Problem::new("syntax", range, message)
+    let problem = Problem::new("syntax", range, message);
+    match reserved_before(tokens, range.0) {
+        Some(word) => problem.with_help(format!("if `{word}` is a field, quote it: \"{word}\"")),
+        None => problem,
+    }
+}
+
+/// The word right before `end` if it starts a construct of SQL, which a field may be named like.
+fn reserved_before(tokens: &[TokenWithSpan], end: usize) -> Option<&str> {
+    let before = tokens
+        .iter()
+        .rfind(|token| range_of(token.span).is_some_and(|range| range.1 <= end))?;
+    match &before.token {
+        Token::Word(word) if word.quote_style.is_none() => matches!(
+            word.keyword,
+            Keyword::INTERVAL
+                | Keyword::EXISTS
+                | Keyword::TRIM
+                | Keyword::ALL
+                | Keyword::ANY
+                | Keyword::SOME
+                | Keyword::CASE
+                | Keyword::CAST
+                | Keyword::EXTRACT
+                | Keyword::STRUCT
+                | Keyword::ARRAY
+        )
+        .then_some(word.value.as_str()),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -78,22 +118,36 @@ mod tests {
             ("a = 1 b = 2", "b", "the expression ends before `b`"),
             ("a in (1, 2", "", "expected ), but the text ends"),
             ("a = 'x", "'x", "unterminated string literal"),
-            ("a = 1\n and or", "or", "expected an expression, found `or`"),
+            ("a = 1\n and >", ">", "expected an expression, found `>`"),
             ("   ", "   ", "the expression is empty"),
-            ("a = $1", "$1", "placeholders such as `$1` have no value here"),
+            (
+                "a = $1",
+                "$1",
+                "placeholders such as `$1` have no value here",
+            ),
             ("a && b", "&&", "`&&` is no operator here"),
         ] {
             let problem = parse(text).unwrap_err();
-            assert_eq!((&text[problem.range.0..problem.range.1], problem.message.as_str()), (slice, message), "{text}");
+            assert_eq!(
+                (
+                    &text[problem.range.0..problem.range.1],
+                    problem.message.as_str()
+                ),
+                (slice, message),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn depth_is_bounded() {
-        let text = format!("{}1{}", "(".repeat(5000), ")".repeat(5000));
-        assert!(parse(&text).is_err());
+        let code = |text: &str| crate::stack::on_deep_stack(|| parse(text).unwrap_err());
+        let text = format!("{}1{}", "(".repeat(900), ")".repeat(900));
+        assert_eq!(code(&text).code, "too-deep");
         let text = format!("{}a", "not ".repeat(1500));
-        assert_eq!(parse(&text).unwrap_err().code, "too-deep");
+        assert_eq!(code(&text).code, "too-deep");
+        let text = format!("{}1{}", "abs((".repeat(20), "))".repeat(20));
+        assert!(crate::stack::on_deep_stack(|| parse(&text).is_ok()));
         let text = vec!["a"; 30_000].join(" or ");
         assert_eq!(parse(&text).unwrap_err().code, "too-long");
     }

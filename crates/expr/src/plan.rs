@@ -20,6 +20,7 @@ use datafusion_sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion_sql::sqlparser::ast::Expr as SqlExpr;
 
 use crate::functions::FUNCTIONS;
+use crate::stack::on_deep_stack;
 
 static CONTEXT: LazyLock<Context> = LazyLock::new(|| Context {
     options: Arc::new(ConfigOptions::default()),
@@ -42,6 +43,10 @@ pub(crate) fn type_of(expr: SqlExpr, columns: Columns<'_>) -> Result<DataType> {
 
 /// Makes `expr` ready to run over batches of these columns.
 pub(crate) fn physical(expr: SqlExpr, columns: Columns<'_>) -> Result<Arc<dyn PhysicalExpr>> {
+    on_deep_stack(|| plan(expr, columns))
+}
+
+fn plan(expr: SqlExpr, columns: Columns<'_>) -> Result<Arc<dyn PhysicalExpr>> {
     let schema = Arc::new(schema(columns)?);
     let simplifier = simplifier(&schema);
     let expr = simplifier.coerce(logical(expr, &schema)?, &schema)?;
@@ -52,7 +57,12 @@ pub(crate) fn physical(expr: SqlExpr, columns: Columns<'_>) -> Result<Arc<dyn Ph
 
 /// The Arrow schema of the columns.
 pub(crate) fn arrow_schema(columns: Columns<'_>) -> Schema {
-    Schema::new(columns.iter().map(|(name, data)| Field::new(name, data.clone(), true)).collect::<Vec<_>>())
+    Schema::new(
+        columns
+            .iter()
+            .map(|(name, data)| Field::new(name, data.clone(), true))
+            .collect::<Vec<_>>(),
+    )
 }
 
 fn schema(columns: Columns<'_>) -> Result<DFSchema> {
@@ -73,7 +83,11 @@ fn logical(expr: SqlExpr, schema: &DFSchema) -> Result<Expr> {
         map_string_types_to_utf8view: false,
         ..ParserOptions::default()
     };
-    SqlToRel::new_with_options(&*CONTEXT, options).sql_to_expr(expr, schema, &mut PlannerContext::new())
+    SqlToRel::new_with_options(&*CONTEXT, options).sql_to_expr(
+        expr,
+        schema,
+        &mut PlannerContext::new(),
+    )
 }
 
 /// What DataFusion's planner asks for: functions, and nothing that could be read from elsewhere.
@@ -83,7 +97,10 @@ struct Context {
 }
 
 impl ContextProvider for Context {
-    fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>, DataFusionError> {
+    fn get_table_source(
+        &self,
+        name: TableReference,
+    ) -> Result<Arc<dyn TableSource>, DataFusionError> {
         plan_err!("there is no table {name}")
     }
 

@@ -211,8 +211,14 @@ fn true_only(column: &BooleanArray) -> BooleanBuffer {
 
 fn meta_column(name: Meta, batch: &Batch, meta: &MetaColumns) -> Column {
     match name {
-        Meta::Time => Column::Time(TimestampNanosecondArray::from(meta.time.clone()).with_timezone(UTC)),
-        name => Column::Text((0..batch.len()).map(|row| meta_text(name, batch, meta, row)).collect::<StringArray>()),
+        Meta::Time => {
+            Column::Time(TimestampNanosecondArray::from(meta.time.clone()).with_timezone(UTC))
+        }
+        name => Column::Text(
+            (0..batch.len())
+                .map(|row| meta_text(name, batch, meta, row))
+                .collect::<StringArray>(),
+        ),
     }
 }
 
@@ -241,7 +247,12 @@ struct BatchInputs<'a> {
 
 impl<'a> BatchInputs<'a> {
     fn new(program: &'a Program, batch: &'a Batch, meta: &'a MetaColumns) -> Self {
-        Self { program, batch, meta, made: program.inputs.iter().map(|_| OnceCell::new()).collect() }
+        Self {
+            program,
+            batch,
+            meta,
+            made: program.inputs.iter().map(|_| OnceCell::new()).collect(),
+        }
     }
 }
 
@@ -260,7 +271,7 @@ impl Inputs for BatchInputs<'_> {
 
 fn input(column: Column) -> Input {
     let array: ArrayRef = match column {
-        Column::Number(numbers) => return Input::Number(numbers),
+        Column::Number(numbers) => return Input::Number(Box::new(numbers)),
         Column::Text(array) | Column::Json(array) => Arc::new(array),
         Column::Bool(array) => Arc::new(array),
         Column::Duration(array) => Arc::new(array),
@@ -278,7 +289,11 @@ struct AtomCache<'a> {
 
 impl<'a> AtomCache<'a> {
     fn new(program: &'a Program, inputs: &'a BatchInputs<'a>) -> Self {
-        Self { program, inputs, results: program.atoms.iter().map(|_| OnceCell::new()).collect() }
+        Self {
+            program,
+            inputs,
+            results: program.atoms.iter().map(|_| OnceCell::new()).collect(),
+        }
     }
 
     fn get(&self, atom: usize) -> &(Evaluated, BooleanArray) {
@@ -301,10 +316,16 @@ impl<'a> AtomCache<'a> {
         let mut failed: Option<BooleanBuffer> = None;
         logic.for_each(&mut |atom| {
             if let Some(own) = self.get(*atom).0.failed() {
-                failed = Some(failed.as_ref().map_or_else(|| own.clone(), |other| other | own));
+                failed = Some(
+                    failed
+                        .as_ref()
+                        .map_or_else(|| own.clone(), |other| other | own),
+                );
             }
         });
-        let (Some(failed), Some(nulls)) = (failed, column.nulls()) else { return 0 };
+        let (Some(failed), Some(nulls)) = (failed, column.nulls()) else {
+            return 0;
+        };
         (&failed & &!nulls.inner()).count_set_bits() as u64
     }
 }

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, StringArray, TimestampNanosecondArray,
-    UInt64Array,
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, StringArray,
+    TimestampNanosecondArray, UInt64Array,
 };
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit, TimestampNanosecondType, UInt64Type};
+use arrow::datatypes::{
+    DataType, Float64Type, Int64Type, TimeUnit, TimestampNanosecondType, UInt64Type,
+};
 use olocus_event::time::{format_rfc3339, parse_rfc3339};
 use olocus_event::{Column, Kind, NumberColumn, Value};
 
@@ -24,7 +26,7 @@ pub struct Values {
 
 #[derive(Debug)]
 enum Store {
-    Column(Column),
+    Column(Box<Column>),
     Parts {
         class: Class,
         arrays: Vec<ArrayRef>,
@@ -35,11 +37,17 @@ enum Store {
 
 impl Values {
     pub(crate) fn of_column(column: Column, json: bool) -> Self {
-        Self { store: Store::Column(column), json }
+        Self {
+            store: Store::Column(Box::new(column)),
+            json,
+        }
     }
 
     pub(crate) fn of_booleans(booleans: BooleanArray) -> Self {
-        Self { store: Store::Column(Column::Bool(booleans)), json: false }
+        Self {
+            store: Store::Column(Box::new(Column::Bool(booleans))),
+            json: false,
+        }
     }
 
     pub(crate) fn of_evaluated(evaluated: &Evaluated, rows: usize) -> Self {
@@ -57,7 +65,14 @@ impl Values {
             }
         };
         let arrays = parts.into_iter().map(|(array, _)| plain(array)).collect();
-        Self { store: Store::Parts { class: evaluated.class(), arrays, places }, json: false }
+        Self {
+            store: Store::Parts {
+                class: evaluated.class(),
+                arrays,
+                places,
+            },
+            json: false,
+        }
     }
 
     /// The value of a row of the batch.
@@ -69,9 +84,17 @@ impl Values {
     pub fn get(&self, row: usize) -> Value {
         let value = match &self.store {
             Store::Column(column) => column.value(row),
-            Store::Parts { class, arrays, places } => {
-                let (array, place) = places.as_ref().map_or((0, row), |places| (places[row].0.into(), places[row].1 as usize));
-                arrays.get(array).map_or(Value::Null, |array| element(array, place, *class))
+            Store::Parts {
+                class,
+                arrays,
+                places,
+            } => {
+                let (array, place) = places.as_ref().map_or((0, row), |places| {
+                    (places[row].0.into(), places[row].1 as usize)
+                });
+                arrays
+                    .get(array)
+                    .map_or(Value::Null, |array| element(array, place, *class))
             }
         };
         if self.json { to_json(value) } else { value }
@@ -89,12 +112,20 @@ pub(crate) fn to_json(value: Value) -> Value {
 /// Brings an array to one of the few types that [`element`] reads.
 fn plain(array: ArrayRef) -> ArrayRef {
     let wanted = match array.data_type() {
-        DataType::Int64 | DataType::UInt64 | DataType::Float64 | DataType::Boolean | DataType::Utf8 | DataType::Null => {
+        DataType::Int64
+        | DataType::UInt64
+        | DataType::Float64
+        | DataType::Boolean
+        | DataType::Utf8
+        | DataType::Null => {
             return array;
         }
-        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16 | DataType::UInt32 => {
-            DataType::Int64
-        }
+        DataType::Int8
+        | DataType::Int16
+        | DataType::Int32
+        | DataType::UInt8
+        | DataType::UInt16
+        | DataType::UInt32 => DataType::Int64,
         DataType::Float16 | DataType::Float32 => DataType::Float64,
         DataType::Timestamp(..) => DataType::Timestamp(TimeUnit::Nanosecond, Some(UTC.into())),
         DataType::Decimal128(_, 0) => return array,
@@ -114,18 +145,28 @@ fn element(array: &ArrayRef, row: usize, class: Class) -> Value {
         DataType::UInt64 => integer(array.as_primitive::<UInt64Type>().value(row).into()),
         DataType::Float64 => {
             let value = array.as_primitive::<Float64Type>().value(row);
-            if class == Class::Duration { Value::Seconds(value) } else { Value::Float(value) }
+            if class == Class::Duration {
+                Value::Seconds(value)
+            } else {
+                Value::Float(value)
+            }
         }
-        DataType::Decimal128(..) => {
-            integer(array.as_primitive::<arrow::datatypes::Decimal128Type>().value(row))
-        }
+        DataType::Decimal128(..) => integer(
+            array
+                .as_primitive::<arrow::datatypes::Decimal128Type>()
+                .value(row),
+        ),
         DataType::Boolean => Value::Bool(array.as_boolean().value(row)),
         DataType::Timestamp(TimeUnit::Nanosecond, _) => {
             Value::Time(array.as_primitive::<TimestampNanosecondType>().value(row))
         }
         DataType::Utf8 => {
             let text: Arc<str> = array.as_string::<i32>().value(row).into();
-            if class == Class::Json { Value::Json(text) } else { Value::Text(text) }
+            if class == Class::Json {
+                Value::Json(text)
+            } else {
+                Value::Text(text)
+            }
         }
         _ => Value::Null,
     }
@@ -145,12 +186,12 @@ fn integer(value: i128) -> Value {
 pub(crate) fn one_row(value: &Value, kind: Kind) -> Input {
     match kind {
         Kind::Text => Input::Array(Arc::new(StringArray::from(vec![as_text(value)]))),
-        Kind::Number => Input::Number(as_number(value)),
+        Kind::Number => Input::Number(Box::new(as_number(value))),
         Kind::Bool => Input::Array(Arc::new(BooleanArray::from(vec![as_bool(value)]))),
         Kind::Duration => Input::Array(Arc::new(Float64Array::from(vec![as_seconds(value)]))),
-        Kind::Time => {
-            Input::Array(Arc::new(TimestampNanosecondArray::from(vec![as_time(value)]).with_timezone(UTC)))
-        }
+        Kind::Time => Input::Array(Arc::new(
+            TimestampNanosecondArray::from(vec![as_time(value)]).with_timezone(UTC),
+        )),
         Kind::Json => {
             let text = match to_json(value.clone()) {
                 Value::Json(text) => Some(text.to_string()),
@@ -171,7 +212,9 @@ pub(crate) fn handed_on(value: &Value, kind: Kind) -> Value {
 
 /// The JSON value behind the text of one, if it is a scalar.
 fn scalar(value: &Value) -> Value {
-    let Value::Json(text) = value else { return value.clone() };
+    let Value::Json(text) = value else {
+        return value.clone();
+    };
     match serde_json::from_str(text) {
         Ok(serde_json::Value::Null) => Value::Null,
         Ok(serde_json::Value::Bool(value)) => Value::Bool(value),
@@ -191,7 +234,10 @@ fn number_of(text: &str) -> Value {
     }
     // Rust reads `inf` and `nan` as floats; no event means a number by them.
     match text.parse::<f64>() {
-        Ok(value) if value.is_finite() && !text.contains(|c: char| c.is_alphabetic() && !matches!(c, 'e' | 'E')) => {
+        Ok(value)
+            if value.is_finite()
+                && !text.contains(|c: char| c.is_alphabetic() && !matches!(c, 'e' | 'E')) =>
+        {
             Value::Float(value)
         }
         _ => Value::Null,
@@ -213,7 +259,11 @@ fn as_number(value: &Value) -> NumberColumn {
         Value::Seconds(seconds) => Value::Float(seconds),
         other => other,
     };
-    let mut column = NumberColumn { ints: Int64Array::from(vec![None]), wides: None, floats: None };
+    let mut column = NumberColumn {
+        ints: Int64Array::from(vec![None]),
+        wides: None,
+        floats: None,
+    };
     match number {
         Value::Int(value) => column.ints = Int64Array::from(vec![value]),
         Value::Wide(value) => column.wides = Some(UInt64Array::from(vec![value])),
@@ -236,7 +286,9 @@ fn as_seconds(value: &Value) -> Option<f64> {
         Value::Seconds(seconds) | Value::Float(seconds) => Some(seconds),
         Value::Int(seconds) => Some(seconds as f64),
         Value::Wide(seconds) => Some(seconds as f64),
-        Value::Text(text) => olocus_document::parse_duration(&text).map(|nanoseconds| nanoseconds as f64 / 1e9),
+        Value::Text(text) => {
+            olocus_document::parse_duration(&text).map(|nanoseconds| nanoseconds as f64 / 1e9)
+        }
         _ => None,
     }
 }

@@ -13,7 +13,9 @@ use datafusion_expr::ScalarUDF;
 
 use crate::types::Class;
 
-pub(crate) use self::arithmetic::{ADD, DIVIDE, FINITE, MODULO, MULTIPLY, SUBTRACT, TIME_DIFFERENCE, TIME_SHIFT, common_number};
+pub(crate) use self::arithmetic::{
+    ADD, DIVIDE, FINITE, MODULO, MULTIPLY, SUBTRACT, TIME_DIFFERENCE, TIME_SHIFT, common_number,
+};
 pub(crate) use self::cidr::is_network;
 
 /// Aggregates, which only `having` and `emit` of windows may use.
@@ -40,8 +42,10 @@ const REFUSED: [(&str, &str); 14] = [
     ("file_row_index", ENGINE),
 ];
 
-const CLOCK: &str = "reads the clock, so that the same events would give other results in another run";
-const CHANCE: &str = "draws random values, so that the same events would give other results in another run";
+const CLOCK: &str =
+    "reads the clock, so that the same events would give other results in another run";
+const CHANCE: &str =
+    "draws random values, so that the same events would give other results in another run";
 const ENGINE: &str = "tells of the engine instead of the event";
 
 /// Functions over values that events do not have.
@@ -76,7 +80,9 @@ impl Functions {
     fn new() -> Self {
         let mut public = BTreeMap::new();
         for function in datafusion_functions::all_default_functions() {
-            for name in std::iter::once(function.name()).chain(function.aliases().iter().map(String::as_str)) {
+            for name in std::iter::once(function.name())
+                .chain(function.aliases().iter().map(String::as_str))
+            {
                 if !LEFT_OUT.contains(&name) && refusal(name).is_none() {
                     public.insert(name.to_lowercase(), Arc::clone(&function));
                 }
@@ -84,9 +90,13 @@ impl Functions {
         }
         let cidr_match = Arc::new(cidr::cidr_match());
         public.insert(cidr_match.name().to_owned(), cidr_match);
-        let internal =
-            arithmetic::functions().into_iter().map(|function| (function.name().to_owned(), Arc::new(function)));
-        Self { public, internal: internal.collect() }
+        let internal = arithmetic::functions()
+            .into_iter()
+            .map(|function| (function.name().to_owned(), Arc::new(function)));
+        Self {
+            public,
+            internal: internal.collect(),
+        }
     }
 
     /// A function that users may call.
@@ -122,7 +132,13 @@ impl Functions {
         use Class::{Bool, Number, Text, Time};
         let numbers = [Number, Text, Bool, Time];
         match (name, self.section(name)) {
-            ("to_timestamp_seconds" | "to_timestamp_millis" | "to_timestamp_micros" | "to_timestamp_nanos", _)
+            (
+                "to_timestamp_seconds"
+                | "to_timestamp_millis"
+                | "to_timestamp_micros"
+                | "to_timestamp_nanos",
+                _,
+            )
             | ("from_unixtime" | "to_hex" | "chr" | "make_date" | "make_time", _)
             | (_, Some("Math Functions")) => numbers,
             ("to_timestamp" | "to_date" | "to_time", _) => [Text, Number, Time, Bool],
@@ -138,12 +154,23 @@ impl Functions {
 
 /// Why a function that exists elsewhere is refused.
 pub(crate) fn refusal(name: &str) -> Option<&'static str> {
-    REFUSED.iter().find(|(refused, _)| *refused == name).map(|(_, reason)| *reason)
+    REFUSED
+        .iter()
+        .find(|(refused, _)| *refused == name)
+        .map(|(_, reason)| *reason)
 }
 
 /// Functions that hand on one of their arguments, which therefore are all of one class.
 pub(crate) fn is_conditional(name: &str) -> bool {
-    matches!(name, "coalesce" | "nullif" | "nvl" | "ifnull" | "greatest" | "least")
+    matches!(
+        name,
+        "coalesce" | "nullif" | "nvl" | "ifnull" | "greatest" | "least"
+    )
+}
+
+/// Those of them that compare their arguments.
+pub(crate) fn orders(name: &str) -> bool {
+    matches!(name, "greatest" | "least")
 }
 
 /// Functions of one number that keep its unit.
@@ -160,7 +187,11 @@ mod tests {
     fn only_reproducible_functions_are_offered() {
         for name in FUNCTIONS.names() {
             let function = FUNCTIONS.public(name).unwrap();
-            assert_eq!(function.signature().volatility, Volatility::Immutable, "{name}");
+            assert_eq!(
+                function.signature().volatility,
+                Volatility::Immutable,
+                "{name}"
+            );
         }
         assert!(FUNCTIONS.public("lower").is_some());
         assert!(FUNCTIONS.public(DIVIDE).is_none());

@@ -1,0 +1,101 @@
+//! Types of single references: fields, metadata, aggregates.
+
+use olocus_event::Kind;
+
+use crate::aggregate::Aggregate;
+use crate::analyze::Analyzer;
+use crate::names::Origin;
+use crate::problem::Problem;
+use crate::schema::SchemaKind;
+use crate::types::{Class, Typed};
+use datafusion_sql::sqlparser::ast::Expr;
+
+impl Analyzer<'_> {
+    pub(crate) fn synth_reference(&mut self, index: usize) -> Option<Typed> {
+        let reference = &self.references[index];
+        if let Some(kind) = reference.kind {
+            return Some(kind.into());
+        }
+        if let Origin::Aggregate(position) = reference.origin {
+            let call = &mut self.aggregates[position];
+            let function = call.function;
+            let mut argument = call.argument.take()?;
+            let typed = self.synth(&mut argument);
+            let result = typed.map(|typed| self.aggregate_type(function, &argument, typed));
+            self.aggregates[position].argument = Some(argument);
+            self.references[index].kind = result.as_ref().and_then(|typed| typed.class.kind());
+            return result;
+        }
+        reference.schema.map(|schema| schema.kind().into())
+    }
+
+    pub(crate) fn decide_reference(&mut self, index: usize, want: Class) -> Typed {
+        if let Origin::Aggregate(position) = self.references[index].origin {
+            let function = self.aggregates[position].function;
+            let extreme = matches!(function, Aggregate::Min | Aggregate::Max);
+            let want = match want {
+                Class::Duration => want,
+                Class::Text | Class::Time | Class::Bool if extreme => want,
+                _ => Class::Number,
+            };
+            let Some(mut argument) = self.aggregates[position].argument.take() else {
+                return Kind::Number.into();
+            };
+            let typed = self.decide(&mut argument, want);
+            let result = self.aggregate_type(function, &argument, typed);
+            self.aggregates[position].argument = Some(argument);
+            self.references[index].kind = result.class.kind();
+            return result;
+        }
+        let kind = want.kind().unwrap_or(Kind::Text);
+        self.references[index].kind = Some(kind);
+        kind.into()
+    }
+
+    pub(crate) fn adapt_reference(&mut self, index: usize, want: Class) -> Option<Typed> {
+        let reference = &mut self.references[index];
+        if let Origin::Aggregate(position) = reference.origin {
+            if want != Class::Duration && want != Class::Time {
+                return None;
+            }
+            let mut argument = self.aggregates[position].argument.take()?;
+            let adapted = self.adapt(&mut argument, want);
+            self.aggregates[position].argument = Some(argument);
+            let typed = adapted?;
+            self.references[index].kind = typed.class.kind();
+            return Some(typed);
+        }
+        if reference.kind.is_some() {
+            return None;
+        }
+        let readable = match reference.schema? {
+            SchemaKind::Text => matches!(want, Class::Text | Class::Duration | Class::Time),
+            SchemaKind::Number => matches!(want, Class::Number | Class::Duration),
+            SchemaKind::Bool => want == Class::Bool,
+            SchemaKind::Structured => matches!(want, Class::Json | Class::Text),
+        };
+        let kind = want.kind().filter(|_| readable)?;
+        reference.kind = Some(kind);
+        Some(kind.into())
+    }
+
+    fn aggregate_type(&mut self, function: Aggregate, argument: &Expr, typed: Typed) -> Typed {
+        match function {
+            Aggregate::Count | Aggregate::CountDistinct => Kind::Number.into(),
+            Aggregate::Min | Aggregate::Max => typed.class.kind().map_or(typed, Typed::from),
+            Aggregate::Sum | Aggregate::Avg => match typed.class {
+                Class::Duration => Kind::Duration.into(),
+                Class::Number | Class::Null => Kind::Number.into(),
+                class => {
+                    let message = format!(
+                        "`{function}` needs numbers, but `{}` is {}",
+                        self.written(argument),
+                        class.noun()
+                    );
+                    self.report(Problem::new("type-mismatch", self.range(argument), message));
+                    Kind::Number.into()
+                }
+            },
+        }
+    }
+}

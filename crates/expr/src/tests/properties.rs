@@ -1,0 +1,175 @@
+//! What holds for any text and any batch.
+
+use std::sync::{Arc, LazyLock};
+
+use proptest::prelude::*;
+
+use super::{decode, schemas, scope, typed_scope};
+use crate::{Compiler, Program, Schemas};
+
+/// Texts that get past the lexer more often than chance would have it.
+fn likely_text() -> impl Strategy<Value = String> {
+    let pieces = prop::sample::select(vec![
+        "a",
+        "user_id",
+        "volume",
+        "meta.time",
+        "meta.x",
+        "login.a",
+        "\"odd key\"",
+        "'x'",
+        "'2024-05-01'",
+        "1",
+        "2.5",
+        "5m",
+        "10MB",
+        "18446744073709551615",
+        "null",
+        "true",
+        "=",
+        "<>",
+        "<",
+        ">=",
+        "+",
+        "-",
+        "*",
+        "/",
+        "%",
+        "||",
+        "and",
+        "or",
+        "not",
+        "in",
+        "(",
+        ")",
+        ",",
+        "like",
+        "is null",
+        "between",
+        "case",
+        "when",
+        "then",
+        "else",
+        "end",
+        "lower(",
+        "abs(",
+        "coalesce(",
+        "substr(",
+        "date_part(",
+        "count(",
+        "avg(",
+        "distinct",
+        "cast(",
+        "as",
+        "int",
+        "::",
+        "~",
+        "&",
+        ".",
+        "interval",
+        "extract(",
+        "from",
+        "hour",
+        "over",
+        "exists",
+        "[",
+        "]",
+        "é",
+    ]);
+    prop::collection::vec(pieces, 0..24).prop_map(|pieces| pieces.join(" "))
+}
+
+fn number() -> impl Strategy<Value = String> {
+    prop_oneof![
+        (-5i64..5).prop_map(|n| n.to_string()),
+        Just("0.5".to_owned()),
+        Just("18446744073709551615".to_owned()),
+        Just("9223372036854775807".to_owned()),
+        Just("\"3\"".to_owned()),
+        Just("\"x\"".to_owned()),
+        Just("null".to_owned()),
+        Just("true".to_owned()),
+    ]
+}
+
+fn compile_everywhere(text: &str) {
+    let steps = [typed_scope()];
+    for schemas in [Schemas::empty(), schemas()] {
+        let mut compiler = Compiler::new(Arc::new(schemas));
+        let ranges = [
+            compiler.predicate(text, &typed_scope()).err(),
+            compiler.value(text, &typed_scope()).err(),
+            compiler.field(text, &typed_scope()).err(),
+            compiler.match_expr(text, &steps).err(),
+            compiler
+                .window_exprs(Some(text), &[text], &["a"], &scope())
+                .err()
+                .map(|found| found.into_iter().map(|(_, problem)| problem).collect()),
+        ];
+        for problems in ranges.into_iter().flatten() {
+            assert!(!problems.is_empty(), "{text}");
+            for problem in problems {
+                assert!(
+                    text.get(problem.range.0..problem.range.1).is_some(),
+                    "{text}: {problem:?}"
+                );
+            }
+        }
+    }
+}
+
+/// Conditions that fail on some rows, over numbers of all types.
+static PROGRAM: LazyLock<Program> = LazyLock::new(|| {
+    let mut compiler = Compiler::new(Arc::new(Schemas::empty()));
+    for condition in [
+        "a / b > 0 or a % b = 1",
+        "a + b > 9223372036854775806",
+        "a * b = 18446744073709551615 and not a - b < 0",
+        "sqrt(a) >= b",
+        "a is null or b || 'x' = '3x'",
+        "substr('abcdef', a) = 'cdef' or power(a, b) > 2",
+        "case when a > 0 then b else a end in (1, 2, 0.5)",
+        "cast(a as text) = b or b",
+    ] {
+        compiler
+            .predicate(condition, &scope())
+            .unwrap_or_else(|problems| panic!("{condition}: {problems:?}"));
+    }
+    compiler.finish()
+});
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_text_compiles_or_says_why(text in "\\PC{0,60}") {
+        compile_everywhere(&text);
+    }
+
+    #[test]
+    fn any_pieces_compile_or_say_why(text in likely_text()) {
+        compile_everywhere(&text);
+    }
+
+    #[test]
+    fn rows_do_not_depend_on_their_batch(
+        events in prop::collection::vec((number(), number()), 1..40),
+        cut in 0usize..40,
+    ) {
+        let texts: Vec<String> = events.iter().map(|(a, b)| format!(r#"{{"a": {a}, "b": {b}}}"#)).collect();
+        let evaluate = |texts: &[String]| {
+            let (batch, meta) = decode(&PROGRAM, texts);
+            let found = PROGRAM.predicates(&batch, &meta);
+            let rows: Vec<Vec<bool>> = (0..texts.len()).map(|row| found.bits.iter().map(|bits| bits.value(row)).collect()).collect();
+            (rows, found.failed)
+        };
+        let (whole, failed) = evaluate(&texts);
+        let (head, tail) = texts.split_at(cut.min(texts.len()));
+        let ((mut rows, head_failed), (tail_rows, tail_failed)) = (evaluate(head), evaluate(tail));
+        rows.extend(tail_rows);
+        prop_assert_eq!(&whole, &rows);
+        prop_assert_eq!(failed, head_failed + tail_failed);
+        let alone: Vec<Vec<bool>> = texts.iter().flat_map(|text| evaluate(std::slice::from_ref(text)).0).collect();
+        prop_assert_eq!(whole, alone);
+    }
+}
