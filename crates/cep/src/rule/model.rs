@@ -1,0 +1,260 @@
+//! What a rule file says.
+
+use std::fmt;
+use std::sync::Arc;
+
+use olocus_document::{Scalar, SourceFile, Span, Spanned};
+use serde_json::{Map, Value};
+
+use super::TypePattern;
+
+/// A file of rules.
+#[derive(Clone, Debug)]
+pub struct RuleFile {
+    /// The file that it was read from.
+    pub file: Arc<SourceFile>,
+    /// Its rules without mistakes in their shape, in the order of the file.
+    pub rules: Vec<Rule>,
+}
+
+/// One rule. All durations are in nanoseconds.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Its name, unique in the file.
+    pub name: Spanned<String>,
+    /// What it is for, in a sentence.
+    pub description: Option<String>,
+    /// How grave its matches are.
+    pub severity: Severity,
+    /// Whether it is evaluated.
+    pub enabled: bool,
+    /// The fields whose values form the key; none: one key for all events.
+    pub by: Vec<Scalar>,
+    /// Whether `by` was written as a list, which makes the key a list.
+    pub by_is_list: bool,
+    /// What it looks for.
+    pub body: Body,
+    /// The condition on the aggregates of a window.
+    pub having: Option<Scalar>,
+    /// Names and expressions of the values of a match, in the order of the file.
+    pub emit: Vec<(Scalar, Scalar)>,
+    /// What is done with a match.
+    pub actions: Vec<Action>,
+    /// Copied into matches.
+    pub tags: Vec<String>,
+    /// Copied into matches.
+    pub owner: Option<String>,
+    /// Copied into matches.
+    pub references: Vec<String>,
+    /// Any value, copied into matches.
+    pub meta: Option<Value>,
+    /// Whether matches embed the raw events.
+    pub include_events: bool,
+    /// Its tests.
+    pub tests: Vec<RuleTest>,
+    /// Where the rule stands.
+    pub span: Span,
+}
+
+/// How grave a match is, from least to most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Worth knowing; the default.
+    #[default]
+    Info,
+    /// Worth a look.
+    Warning,
+    /// Needs action.
+    High,
+    /// Needs action at once.
+    Critical,
+}
+
+impl Severity {
+    /// All of them, least first.
+    pub const ALL: [Severity; 4] = [
+        Severity::Info,
+        Severity::Warning,
+        Severity::High,
+        Severity::Critical,
+    ];
+
+    /// The word in rule files and matches.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::High => "high",
+            Severity::Critical => "critical",
+        }
+    }
+
+    /// The severity of that word.
+    pub fn parse(text: &str) -> Option<Severity> {
+        Severity::ALL
+            .into_iter()
+            .find(|severity| severity.as_str() == text)
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a rule looks for.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// Events one after the other.
+    Sequence {
+        /// The steps, at least one, at most [`super::MAX_STEPS`].
+        steps: Vec<Step>,
+        /// The time that all of them may take: an event exactly so much after the first no longer
+        /// counts.
+        within: Option<i64>,
+    },
+    /// Events together.
+    Window {
+        /// Which events are together.
+        window: Window,
+        /// The event types, at least one.
+        event: Vec<Spanned<TypePattern>>,
+        /// The condition on an event, `where`.
+        filter: Option<Scalar>,
+    },
+}
+
+/// A step of a sequence.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Its name, unique in the rule; an identifier, not `meta`.
+    pub name: Spanned<String>,
+    /// The event types, at least one.
+    pub event: Vec<Spanned<TypePattern>>,
+    /// The condition on the event, `where`.
+    pub filter: Option<Scalar>,
+    /// The time since the previous step's event; never on the first step.
+    pub within: Option<i64>,
+    /// Where the step stands.
+    pub span: Span,
+}
+
+/// Which events are together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Window {
+    /// The last so many events.
+    Count(u32),
+    /// Spans of that length, one after the other, aligned to the epoch.
+    Tumbling(i64),
+    /// Spans of that size that overlap.
+    Sliding {
+        /// Their length.
+        size: i64,
+        /// The time between their starts, at most `size`; without it they end at each event.
+        every: Option<i64>,
+    },
+    /// Events with less than that gap between them.
+    Session(i64),
+}
+
+/// What is done with a match.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// It is written to a topic.
+    Publish {
+        /// The topic; a name that Kafka takes.
+        topic: Spanned<String>,
+    },
+    /// It is written to the engine's log.
+    Log {
+        /// The level.
+        level: LogLevel,
+    },
+    /// It is sent by HTTP POST.
+    Webhook {
+        /// Where to, `http://` or `https://`.
+        url: Spanned<String>,
+        /// Headers of the request beside those of HTTP itself.
+        headers: Vec<(String, String)>,
+        /// How long an attempt may take, in nanoseconds.
+        timeout: i64,
+    },
+}
+
+/// Levels of the engine's log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LogLevel {
+    /// `debug`
+    Debug,
+    /// `info`
+    Info,
+    /// `warn`
+    Warn,
+    /// `error`
+    Error,
+}
+
+impl LogLevel {
+    /// All of them, least first.
+    pub const ALL: [LogLevel; 4] = [
+        LogLevel::Debug,
+        LogLevel::Info,
+        LogLevel::Warn,
+        LogLevel::Error,
+    ];
+
+    /// The word in rule files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LogLevel::Debug => "debug",
+            LogLevel::Info => "info",
+            LogLevel::Warn => "warn",
+            LogLevel::Error => "error",
+        }
+    }
+
+    /// The level of that word.
+    pub fn parse(text: &str) -> Option<LogLevel> {
+        LogLevel::ALL
+            .into_iter()
+            .find(|level| level.as_str() == text)
+    }
+}
+
+/// A test that a rule file brings along: what the rule finds in some events.
+#[derive(Clone, Debug)]
+pub struct RuleTest {
+    /// Its name, unique in the rule.
+    pub name: String,
+    /// Where the test stands.
+    pub span: Span,
+    /// The events, in the order in which they arrive.
+    pub events: Vec<TestEvent>,
+    /// The matches, in any order; none means that nothing may be found.
+    pub expect: Vec<ExpectedMatch>,
+}
+
+/// An event of a test.
+#[derive(Clone, Debug)]
+pub struct TestEvent {
+    /// Its time in nanoseconds since the epoch; `at: 5s` is five seconds after it.
+    pub at: i64,
+    /// Its type.
+    pub event_type: String,
+    /// Its payload: all keys but `at` and `type`.
+    pub fields: Map<String, Value>,
+    /// Where the event stands.
+    pub span: Span,
+}
+
+/// A match that a test expects. What is `None` is not compared.
+#[derive(Clone, Debug)]
+pub struct ExpectedMatch {
+    /// The key: a value, or a list of values where `by` is a list.
+    pub key: Option<Value>,
+    /// Emitted values; the match may have others beside these.
+    pub emit: Option<Map<String, Value>>,
+    /// Where the expectation stands.
+    pub span: Span,
+}

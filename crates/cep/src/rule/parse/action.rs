@@ -1,0 +1,209 @@
+//! `actions`.
+
+use olocus_document::{Fields, Node, Scalar, Spanned, read};
+
+use super::Parser;
+use crate::rule::{Action, LogLevel};
+
+/// How long an attempt of a webhook may take where the rule does not say.
+const DEFAULT_TIMEOUT: i64 = 10_000_000_000;
+
+/// The longest time that an attempt of a webhook may be given.
+const MAX_TIMEOUT: i64 = 600_000_000_000;
+
+/// What an action looks like.
+const ACTION_HELP: &str = "write `publish: TOPIC`, `log: LEVEL` or `webhook: { url: … }`";
+
+impl Parser<'_> {
+    pub(super) fn actions(&mut self, fields: &mut Fields<'_>) -> Vec<Action> {
+        let Some(node) = fields.node("actions") else {
+            return Vec::new();
+        };
+        if let Some(mapping) = node.as_mapping()
+            && !mapping.entries.is_empty()
+        {
+            self.report(
+                "wrong-type",
+                self.place(node),
+                "`actions` must be a list, not a mapping",
+                "put a `-` before each action, or write `[ { publish: TOPIC } ]`",
+            );
+            return Vec::new();
+        }
+        let items = read::list(node, "`actions`", self.file, self.diagnostics);
+        items
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|item| self.action(item))
+            .collect()
+    }
+
+    fn action(&mut self, node: &Node) -> Option<Action> {
+        if node.as_mapping().is_none() {
+            let message = format!("an action must be a mapping, not {}", node.describe());
+            self.report("wrong-type", self.place(node), message, ACTION_HELP);
+            return None;
+        }
+        let mut fields = self.fields(node, "an action")?;
+        let publish = fields.node("publish");
+        let log = fields.node("log");
+        let webhook = fields.node("webhook");
+        let given = [publish, log, webhook].into_iter().flatten().count();
+        if given > 1 {
+            self.report(
+                "two-actions",
+                node.head(),
+                "an item of `actions` is one action",
+                "put a `-` before each of them",
+            );
+        }
+        if given == 0 && node.as_mapping().is_some_and(|it| it.entries.is_empty()) {
+            self.report("missing-key", node.span, "the action is empty", ACTION_HELP);
+        }
+        fields.finish(self.diagnostics);
+
+        let publish = publish.and_then(|node| self.publish(node));
+        let log = log.and_then(|node| self.log(node));
+        let webhook = webhook.and_then(|node| self.webhook(node));
+        publish.or(log).or(webhook)
+    }
+
+    fn publish(&mut self, node: &Node) -> Option<Action> {
+        let topic = read::string(node, "`publish`", self.file, self.diagnostics)?;
+        if let Some(problem) = topic_problem(&topic.value) {
+            self.report(
+                "bad-topic",
+                topic.span,
+                problem,
+                "a topic has 1 to 249 characters of `a-z A-Z 0-9 . _ -`",
+            );
+            return None;
+        }
+        Some(Action::Publish {
+            topic: Spanned::new(topic.value.clone(), topic.span),
+        })
+    }
+
+    fn log(&mut self, node: &Node) -> Option<Action> {
+        let text = read::text(node, "`log`", self.file, self.diagnostics)?;
+        let level = LogLevel::parse(&text.value);
+        if level.is_none() {
+            self.unknown_word("level", text, &LogLevel::ALL.map(LogLevel::as_str));
+        }
+        Some(Action::Log { level: level? })
+    }
+
+    fn webhook(&mut self, node: &Node) -> Option<Action> {
+        if let Some(url) = node.as_str() {
+            let help = format!("write `webhook: {{ url: {url} }}`");
+            self.report(
+                "wrong-type",
+                node.span,
+                "`webhook` must be a mapping, not a string",
+                help,
+            );
+            return None;
+        }
+        let mut fields = self.fields(node, "a webhook")?;
+        let url = fields
+            .require("url", self.diagnostics)
+            .and_then(|node| read::string(node, "`url`", self.file, self.diagnostics))
+            .and_then(|url| self.url(url));
+        let headers = self.headers(&mut fields);
+        let timeout = self.positive_duration(&mut fields, "timeout");
+        if let Some(timeout) = timeout
+            && timeout.value > MAX_TIMEOUT
+        {
+            self.report(
+                "out-of-range",
+                timeout.span,
+                "the `timeout` of a webhook must be at most `10m`",
+                "a slow receiver holds up others; write `10s`, the default, or a little more",
+            );
+        }
+        fields.finish(self.diagnostics);
+        Some(Action::Webhook {
+            url: url?,
+            headers,
+            timeout: timeout.map_or(DEFAULT_TIMEOUT, |timeout| timeout.value),
+        })
+    }
+
+    fn url(&mut self, url: &Scalar) -> Option<Spanned<String>> {
+        let lower = url.value.to_ascii_lowercase();
+        let rest = lower
+            .strip_prefix("http://")
+            .or_else(|| lower.strip_prefix("https://"));
+        let help = "write an address such as `https://example.org/alerts`";
+        let problem = match rest {
+            None => format!(
+                "`{}` does not start with `http://` or `https://`",
+                url.value
+            ),
+            Some(rest) if rest.is_empty() || rest.starts_with(['/', '?', '#', ':']) => {
+                format!("`{}` names no host", url.value)
+            }
+            Some(rest) if rest.contains(|c: char| c.is_whitespace() || c.is_control()) => {
+                "an address has no blanks".to_owned()
+            }
+            Some(_) => return Some(Spanned::new(url.value.clone(), url.span)),
+        };
+        self.report("bad-url", url.span, problem, help);
+        None
+    }
+
+    fn headers(&mut self, fields: &mut Fields<'_>) -> Vec<(String, String)> {
+        let Some(mapping) = fields.mapping("headers", self.diagnostics) else {
+            return Vec::new();
+        };
+        let mut headers = Vec::with_capacity(mapping.entries.len());
+        for (name, node) in &mapping.entries {
+            if !is_header_name(&name.value) {
+                let message = format!("`{}` is not the name of a header", name.value);
+                self.report(
+                    "bad-header",
+                    name.span,
+                    message,
+                    "use letters, digits and `-`, such as `X-Team`",
+                );
+            }
+            let what = format!("the header `{}`", name.value);
+            let Some(value) = read::text(node, &what, self.file, self.diagnostics) else {
+                continue;
+            };
+            if !value.value.bytes().all(|b| (b' '..=b'~').contains(&b)) {
+                self.report(
+                    "bad-header",
+                    value.span,
+                    format!("{what} must be one line of ASCII characters"),
+                    "remove line breaks and other characters",
+                );
+            }
+            headers.push((name.value.clone(), value.value.clone()));
+        }
+        headers
+    }
+}
+
+/// What keeps a text from being the name of a topic, by Kafka's rule.
+fn topic_problem(name: &str) -> Option<String> {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if name.is_empty() {
+        return Some("the name of the topic is empty".to_owned());
+    }
+    if let Some(bad) = name.chars().find(|c| !is_allowed(*c)) {
+        return Some(format!("the name of a topic has no `{bad}`"));
+    }
+    if name == "." || name == ".." {
+        return Some(format!("`{name}` is not a name for a topic"));
+    }
+    (name.len() > 249).then(|| format!("the name of the topic has {} characters", name.len()))
+}
+
+/// Whether a text is a token by RFC 9110.
+fn is_header_name(name: &str) -> bool {
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}

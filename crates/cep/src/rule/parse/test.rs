@@ -1,0 +1,148 @@
+//! `tests`.
+
+use jiff::Timestamp;
+use olocus_document::{Fields, Node, Value, parse_duration, read};
+
+use super::{Names, Parser};
+use crate::rule::json::mapping_to_json;
+use crate::rule::{ExpectedMatch, RuleTest, TestEvent, to_json};
+
+/// What `expect` looks like.
+const EXPECT_HELP: &str =
+    "write `expect: none`, or a list such as `[ { key: u1, emit: { n: 3 } } ]`";
+
+impl Parser<'_> {
+    pub(super) fn tests(&mut self, fields: &mut Fields<'_>) -> Vec<RuleTest> {
+        let items = fields.list("tests", self.diagnostics).unwrap_or_default();
+        let mut names = Names::new("test", "duplicate-test");
+        items
+            .iter()
+            .filter_map(|item| self.test(item, &mut names))
+            .collect()
+    }
+
+    fn test(&mut self, node: &Node, names: &mut Names) -> Option<RuleTest> {
+        let mut fields = self.fields(node, "a test")?;
+        let name = fields
+            .require("name", self.diagnostics)
+            .and_then(|node| read::string(node, "`name`", self.file, self.diagnostics));
+        if let Some(name) = name {
+            names.insert(name, self);
+        }
+        let events = fields
+            .require("events", self.diagnostics)
+            .and_then(|node| read::list(node, "`events`", self.file, self.diagnostics))
+            .map(|items| items.iter().filter_map(|item| self.event_of_test(item)));
+        let events: Option<Vec<TestEvent>> = events.map(Iterator::collect);
+        let expect = fields
+            .require("expect", self.diagnostics)
+            .and_then(|node| self.expect(node));
+        fields.finish(self.diagnostics);
+        Some(RuleTest {
+            name: name?.value.clone(),
+            span: node.span,
+            events: events?,
+            expect: expect?,
+        })
+    }
+
+    fn event_of_test(&mut self, node: &Node) -> Option<TestEvent> {
+        let mut fields = self.fields(node, "an event of a test")?;
+        let at = fields
+            .require("at", self.diagnostics)
+            .and_then(|node| self.time(node));
+        let event_type = fields
+            .require("type", self.diagnostics)
+            .and_then(|node| read::string(node, "`type`", self.file, self.diagnostics));
+        if let Some(event_type) = event_type
+            && (event_type.value.is_empty() || event_type.value.contains(char::is_whitespace))
+        {
+            self.report(
+                "bad-event-type",
+                event_type.span,
+                "an event type is not empty and has no blanks",
+                "write the type of the event, such as `auth.login`",
+            );
+        }
+        let mapping = node.as_mapping()?;
+        let payload = mapping_to_json(mapping, &["at", "type"], self.file, self.diagnostics);
+        Some(TestEvent {
+            at: at?,
+            event_type: event_type?.value.clone(),
+            fields: payload?,
+            span: node.span,
+        })
+    }
+
+    /// The time of an event: an offset from the epoch or a time by RFC 3339.
+    fn time(&mut self, node: &Node) -> Option<i64> {
+        let text = node.scalar().map_or("", |scalar| scalar.value.as_str());
+        let offset = match node.value {
+            Value::String(_) => parse_duration(text),
+            _ => None,
+        };
+        let time = || {
+            let timestamp: Timestamp = text.parse().ok()?;
+            i64::try_from(timestamp.as_nanosecond()).ok()
+        };
+        let at = offset.or_else(time);
+        if at.is_none() {
+            let message = match node.scalar() {
+                Some(scalar) if !scalar.value.is_empty() => {
+                    format!("`{}` is neither an offset nor a time", scalar.value)
+                }
+                _ => format!("`at` must be an offset or a time, not {}", node.describe()),
+            };
+            self.report(
+                "bad-time",
+                self.place(node),
+                message,
+                "write an offset such as `0s` or `1m30s`, or a time such as `2024-05-01T12:00:00Z`",
+            );
+        }
+        at
+    }
+
+    fn expect(&mut self, node: &Node) -> Option<Vec<ExpectedMatch>> {
+        if node.as_str() == Some("none") {
+            return Some(Vec::new());
+        }
+        let problem = match &node.value {
+            Value::Sequence(items) if items.is_empty() => "`expect` lists no match".to_owned(),
+            Value::Sequence(items) => {
+                let expected: Vec<_> = items.iter().map(|item| self.expected_match(item)).collect();
+                return expected.into_iter().collect();
+            }
+            _ => format!("`expect` must be a list or `none`, not {}", node.describe()),
+        };
+        self.report("wrong-type", self.place(node), problem, EXPECT_HELP);
+        None
+    }
+
+    fn expected_match(&mut self, node: &Node) -> Option<ExpectedMatch> {
+        let mut fields = self.fields(node, "an expected match")?;
+        let key = match fields.node("key") {
+            Some(node) if node.as_mapping().is_some() => {
+                let message = "`key` must be a value or a list of values, not a mapping";
+                self.report(
+                    "wrong-type",
+                    self.place(node),
+                    message,
+                    "write `key: u1`, or `key: [ u1, h1 ]` where `by` is a list",
+                );
+                None
+            }
+            Some(node) => to_json(node, self.file, self.diagnostics),
+            None => None,
+        };
+        let emit = fields
+            .mapping("emit", self.diagnostics)
+            .and_then(|mapping| mapping_to_json(mapping, &[], self.file, self.diagnostics));
+        fields.finish(self.diagnostics);
+        Some(ExpectedMatch {
+            key,
+            emit,
+            span: node.span,
+        })
+    }
+}

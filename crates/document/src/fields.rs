@@ -1,0 +1,197 @@
+//! Mappings read key by key.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use crate::{
+    Diagnostic, Diagnostics, Mapping, Node, Scalar, SourceFile, Span, Spanned, read, suggest,
+};
+
+/// Reads the keys of a mapping and remembers which were asked for, so that [`Fields::finish`] can
+/// report the others.
+///
+/// Getters return `None` both where the key is absent and where its value is not what it should
+/// be; only the latter is reported, and absence by [`Fields::require`] too.
+#[derive(Debug)]
+pub struct Fields<'a> {
+    mapping: &'a Mapping,
+    head: Span,
+    what: &'static str,
+    file: Arc<SourceFile>,
+    asked: Vec<&'static str>,
+    /// Keys that were reported already.
+    rejected: Vec<&'static str>,
+}
+
+impl<'a> Fields<'a> {
+    /// Starts to read a node; `what` names it in messages (`a rule`). A node that is no mapping is
+    /// reported.
+    pub fn new(
+        node: &'a Node,
+        what: &'static str,
+        file: &Arc<SourceFile>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Fields<'a>> {
+        Some(Fields {
+            mapping: read::mapping(node, what, file, diagnostics)?,
+            head: node.head(),
+            what,
+            file: Arc::clone(file),
+            asked: Vec::new(),
+            rejected: Vec::new(),
+        })
+    }
+
+    /// The value of a key. `key:` without a value counts as there.
+    pub fn node(&mut self, key: &'static str) -> Option<&'a Node> {
+        self.entry(key).map(|(_, node)| node)
+    }
+
+    /// A key as written, and its value.
+    pub fn entry(&mut self, key: &'static str) -> Option<&'a (Scalar, Node)> {
+        if !self.asked.contains(&key) {
+            self.asked.push(key);
+        }
+        self.mapping.entry(key)
+    }
+
+    /// Whether the key is there. This does not make it a known key.
+    pub fn has(&self, key: &str) -> bool {
+        self.mapping.get(key).is_some()
+    }
+
+    /// Where to point for problems of the whole mapping.
+    pub fn head(&self) -> Span {
+        self.head
+    }
+
+    /// The value of a key that must be there; its absence is reported.
+    pub fn require(
+        &mut self,
+        key: &'static str,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<&'a Node> {
+        let node = self.node(key);
+        if node.is_none() {
+            let message = format!("{} needs the key `{key}`", self.what);
+            diagnostics.push(
+                Diagnostic::error("missing-key", &self.file, self.head, message)
+                    .with_help(format!("add `{key}: …` to it")),
+            );
+        }
+        node
+    }
+
+    /// A string.
+    pub fn string(
+        &mut self,
+        key: &'static str,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<&'a Scalar> {
+        let node = self.node(key)?;
+        read::string(node, &quoted(key), &self.file, diagnostics)
+    }
+
+    /// The text of any scalar but null, as written.
+    pub fn text(&mut self, key: &'static str, diagnostics: &mut Diagnostics) -> Option<&'a Scalar> {
+        let node = self.node(key)?;
+        read::text(node, &quoted(key), &self.file, diagnostics)
+    }
+
+    /// `true` or `false`.
+    pub fn boolean(&mut self, key: &'static str, diagnostics: &mut Diagnostics) -> Option<bool> {
+        let node = self.node(key)?;
+        read::boolean(node, &quoted(key), &self.file, diagnostics)
+    }
+
+    /// A whole number within `range`.
+    pub fn integer(
+        &mut self,
+        key: &'static str,
+        range: RangeInclusive<i64>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Spanned<i64>> {
+        let node = self.node(key)?;
+        read::integer(node, range, &quoted(key), &self.file, diagnostics)
+    }
+
+    /// A duration in nanoseconds, zero or more.
+    pub fn duration(
+        &mut self,
+        key: &'static str,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Spanned<i64>> {
+        let node = self.node(key)?;
+        read::duration(node, &quoted(key), &self.file, diagnostics)
+    }
+
+    /// A string or a list of strings.
+    pub fn strings(
+        &mut self,
+        key: &'static str,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Vec<&'a Scalar>> {
+        let node = self.node(key)?;
+        read::strings(node, &quoted(key), &self.file, diagnostics)
+    }
+
+    /// A list.
+    pub fn list(&mut self, key: &'static str, diagnostics: &mut Diagnostics) -> Option<&'a [Node]> {
+        let node = self.node(key)?;
+        read::list(node, &quoted(key), &self.file, diagnostics)
+    }
+
+    /// A mapping.
+    pub fn mapping(
+        &mut self,
+        key: &'static str,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<&'a Mapping> {
+        let node = self.node(key)?;
+        read::mapping(node, &quoted(key), &self.file, diagnostics)
+    }
+
+    /// Reports a key that has no place in `what`, though another mapping knows it, with a help of
+    /// its own. Nothing happens where the key is absent.
+    pub fn reject(
+        &mut self,
+        key: &'static str,
+        what: &str,
+        help: &str,
+        diagnostics: &mut Diagnostics,
+    ) {
+        if let Some((scalar, _)) = self.mapping.entry(key) {
+            self.rejected.push(key);
+            let message = format!("`{key}` has no place in {what}");
+            diagnostics.push(
+                Diagnostic::error("misplaced-key", &self.file, scalar.span, message)
+                    .with_help(help),
+            );
+        }
+    }
+
+    /// Reports every key that was not asked for, with the known ones.
+    pub fn finish(self, diagnostics: &mut Diagnostics) {
+        for (key, _) in &self.mapping.entries {
+            let name = key.value.as_str();
+            if self.asked.contains(&name) || self.rejected.contains(&name) {
+                continue;
+            }
+            let absent = self.asked.iter().copied().filter(|known| !self.has(known));
+            let known: Vec<String> = self.asked.iter().map(|known| quoted(known)).collect();
+            let known = format!("the keys of {} are {}", self.what, known.join(", "));
+            let help = match suggest(name, absent) {
+                Some(meant) => format!("did you mean `{meant}`? {known}"),
+                None => known,
+            };
+            let message = format!("unknown key `{name}` in {}", self.what);
+            diagnostics.push(
+                Diagnostic::error("unknown-key", &self.file, key.span, message).with_help(help),
+            );
+        }
+    }
+}
+
+fn quoted(key: &str) -> String {
+    format!("`{key}`")
+}
