@@ -1,0 +1,145 @@
+//! Numbers: JSON's grammar, their class, and their canonical text.
+
+use std::fmt::Write;
+
+use crate::json;
+
+/// A finite number in its class: integers to 64 bits exact, everything else a float.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Number {
+    Int(i64),
+    Wide(u64),
+    Float(f64),
+}
+
+impl Number {
+    /// Reads a text that is known to follow JSON's number grammar; `None` beyond the range of `f64`.
+    pub(crate) fn from_json(text: &str) -> Option<Self> {
+        if !text.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E')) {
+            if let Ok(int) = text.parse() {
+                return Some(Self::Int(int));
+            }
+            if let Ok(wide) = text.parse() {
+                return Some(Self::Wide(wide));
+            }
+        }
+        text.parse()
+            .ok()
+            .filter(|float: &f64| float.is_finite())
+            .map(Self::Float)
+    }
+
+    /// Reads any text; `None` unless all of it is one number in JSON's grammar.
+    pub(crate) fn from_text(text: &str) -> Option<Self> {
+        if json::is_number(text) {
+            Self::from_json(text)
+        } else {
+            None
+        }
+    }
+
+    /// An integer of either sign.
+    pub(crate) fn from_unsigned(value: u64) -> Self {
+        i64::try_from(value).map_or(Self::Wide(value), Self::Int)
+    }
+
+    /// The nearest float.
+    pub(crate) fn as_f64(self) -> f64 {
+        match self {
+            Self::Int(int) => int as f64,
+            Self::Wide(wide) => wide as f64,
+            Self::Float(float) => float,
+        }
+    }
+
+    /// The same number, as an integer where it is whole and fits 64 bits.
+    fn narrowed(self) -> Self {
+        // Both bounds are exact powers of two, so the comparisons and the casts lose nothing.
+        const TWO_63: f64 = 9_223_372_036_854_775_808.0;
+        match self {
+            Self::Float(float) if float.fract() != 0.0 => self,
+            Self::Float(float) if (-TWO_63..TWO_63).contains(&float) => Self::Int(float as i64),
+            Self::Float(float) if (0.0..2.0 * TWO_63).contains(&float) => Self::Wide(float as u64),
+            _ => self,
+        }
+    }
+
+    /// Appends the one text that all spellings of this number share.
+    pub(crate) fn write_canonical(self, out: &mut String) {
+        self.narrowed().write_plain(out);
+    }
+
+    /// Appends integers in decimal and floats in the fewest digits that read back the same.
+    pub(crate) fn write_plain(self, out: &mut String) {
+        // Writing to a string cannot fail.
+        let _ = match self {
+            Self::Int(int) => write!(out, "{int}"),
+            Self::Wide(wide) => write!(out, "{wide}"),
+            // `Debug` writes large and small magnitudes with an exponent, which JSON reads too.
+            Self::Float(float) => write!(out, "{float:?}"),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn canonical(text: &str) -> String {
+        let mut out = String::new();
+        Number::from_text(text).unwrap().write_canonical(&mut out);
+        out
+    }
+
+    #[test]
+    fn integers_to_64_bits_are_exact() {
+        assert_eq!(
+            Number::from_text("9007199254740993"),
+            Some(Number::Int(9_007_199_254_740_993))
+        );
+        assert_eq!(
+            Number::from_text("-9223372036854775808"),
+            Some(Number::Int(i64::MIN))
+        );
+        assert_eq!(
+            Number::from_text("9223372036854775808"),
+            Some(Number::Wide(1 << 63))
+        );
+        assert_eq!(
+            Number::from_text("18446744073709551615"),
+            Some(Number::Wide(u64::MAX))
+        );
+        assert_eq!(
+            Number::from_text("18446744073709551616"),
+            Some(Number::Float(18_446_744_073_709_551_616.0))
+        );
+        assert_eq!(Number::from_text("1.0"), Some(Number::Float(1.0)));
+    }
+
+    #[test]
+    fn only_the_grammar_of_json_is_a_number() {
+        for text in [
+            "", " 1", "1 ", "+1", "01", "1.", ".5", "0x1", "1e", "1_0", "NaN", "inf", "-", "1e999",
+            "١",
+        ] {
+            assert_eq!(Number::from_text(text), None, "{text}");
+        }
+        for text in ["0", "-0", "10", "1.5", "-1.5e+3", "1E-2", "0e0"] {
+            assert!(Number::from_text(text).is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_spelling_of_a_number_has_one_canonical_text() {
+        for text in ["1", "1.0", "1e0", "0.1e1", "10e-1"] {
+            assert_eq!(canonical(text), "1");
+        }
+        assert_eq!(canonical("-0.0"), "0");
+        assert_eq!(canonical("1e19"), "10000000000000000000");
+        assert_eq!(canonical("-9223372036854775808.0"), "-9223372036854775808");
+        assert_eq!(canonical("18446744073709551616"), "1.8446744073709552e19");
+        assert_eq!(canonical("0.10"), "0.1");
+        assert_eq!(canonical("1.5e300"), "1.5e300");
+        assert_eq!(canonical("0.00000012"), "1.2e-7");
+    }
+}
