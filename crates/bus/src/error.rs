@@ -1,0 +1,180 @@
+use std::fmt;
+
+use crate::TopicPartition;
+
+/// What went wrong with a transport.
+///
+/// The message is a lowercase fragment that fits after "failed to …: ". The query methods say what a caller may do
+/// about it.
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    message: String,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// An offset that was asked for and is not (or no longer) in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutOfRange {
+    /// The partition that was read.
+    pub partition: TopicPartition,
+    /// The offset that was asked for.
+    pub wanted: i64,
+    /// The first offset that the log still has.
+    pub start: i64,
+    /// One past the last offset of the log.
+    pub end: i64,
+}
+
+#[derive(Clone, Debug)]
+enum ErrorKind {
+    Retryable,
+    Fenced,
+    OutcomeUnknown,
+    UnknownTopic,
+    TooLarge,
+    Denied,
+    OutOfRange(Box<OutOfRange>),
+    Invalid,
+    Storage,
+    Other,
+}
+
+impl Error {
+    /// Whether the same call may succeed later. For a commit this says that nothing of it was written, so that the
+    /// same commit may be made again.
+    #[must_use]
+    pub fn retryable(&self) -> bool {
+        matches!(self.kind, ErrorKind::Retryable)
+    }
+
+    /// Whether another writer with the same transactional id has taken over. This writer can never write again.
+    #[must_use]
+    pub fn fenced(&self) -> bool {
+        matches!(self.kind, ErrorKind::Fenced)
+    }
+
+    /// Whether a commit may or may not have been written: the deadline passed before the log said so. The log has to
+    /// be asked.
+    #[must_use]
+    pub fn outcome_unknown(&self) -> bool {
+        matches!(self.kind, ErrorKind::OutcomeUnknown)
+    }
+
+    /// Whether a topic or partition does not exist.
+    #[must_use]
+    pub fn unknown_topic(&self) -> bool {
+        matches!(self.kind, ErrorKind::UnknownTopic)
+    }
+
+    /// Whether a record is larger than its topic takes.
+    #[must_use]
+    pub fn too_large(&self) -> bool {
+        matches!(self.kind, ErrorKind::TooLarge)
+    }
+
+    /// Whether the log refuses this client: a wrong password or certificate, or a missing permission.
+    #[must_use]
+    pub fn denied(&self) -> bool {
+        matches!(self.kind, ErrorKind::Denied)
+    }
+
+    /// Whether the caller asked for something that can never work: a refused option, a writer of the wrong sort.
+    #[must_use]
+    pub fn invalid(&self) -> bool {
+        matches!(self.kind, ErrorKind::Invalid)
+    }
+
+    /// Whether the disk is the cause: full, not writable, corrupt or not ours.
+    #[must_use]
+    pub fn storage(&self) -> bool {
+        matches!(self.kind, ErrorKind::Storage)
+    }
+
+    /// The offset that was asked for and what there is, when that is the cause.
+    #[must_use]
+    pub fn out_of_range(&self) -> Option<&OutOfRange> {
+        match &self.kind {
+            ErrorKind::OutOfRange(range) => Some(range),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn retry(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Retryable, message)
+    }
+
+    pub(crate) fn fence(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Fenced, message)
+    }
+
+    pub(crate) fn unknown_outcome(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::OutcomeUnknown, message)
+    }
+
+    pub(crate) fn no_topic(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::UnknownTopic, message)
+    }
+
+    pub(crate) fn large(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::TooLarge, message)
+    }
+
+    pub(crate) fn deny(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Denied, message)
+    }
+
+    pub(crate) fn misuse(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Invalid, message)
+    }
+
+    pub(crate) fn on_disk(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Storage, message)
+    }
+
+    pub(crate) fn other(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Other, message)
+    }
+
+    pub(crate) fn gone(range: OutOfRange) -> Self {
+        let message = format!(
+            "offset {} of {} is not in the log, which has the offsets {} to {}",
+            range.wanted, range.partition, range.start, range.end
+        );
+        Self::new(ErrorKind::OutOfRange(Box::new(range)), message)
+    }
+
+    pub(crate) fn with_source(
+        mut self,
+        source: impl std::error::Error + Send + Sync + 'static,
+    ) -> Self {
+        self.source = Some(Box::new(source));
+        self
+    }
+
+    /// The same error with `context: ` before its message.
+    pub(crate) fn context(mut self, context: impl fmt::Display) -> Self {
+        self.message = format!("{context}: {}", self.message);
+        self
+    }
+
+    fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            source: None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().map(|source| source.as_ref() as _)
+    }
+}
