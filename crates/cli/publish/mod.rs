@@ -266,7 +266,7 @@ fn parse_rate(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Records that are sent together.
-const BATCH: usize = 1000;
+/// Records that are sent together: each batch waits until it is durable.
+const BATCH: usize = 8192;
 /// Lines that are reported one by one.
 const REPORTED_MAX: u64 = 20;

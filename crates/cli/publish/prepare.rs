@@ -51,7 +51,12 @@ pub(super) struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.file, self.line + 1, self.what)
+        let file = if &*self.file == STANDARD_INPUT {
+            "standard input"
+        } else {
+            &self.file
+        };
+        write!(f, "{file}:{}: {}", self.line + 1, self.what)
     }
 }
 
