@@ -73,8 +73,9 @@ impl fmt::Display for Error {
             write!(f, "read {}", self.file)?;
         }
         match (self.line, &self.kind) {
-            (Some(element), ErrorKind::BrokenArray(_)) => write!(f, ", element {element}")?,
-            (Some(line), _) => write!(f, ":{line}")?,
+            // People count from 1, as their editors do.
+            (Some(element), ErrorKind::BrokenArray(_)) => write!(f, ", element {}", element + 1)?,
+            (Some(line), _) => write!(f, ":{}", line + 1)?,
             (None, _) => {}
         }
         match &self.kind {

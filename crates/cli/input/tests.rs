@@ -118,7 +118,7 @@ fn arrays_are_cut_into_elements() {
 
 #[test]
 fn broken_arrays_keep_what_came_before() {
-    let cut_off = "read a.json, element 1: the array is cut off: its closing `]` is missing";
+    let cut_off = "read a.json, element 2: the array is cut off: its closing `]` is missing";
     check(
         "a.json",
         br#"[{"a":1},{"b""#,
@@ -129,25 +129,25 @@ fn broken_arrays_keep_what_came_before() {
         "a.json",
         b"[1",
         &[],
-        Some("read a.json, element 0: the array is cut off: its closing `]` is missing"),
+        Some("read a.json, element 1: the array is cut off: its closing `]` is missing"),
     );
     check(
         "a.json",
         b"[1,]",
         &[":0 1"],
-        Some("read a.json, element 1: expected an element after the comma"),
+        Some("read a.json, element 2: expected an element after the comma"),
     );
     check(
         "a.json",
         b"[,1]",
         &[],
-        Some("read a.json, element 0: expected an element before the comma"),
+        Some("read a.json, element 1: expected an element before the comma"),
     );
     check(
         "a.json",
         b"[1] {}",
         &[":0 1"],
-        Some("read a.json, element 1: there is more after the array's closing `]`"),
+        Some("read a.json, element 2: there is more after the array's closing `]`"),
     );
 }
 
@@ -193,7 +193,7 @@ fn a_packed_file_that_is_cut_off_says_so_after_what_could_be_read() {
         let failed = failed.unwrap();
         assert!(seen.len() > 1000);
         assert!(
-            failed.starts_with(&format!("read a.packed:{}: ", seen.len())),
+            failed.starts_with(&format!("read a.packed:{}: ", seen.len() + 1)),
             "{failed}"
         );
         assert!(
@@ -211,21 +211,21 @@ fn a_record_has_a_largest_size() {
         "a.json",
         &text,
         &[":0 {}"],
-        Some("read a.json:1: the record is longer than 16 MiB"),
+        Some("read a.json:2: the record is longer than 16 MiB"),
     );
     // Packed, it would unpack to far more than it takes on disk.
     check(
         "a.json.gz",
         &gzip(&text),
         &[":0 {}"],
-        Some("read a.json.gz:1: the record is longer than 16 MiB"),
+        Some("read a.json.gz:2: the record is longer than 16 MiB"),
     );
     let array = [b"[1,", &text[3..]].concat();
     check(
         "b.json",
         &array,
         &[":0 1"],
-        Some("read b.json:1: the record is longer than 16 MiB"),
+        Some("read b.json:2: the record is longer than 16 MiB"),
     );
 }
 
@@ -278,7 +278,7 @@ fn a_damaged_member_is_noticed() {
         .position(|window| window == b"secret")
         .unwrap();
     archive[at] = b'S';
-    let message = "read x.zip/a.json:1: the member is damaged: its checksum is wrong";
+    let message = "read x.zip/a.json:2: the member is damaged: its checksum is wrong";
     check(
         "x.zip",
         &archive,

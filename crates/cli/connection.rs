@@ -1,0 +1,164 @@
+//! Where events are published to and read from: Kafka, or the HTTP interface of an engine on the embedded log.
+
+use std::collections::BTreeMap;
+
+use olocus_bus::{Kafka, KafkaOptions, Transport};
+
+use crate::failure::Failure;
+use crate::http::Client;
+
+/// Which log to talk to.
+#[derive(Debug, clap::Args)]
+#[group(id = "connection")]
+pub(crate) struct Args {
+    /// Kafka brokers to ask first, as host:port, with commas between them
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        env = "OLOCUS_BROKERS",
+        conflicts_with = "server"
+    )]
+    brokers: Option<String>,
+
+    /// A property of librdkafka for --brokers, such as security.protocol=SSL; may be given several times. `NAME=@FILE`
+    /// reads the value from a file, which keeps secrets off the command line
+    #[arg(long = "kafka", value_name = "NAME=VALUE", requires = "brokers")]
+    kafka: Vec<String>,
+
+    /// Engine on the embedded log to talk to, where there are no brokers
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "OLOCUS_SERVER",
+        default_value = "http://127.0.0.1:8080"
+    )]
+    server: String,
+
+    /// Bearer token for --server
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "OLOCUS_TOKEN",
+        hide_env_values = true
+    )]
+    token: Option<String>,
+}
+
+/// A log that can be talked to.
+pub(crate) enum Connection {
+    /// A log that this process reads and writes itself.
+    Bus(Box<dyn Transport>),
+    /// An engine that does so for it.
+    Server(Client),
+}
+
+impl Args {
+    /// Connects. A server is first reached when it is asked for something.
+    pub(crate) fn connect(&self) -> Result<Connection, Failure> {
+        let Some(brokers) = &self.brokers else {
+            return Ok(Connection::Server(Client::new(
+                &self.server,
+                self.token.clone(),
+            )?));
+        };
+        let properties = self
+            .kafka
+            .iter()
+            .map(|text| property(text))
+            .collect::<Result<BTreeMap<_, _>, _>>()?;
+        let options = KafkaOptions {
+            brokers: brokers.clone(),
+            properties,
+            client_id: "olocus".to_owned(),
+        };
+        let kafka = Kafka::connect(options).map_err(|cause| {
+            Failure::doing(format_args!("connect to the brokers at {brokers}"), cause)
+        })?;
+        Ok(Connection::Bus(Box::new(kafka)))
+    }
+
+    /// Whether events go over HTTP.
+    pub(crate) fn is_server(&self) -> bool {
+        self.brokers.is_none()
+    }
+}
+
+fn property(text: &str) -> Result<(String, String), Failure> {
+    let (name, value) = text.split_once('=').ok_or_else(|| {
+        Failure::new(format!(
+            "read the Kafka property `{text}`: expected NAME=VALUE"
+        ))
+    })?;
+    let value = match value.strip_prefix('@') {
+        Some(path) => std::fs::read_to_string(path)
+            .map_err(|cause| {
+                Failure::doing(
+                    format_args!("read the Kafka property {name} from {path}"),
+                    cause,
+                )
+            })?
+            .trim_end_matches(['\r', '\n'])
+            .to_owned(),
+        None => value.to_owned(),
+    };
+    Ok((name.to_owned(), value))
+}
+
+/// Whether a topic may have this name: what Kafka allows, which the embedded log follows.
+pub(crate) fn check_topic(name: &str) -> Result<(), String> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    if name.is_empty() || name.len() > TOPIC_BYTES_MAX {
+        return Err(format!(
+            "a topic's name has 1 to {TOPIC_BYTES_MAX} characters"
+        ));
+    }
+    if name == "." || name == ".." || !name.bytes().all(allowed) {
+        return Err(format!(
+            "`{name}` is no name for a topic: letters, digits, `.`, `_` and `-` are allowed"
+        ));
+    }
+    Ok(())
+}
+
+/// A topic's name on the command line.
+pub(crate) fn parse_topic(text: &str) -> Result<String, String> {
+    check_topic(text).map(|()| text.to_owned())
+}
+
+const TOPIC_BYTES_MAX: usize = 249;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn properties_can_come_from_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("password");
+        std::fs::write(&path, "se=cret\n").unwrap();
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(property("a.b=c=d").unwrap(), pair("a.b", "c=d"));
+        assert_eq!(
+            property(&format!("p=@{}", path.display())).unwrap(),
+            pair("p", "se=cret")
+        );
+        assert_eq!(
+            property("p").unwrap_err().to_string(),
+            "read the Kafka property `p`: expected NAME=VALUE"
+        );
+        assert!(
+            property("p=@/nowhere/x")
+                .unwrap_err()
+                .to_string()
+                .starts_with("read the Kafka property p from /nowhere/x: ")
+        );
+    }
+
+    #[test]
+    fn topics_have_plain_names() {
+        assert_eq!(check_topic("auth.login_2-x"), Ok(()));
+        for name in ["", ".", "..", "a b", "ä", "a/b", &"x".repeat(250)] {
+            assert!(check_topic(name).is_err(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Following a topic on a log that this process reads itself.
+
+use std::collections::BTreeSet;
+use std::thread;
+use std::time::Instant;
+
+use olocus_bus::{Reader, ReaderOptions, TopicPartition, Transport};
+use olocus_event::{Keyring, Limits, Record, record_to_json};
+use serde_json::Value;
+
+use super::{From, LOOK_EVERY, Output};
+use crate::failure::Failure;
+
+/// Prints the topic's events until nothing more is wanted.
+pub(super) fn follow(
+    transport: &dyn Transport,
+    topic: &str,
+    from: From,
+    keyring: &Keyring,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
+    let mut follower = Follower {
+        transport,
+        topic,
+        known: BTreeSet::new(),
+        reader: None,
+    };
+    let mut from = from;
+    let mut looked: Option<Instant> = None;
+    let limits = Limits::default();
+    while !output.is_done() {
+        if looked.is_none_or(|looked| looked.elapsed() >= LOOK_EVERY) {
+            follower.look(from)?;
+            looked = Some(Instant::now());
+            if from == From::End {
+                // What appears after the first look is new, wherever it begins.
+                from = From::Beginning;
+            }
+        }
+        let Some(reader) = &mut follower.reader else {
+            thread::sleep(output.step(LOOK_EVERY));
+            continue;
+        };
+        let fetched = match reader.poll(RECORDS, output.step(LOOK_EVERY)) {
+            Ok(fetched) => fetched,
+            Err(error) if error.retryable() => {
+                thread::sleep(output.step(LOOK_EVERY));
+                continue;
+            }
+            Err(error) => return Err(Failure::doing(format_args!("read {topic}"), error)),
+        };
+        for run in fetched {
+            for record in &run.records {
+                match line(topic, run.partition, record, keyring, &limits) {
+                    Ok(line) => output.line(line.as_bytes())?,
+                    Err(why) => output.problem(format_args!(
+                        "{topic}/{}/{}: {why}",
+                        run.partition, record.offset
+                    )),
+                }
+            }
+        }
+        output.flush()?;
+    }
+    output.flush()
+}
+
+/// A topic's partitions as far as they are known, and their reader.
+struct Follower<'a> {
+    transport: &'a dyn Transport,
+    topic: &'a str,
+    known: BTreeSet<i32>,
+    /// There is one as soon as there is a partition.
+    reader: Option<Box<dyn Reader>>,
+}
+
+impl Follower<'_> {
+    /// Looks for partitions that are new.
+    fn look(&mut self, from: From) -> Result<(), Failure> {
+        let found = match self.find(from) {
+            Ok(found) => found,
+            // The log is away, or the topic not quite there yet: look again later.
+            Err(error) if error.retryable() || error.unknown_topic() => return Ok(()),
+            Err(error) => {
+                return Err(Failure::doing(
+                    format_args!("look for {}", self.topic),
+                    error,
+                ));
+            }
+        };
+        if found.is_empty() {
+            return Ok(());
+        }
+        let failed = |error| Failure::doing(format_args!("read {}", self.topic), error);
+        let reader = match &mut self.reader {
+            Some(reader) => reader,
+            None => self.reader.insert(
+                self.transport
+                    .reader(ReaderOptions::default())
+                    .map_err(failed)?,
+            ),
+        };
+        reader.add(&found).map_err(failed)?;
+        self.known
+            .extend(found.iter().map(|(partition, _)| partition.partition));
+        Ok(())
+    }
+
+    fn find(&self, from: From) -> Result<Vec<(TopicPartition, i64)>, olocus_bus::Error> {
+        let count = self
+            .transport
+            .topics()?
+            .get(self.topic)
+            .copied()
+            .unwrap_or(0);
+        let new = (0..count as i32).filter(|partition| !self.known.contains(partition));
+        new.map(|partition| {
+            let partition = TopicPartition::new(self.topic, partition);
+            let offset = match from {
+                From::Beginning => self.transport.offsets(&partition)?.start,
+                From::End => self.transport.offsets(&partition)?.stable_end,
+                // Record timestamps are milliseconds: a time within one begins with the next.
+                From::Time(time) => {
+                    let milliseconds =
+                        time.div_euclid(1_000_000) + i64::from(time.rem_euclid(1_000_000) > 0);
+                    self.transport.offset_at(&partition, milliseconds)?
+                }
+            };
+            Ok((partition, offset))
+        })
+        .collect()
+    }
+}
+
+/// A record as a line of JSON with its coordinates.
+fn line(
+    topic: &str,
+    partition: i32,
+    record: &Record,
+    keyring: &Keyring,
+    limits: &Limits,
+) -> Result<String, olocus_event::Error> {
+    let mut event = record_to_json(topic, partition, record, keyring, limits)?;
+    if let Value::Object(event) = &mut event {
+        let key = record
+            .key
+            .as_ref()
+            .map(|key| String::from_utf8_lossy(key).into_owned());
+        event.insert("topic".into(), topic.into());
+        event.insert("partition".into(), partition.into());
+        event.insert("offset".into(), record.offset.into());
+        event.insert("key".into(), key.into());
+    }
+    Ok(event.to_string())
+}
+
+/// Records that are read at once.
+const RECORDS: usize = 1000;
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn lines_have_coordinates() {
+        let record = Record {
+            offset: 7,
+            key: Some(Bytes::from_static(b"k")),
+            value: Some(Bytes::from_static(br#"{"a":1}"#)),
+            ..Record::default()
+        };
+        let line = line("t", 2, &record, &Keyring::empty(), &Limits::default()).unwrap();
+        let event: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(event["id"], "t/2/7");
+        assert_eq!(event["data"]["a"], 1);
+        assert_eq!(
+            (&event["topic"], &event["partition"]),
+            (&"t".into(), &2.into())
+        );
+        assert_eq!((&event["offset"], &event["key"]), (&7.into(), &"k".into()));
+    }
+}
