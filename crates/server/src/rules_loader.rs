@@ -78,7 +78,7 @@ fn add_schema(schemas: &mut Schemas, event_type: &str, path: &Path) -> Result<()
         Diagnostic::error("bad-json", &file, Span::empty(at), format!("the schema is not JSON: {error}"))
     })?;
     schemas.insert_json(event_type, &schema).map_err(|error| {
-        Diagnostic::error("bad-schema", &file, Span::empty(0), format!("the schema of `{event_type}` can't be used: {error}"))
+        Diagnostic::error("bad-schema", &file, Span::empty(0), error.to_string())
     })
 }
 
