@@ -33,6 +33,7 @@ enum ErrorKind {
     OutcomeUnknown,
     UnknownTopic,
     TooLarge,
+    Denied,
     OutOfRange(Box<OutOfRange>),
     Invalid,
     Storage,
@@ -70,6 +71,12 @@ impl Error {
     #[must_use]
     pub fn too_large(&self) -> bool {
         matches!(self.kind, ErrorKind::TooLarge)
+    }
+
+    /// Whether the log refuses this client: a wrong password or certificate, or a missing permission.
+    #[must_use]
+    pub fn denied(&self) -> bool {
+        matches!(self.kind, ErrorKind::Denied)
     }
 
     /// Whether the caller asked for something that can never work: a refused option, a writer of the wrong sort.
@@ -113,6 +120,10 @@ impl Error {
         Self::new(ErrorKind::TooLarge, message)
     }
 
+    pub(crate) fn deny(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Denied, message)
+    }
+
     pub(crate) fn misuse(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Invalid, message)
     }
@@ -141,13 +152,10 @@ impl Error {
         self
     }
 
-    /// The same error told to another caller, without its source.
-    pub(crate) fn again(&self) -> Self {
-        Self {
-            kind: self.kind.clone(),
-            message: self.message.clone(),
-            source: None,
-        }
+    /// The same error with `context: ` before its message.
+    pub(crate) fn context(mut self, context: impl fmt::Display) -> Self {
+        self.message = format!("{context}: {}", self.message);
+        self
     }
 
     fn new(kind: ErrorKind, message: impl Into<String>) -> Self {

@@ -1,0 +1,37 @@
+# Two commands do all set-up on a fresh Debian or Ubuntu machine with Rust: `make demo` and `make test`.
+
+export CARGO_TARGET_DIR ?= $(HOME)/.cache/olocus-target
+SHELL := /bin/bash
+
+.PHONY: build demo test lint check-layers bench
+
+## build: the engine, optimised
+build:
+	.ci/setup build
+	cargo build --release --locked
+
+## demo: the engine on its embedded log, fed with a generated day of a company; DATA=FILE names a Windows recording
+demo: build
+	tests/demo.sh "$(CARGO_TARGET_DIR)/release/olocus" $(DATA)
+
+## test: everything that continuous integration runs
+test:
+	.ci/setup test
+	@$(MAKE) --no-print-directory lint check-layers
+	set -o pipefail; cargo test --workspace --locked --no-fail-fast 2>&1 | tee "$(CARGO_TARGET_DIR)/test.log"; \
+	status=$$?; awk -f .ci/summary.awk "$(CARGO_TARGET_DIR)/test.log"; exit $$status
+
+## lint: formatting, clippy and the documentation, without warnings
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+
+## check-layers: what each crate must not know of
+check-layers:
+	.ci/layers
+
+## bench: micro benches, then the engine from topic to topic on the embedded log
+bench: build
+	cargo bench --locked
+	"$(CARGO_TARGET_DIR)/release/olocus" bench

@@ -1,0 +1,191 @@
+//! Apache Kafka through librdkafka.
+
+mod admin;
+mod context;
+mod errors;
+mod membership;
+mod native;
+mod options;
+mod probe;
+mod producer;
+mod reader;
+mod transactions;
+mod writer;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rdkafka::consumer::Consumer;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+pub use options::KafkaOptions;
+
+use crate::name::{check_topic, is_internal};
+use crate::{
+    Durability, Error, GroupOffset, Membership, OffsetRange, Reader, ReaderOptions, TopicPartition,
+    TopicSettings, TopicSpec, Transport, Writer, WriterOptions,
+};
+use membership::GroupMember;
+use probe::Probe;
+use reader::KafkaReader;
+use transactions::TransactionalWriter;
+use writer::PlainWriter;
+
+/// How long a question to the brokers may take before they count as away.
+const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long [`Transport::health`] waits for an answer.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A Kafka cluster.
+///
+/// It is a handle: brokers that are away now are waited for by each call, and reconnected to by readers and writers.
+pub struct Kafka {
+    options: KafkaOptions,
+    /// Sees the log as readers do, up to the last stable offset.
+    stable: Probe,
+    /// Sees the log up to the high watermark.
+    whole: Probe,
+}
+
+impl Kafka {
+    /// A handle for this cluster. The settings are checked; the brokers are not asked yet.
+    ///
+    /// # Errors
+    /// If a property is refused.
+    pub fn connect(options: KafkaOptions) -> Result<Self, Error> {
+        options.check()?;
+        Ok(Self {
+            stable: Probe::new(&options, "read_committed")?,
+            whole: Probe::new(&options, "read_uncommitted")?,
+            options,
+        })
+    }
+}
+
+impl Transport for Kafka {
+    fn topics(&self) -> Result<BTreeMap<String, u32>, Error> {
+        let metadata = self.stable.ask("the topics", QUESTION_TIMEOUT, |client, timeout| {
+            client.fetch_metadata(None, timeout)
+        })?;
+        Ok(metadata
+            .topics()
+            .iter()
+            .filter(|topic| !is_internal(topic.name()) && topic.error().is_none())
+            .map(|topic| (topic.name().to_owned(), topic.partitions().len() as u32))
+            .collect())
+    }
+
+    fn create_topics(&self, topics: &[TopicSpec]) -> Result<(), Error> {
+        let missing = {
+            let existing = self.topics()?;
+            let mut missing = Vec::new();
+            for topic in topics {
+                check_topic(&topic.name)?;
+                if !existing.contains_key(&topic.name) {
+                    missing.push(topic);
+                }
+            }
+            missing
+        };
+        if missing.is_empty() {
+            return Ok(());
+        }
+        admin::create_topics(&self.options, &missing)?;
+        missing
+            .iter()
+            .try_for_each(|topic| self.stable.wait_for_leaders(&topic.name, QUESTION_TIMEOUT))
+    }
+
+    fn settings(&self, topic: &str) -> Result<TopicSettings, Error> {
+        check_topic(topic)?;
+        // Brokers answer a question for the settings of an unknown topic with different errors; this one is plain.
+        self.stable.partitions(topic, QUESTION_TIMEOUT)?;
+        admin::settings(&self.options, topic)
+    }
+
+    fn offsets(&self, of: &TopicPartition) -> Result<OffsetRange, Error> {
+        let range = |probe: &Probe| {
+            probe.ask(&format!("the offsets of {of}"), QUESTION_TIMEOUT, |client, timeout| {
+                client.fetch_watermarks(&of.topic, of.partition, timeout)
+            })
+        };
+        check_topic(&of.topic)?;
+        // In this order the stable end is never past the end.
+        let (start, stable_end) = range(&self.stable)?;
+        let (_, end) = range(&self.whole)?;
+        Ok(OffsetRange {
+            start,
+            stable_end,
+            end,
+        })
+    }
+
+    fn offset_at(&self, of: &TopicPartition, timestamp_ms: i64) -> Result<i64, Error> {
+        check_topic(&of.topic)?;
+        let what = format!("the offset of a time in {of}");
+        let found = self.stable.ask(&what, QUESTION_TIMEOUT, |client, timeout| {
+            let mut times = TopicPartitionList::with_capacity(1);
+            times.add_partition_offset(&of.topic, of.partition, Offset::Offset(timestamp_ms.max(0)))?;
+            client.offsets_for_times(times, timeout)
+        })?;
+        for entry in native::entries(&found) {
+            if let Some(code) = entry.error {
+                return Err(errors::meaning(code, format!("{what}: {code}")));
+            }
+            if entry.offset >= 0 {
+                return Ok(entry.offset);
+            }
+        }
+        Ok(self.offsets(of)?.stable_end)
+    }
+
+    fn committed(
+        &self,
+        group: &str,
+        of: &[TopicPartition],
+    ) -> Result<Vec<Option<GroupOffset>>, Error> {
+        for partition in of {
+            check_topic(&partition.topic)?;
+        }
+        if of.is_empty() {
+            return Ok(Vec::new());
+        }
+        let member = Probe::for_group(&self.options, group)?;
+        member.committed(group, of, QUESTION_TIMEOUT)
+    }
+
+    fn reader(&self, options: ReaderOptions) -> Result<Box<dyn Reader>, Error> {
+        Ok(Box::new(KafkaReader::new(&self.options, &options)?))
+    }
+
+    fn writer(&self, options: WriterOptions) -> Result<Box<dyn Writer>, Error> {
+        match (options.transactional_id, options.durability) {
+            (Some(_), Durability::None) => Err(Error::misuse(
+                "transactions cannot be written with durability `none`",
+            )),
+            (Some(id), _) => Ok(Box::new(TransactionalWriter::new(&self.options, &id)?)),
+            (None, durability) => Ok(Box::new(PlainWriter::new(&self.options, durability)?)),
+        }
+    }
+
+    fn join(&self, group: &str, topics: &[String]) -> Result<Box<dyn Membership>, Error> {
+        for topic in topics {
+            check_topic(topic)?;
+        }
+        Ok(Box::new(GroupMember::new(&self.options, group, topics)?))
+    }
+
+    fn kind(&self) -> &'static str {
+        "kafka"
+    }
+
+    fn health(&self) -> Result<(), Error> {
+        // One topic that every cluster has or can have: the list of all topics may be long.
+        self.stable
+            .ask("the brokers", HEALTH_TIMEOUT, |client, timeout| {
+                client.fetch_metadata(Some("__consumer_offsets"), timeout)
+            })
+            .map(|_| ())
+    }
+}

@@ -1,0 +1,142 @@
+use std::collections::BTreeMap;
+use std::fmt;
+
+use rdkafka::ClientConfig;
+use rdkafka::error::KafkaError;
+
+use crate::Error;
+
+/// How to reach a Kafka cluster.
+#[derive(Clone, Default)]
+pub struct KafkaOptions {
+    /// The brokers to ask first, as `host:port`, with commas between them.
+    pub brokers: String,
+    /// Any property of librdkafka, such as `security.protocol` or `sasl.password`. Those on which the engine's
+    /// guarantees rest are refused.
+    pub properties: BTreeMap<String, String>,
+    /// How this client names itself to the brokers.
+    pub client_id: String,
+}
+
+/// Values may be secrets, so only the names are shown.
+impl fmt::Debug for KafkaOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KafkaOptions")
+            .field("brokers", &self.brokers)
+            .field("properties", &self.properties.keys().collect::<Vec<_>>())
+            .field("client_id", &self.client_id)
+            .finish()
+    }
+}
+
+/// Properties that are not the user's to set, each with the reason.
+const OWNED: [(&str, &str); 18] = [
+    ("acks", "the `durability` setting decides it"),
+    ("auto.offset.reset", "a lost offset must stop the reader, not move it"),
+    ("bootstrap.servers", "`brokers` names them"),
+    ("client.id", "the application's id is used"),
+    ("delivery.report.only.error", "commits rest on it"),
+    ("enable.auto.commit", "offsets are committed with the outputs"),
+    ("enable.auto.offset.store", "offsets are committed with the outputs"),
+    ("enable.idempotence", "the `durability` setting decides it"),
+    ("enable.partition.eof", "idle partitions are known by it"),
+    ("group.id", "the application's id is used"),
+    ("group.protocol", "partitions are shared by the classic protocol"),
+    ("isolation.level", "only committed records are read"),
+    ("log.queue", "logging rests on it"),
+    ("metadata.broker.list", "`brokers` names them"),
+    ("partition.assignment.strategy", "partitions are shared by the engine's own choice"),
+    ("partitioner", "keys must meet those of other producers"),
+    ("request.required.acks", "the `durability` setting decides it"),
+    ("transactional.id", "the application's id is used"),
+];
+
+/// Ours where the user says nothing: an engine should notice quickly that a broker is back.
+const DEFAULTS: [(&str, &str); 3] = [
+    ("reconnect.backoff.ms", "50"),
+    ("reconnect.backoff.max.ms", "1000"),
+    ("socket.keepalive.enable", "true"),
+];
+
+impl KafkaOptions {
+    /// The settings that all clients of this cluster share.
+    pub(super) fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        for (key, value) in DEFAULTS {
+            config.set(key, value);
+        }
+        for (key, value) in &self.properties {
+            config.set(key, value);
+        }
+        config.set("bootstrap.servers", &self.brokers);
+        config.set("client.id", &self.client_id);
+        config
+    }
+
+    /// Finds mistakes that need no broker to be found.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if self.brokers.trim().is_empty() {
+            return Err(Error::misuse("no brokers are named"));
+        }
+        for (key, reason) in OWNED {
+            if self.properties.contains_key(key) {
+                return Err(Error::misuse(format!(
+                    "the kafka property `{key}` cannot be set: {reason}"
+                )));
+            }
+        }
+        match self.client().create_native_config() {
+            Ok(_) => Ok(()),
+            Err(error) => Err(refused(&error)),
+        }
+    }
+}
+
+/// A refused setting, without its value where that may be a secret.
+pub(super) fn refused(error: &KafkaError) -> Error {
+    match error {
+        KafkaError::ClientConfig(_, description, key, _) => {
+            let secret = ["password", "secret", "pem", "oauth", "key"]
+                .iter()
+                .any(|word| key.contains(word));
+            Error::misuse(if secret {
+                format!("the kafka property `{key}` is refused")
+            } else {
+                format!("the kafka property `{key}` is refused: {description}")
+            })
+        }
+        KafkaError::ClientCreation(description) => {
+            Error::misuse(format!("the kafka settings are refused: {description}"))
+        }
+        other => Error::misuse(format!("the kafka settings are refused: {other}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::KafkaOptions;
+
+    fn options(key: &str, value: &str) -> KafkaOptions {
+        KafkaOptions {
+            brokers: "localhost:9092".to_owned(),
+            properties: [(key.to_owned(), value.to_owned())].into(),
+            client_id: "test".to_owned(),
+        }
+    }
+
+    #[test]
+    fn owned_and_unknown_properties_are_refused_by_name() {
+        options("linger.ms", "5").check().unwrap();
+        let error = options("isolation.level", "read_uncommitted").check().unwrap_err();
+        assert!(error.invalid());
+        assert!(error.to_string().contains("isolation.level"), "{error}");
+        let error = options("sasl.mechanismus", "PLAIN").check().unwrap_err();
+        assert!(error.to_string().contains("sasl.mechanismus"), "{error}");
+    }
+
+    #[test]
+    fn values_are_never_shown() {
+        let options = options("sasl.password", "hunter2");
+        assert!(!format!("{options:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,314 @@
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use olocus_event::OutRecord;
+use rdkafka::config::FromClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::producer::Producer;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::errors;
+use super::options::{KafkaOptions, refused};
+use super::producer::{Deadline, Deliveries};
+use crate::name::check_topic;
+use crate::{Commit, Error, OffsetCommit, Writer};
+
+/// How long to wait for the predecessor to be fenced, and for its transaction to be aborted.
+const FENCE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long to try to add offsets, once all records are written.
+const OFFSETS_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long to try to learn whether a transaction was committed.
+const DECISION_TIMEOUT: Duration = Duration::from_secs(45);
+
+/// How long to try to abort. A transaction that could not be aborted is so before the next one begins.
+const ABORT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long one call of librdkafka may take before its events are served again.
+const STEP: Duration = Duration::from_secs(1);
+
+/// Writes records and offsets in transactions under an id of its own.
+pub(super) struct TransactionalWriter {
+    options: KafkaOptions,
+    deliveries: Deliveries,
+    groups: HashMap<String, ConsumerGroupMetadata>,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// No transaction is open.
+    Ready,
+    /// A transaction has failed and is not yet aborted.
+    MustAbort,
+    /// Nothing can be written by this writer any more.
+    Dead,
+}
+
+/// What is to be done about an error of a transaction.
+enum Failure {
+    /// The same call may succeed.
+    Again(Error),
+    /// The transaction has to be aborted; then nothing of it was written.
+    Abort(Error),
+    /// The writer is of no use any more.
+    Fatal(Error),
+}
+
+impl TransactionalWriter {
+    /// Fences every earlier writer with this id, and waits until what they left open is aborted.
+    pub(super) fn new(options: &KafkaOptions, id: &str) -> Result<Self, Error> {
+        let own = [
+            ("transactional.id", id),
+            ("enable.idempotence", "true"),
+            ("acks", "all"),
+        ];
+        let deliveries = Deliveries::new(options, &own)?;
+        let doing = format!("taking over the transactional id `{id}`");
+        repeat(&deliveries, &doing, FENCE_TIMEOUT, |timeout| {
+            deliveries.producer().init_transactions(timeout)
+        })
+        .map_err(Failure::into_error)?;
+        Ok(Self {
+            options: options.clone(),
+            deliveries,
+            groups: HashMap::new(),
+            state: State::Ready,
+        })
+    }
+
+    fn write(&mut self, commit: &Commit) -> Result<(), Failure> {
+        self.deliveries
+            .producer()
+            .begin_transaction()
+            .map_err(|error| failure("beginning a transaction", &error))?;
+        self.deliveries
+            .deliver(&commit.records)
+            .map_err(Failure::Abort)?;
+        if let Some(error) = self.deliveries.failure() {
+            return Err(match self.deliveries.producer().client().fatal_error() {
+                Some((code, reason)) => Failure::Fatal(errors::meaning(code, reason)),
+                None => Failure::Abort(error),
+            });
+        }
+        self.add_offsets(&commit.offsets)?;
+        self.decide()
+    }
+
+    fn add_offsets(&mut self, offsets: &[OffsetCommit]) -> Result<(), Failure> {
+        let mut by_group: Vec<(&str, TopicPartitionList)> = Vec::new();
+        for commit in offsets {
+            let position = by_group.iter().position(|(group, _)| *group == commit.group);
+            let position = position.unwrap_or_else(|| {
+                by_group.push((&commit.group, TopicPartitionList::new()));
+                by_group.len() - 1
+            });
+            let mut entry = by_group[position].1.add_partition(&commit.topic, commit.partition);
+            entry
+                .set_offset(Offset::Offset(commit.offset))
+                .map_err(|error| Failure::Abort(errors::wrapped("adding offsets", &error)))?;
+            entry.set_metadata(&commit.metadata);
+        }
+        for (group, list) in by_group {
+            let doing = format!("adding the offsets of group `{group}`");
+            let metadata = match self.groups.remove(group) {
+                Some(metadata) => metadata,
+                None => group_metadata(&self.options, group).map_err(Failure::Abort)?,
+            };
+            let producer = self.deliveries.producer();
+            let added = repeat(&self.deliveries, &doing, OFFSETS_TIMEOUT, |timeout| {
+                producer.send_offsets_to_transaction(&list, &metadata, timeout)
+            });
+            self.groups.insert(group.to_owned(), metadata);
+            added.map_err(|failure| match failure {
+                // Nothing is decided yet, so that giving up is safe.
+                Failure::Again(error) => Failure::Abort(error),
+                other => other,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Asks for the commit until it is decided. Asking again is safe: it is the same transaction.
+    fn decide(&mut self) -> Result<(), Failure> {
+        let producer = self.deliveries.producer();
+        repeat(&self.deliveries, "committing", DECISION_TIMEOUT, |timeout| {
+            producer.commit_transaction(timeout)
+        })
+        .map_err(|failure| match failure {
+            Failure::Again(error) => Failure::Fatal(Error::unknown_outcome(format!(
+                "the broker has not said whether it has committed: {error}"
+            ))),
+            other => other,
+        })
+    }
+
+    /// Aborts what is open, so that a new transaction can begin.
+    fn abort(&mut self) -> Result<(), Failure> {
+        let deliveries = &self.deliveries;
+        // Aborting waits for records that are on their way, whose reports have to be polled meanwhile.
+        let done = AtomicBool::new(false);
+        let aborted = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Acquire) {
+                    deliveries.producer().poll(Duration::from_millis(10));
+                }
+            });
+            let aborted = repeat(deliveries, "aborting a transaction", ABORT_TIMEOUT, |timeout| {
+                deliveries.producer().abort_transaction(timeout)
+            });
+            done.store(true, Ordering::Release);
+            aborted
+        });
+        aborted?;
+        self.state = State::Ready;
+        Ok(())
+    }
+
+    fn settle(&mut self, failure: Failure) -> Error {
+        match failure {
+            Failure::Fatal(error) => {
+                self.state = State::Dead;
+                error
+            }
+            Failure::Again(error) | Failure::Abort(error) => {
+                self.state = State::MustAbort;
+                match self.abort() {
+                    Ok(()) | Err(Failure::Again(_) | Failure::Abort(_)) => error,
+                    Err(Failure::Fatal(fatal)) => {
+                        self.state = State::Dead;
+                        fatal
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Writer for TransactionalWriter {
+    fn commit(&mut self, commit: &Commit) -> Result<(), Error> {
+        for record in &commit.records {
+            check_topic(&record.topic)?;
+        }
+        for offset in &commit.offsets {
+            check_topic(&offset.topic)?;
+        }
+        match self.state {
+            State::Ready => {}
+            State::MustAbort => self.abort().map_err(|failure| self.settle_abort(failure))?,
+            State::Dead => {
+                return Err(Error::other(
+                    "this writer has failed before and cannot write any more",
+                ));
+            }
+        }
+        if commit.records.is_empty() && commit.offsets.is_empty() {
+            return Ok(());
+        }
+        self.write(commit).map_err(|failure| self.settle(failure))
+    }
+
+    fn send(&mut self, _: &[OutRecord]) -> Result<(), Error> {
+        Err(Error::misuse("a transactional writer can only commit"))
+    }
+}
+
+impl TransactionalWriter {
+    /// An abort that fails is no reason to abort.
+    fn settle_abort(&mut self, failure: Failure) -> Error {
+        if let Failure::Fatal(_) = failure {
+            self.state = State::Dead;
+        }
+        failure.into_error()
+    }
+}
+
+impl Failure {
+    fn into_error(self) -> Error {
+        match self {
+            Self::Again(error) | Self::Abort(error) | Self::Fatal(error) => error,
+        }
+    }
+}
+
+/// Repeats a call of librdkafka while it may be repeated and there is time.
+fn repeat(
+    deliveries: &Deliveries,
+    doing: &str,
+    timeout: Duration,
+    call: impl Fn(Duration) -> KafkaResult<()>,
+) -> Result<(), Failure> {
+    let deadline = Deadline::after(timeout);
+    loop {
+        let error = match call(deadline.left().min(STEP)) {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        deliveries.serve();
+        let failure = match failure(doing, &error) {
+            Failure::Again(error) => error,
+            other => return Err(other),
+        };
+        let cause = deliveries.producer().context().connection.take_error();
+        let failure = match cause {
+            Some((code, reason)) => {
+                let meant = errors::meaning(code, format!("{doing}: {reason}"));
+                if meant.denied() {
+                    return Err(Failure::Fatal(meant));
+                }
+                failure.context(reason)
+            }
+            None => failure,
+        };
+        if deadline.passed() {
+            return Err(Failure::Again(failure));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn failure(doing: &str, error: &KafkaError) -> Failure {
+    let KafkaError::Transaction(cause) = error else {
+        // Flushing takes longer than a step.
+        let meant = errors::wrapped(doing, error);
+        return if meant.retryable() {
+            Failure::Again(meant)
+        } else {
+            Failure::Abort(meant)
+        };
+    };
+    let text = format!("{doing}: {cause}");
+    if cause.is_fatal() {
+        let meant = errors::meaning(cause.code(), &text);
+        return Failure::Fatal(if meant.retryable() {
+            Error::other(text)
+        } else {
+            meant
+        });
+    }
+    if cause.txn_requires_abort() {
+        let meant = errors::meaning(cause.code(), &text);
+        // Once aborted, whatever passes by itself may be tried again.
+        return Failure::Abort(meant);
+    }
+    if cause.is_retriable() {
+        return Failure::Again(Error::retry(text));
+    }
+    Failure::Fatal(errors::meaning(cause.code(), text))
+}
+
+/// The metadata of a group by which offsets are added to a transaction. It comes from a consumer that has never joined,
+/// and outlives it.
+fn group_metadata(options: &KafkaOptions, group: &str) -> Result<ConsumerGroupMetadata, Error> {
+    let mut config = options.client();
+    config
+        .set("group.id", group)
+        .set("enable.auto.commit", "false");
+    let consumer = BaseConsumer::from_config(&config).map_err(|error| refused(&error))?;
+    consumer
+        .group_metadata()
+        .ok_or_else(|| Error::misuse("a group needs a name"))
+}

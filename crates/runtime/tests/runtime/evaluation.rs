@@ -1,0 +1,134 @@
+//! What comes out of a task for small inputs.
+
+use olocus_event::Record;
+use serde_json::{Value, json};
+
+use crate::support::{input, matches, plan, preparer, record, task};
+
+const CHAIN: &str = "
+version: 1
+rules:
+  - name: chain
+    severity: high
+    tags: [ insider ]
+    by: user
+    sequence:
+      - { step: login, event: auth.login }
+      - { step: export, event: data.export, where: volume > 10MB, within: 10m }
+    emit: { user: login.user, bytes: export.volume }
+";
+
+#[test]
+fn a_match_names_rule_key_times_values_and_the_coordinates_of_its_events() {
+    let found = matches(
+        CHAIN,
+        &[
+            ("1s", "auth.login", json!({ "user": "u1" })),
+            ("2s", "data.export", json!({ "user": "u1", "volume": "20000000" })),
+        ],
+    );
+    assert_eq!(found.len(), 1);
+    let data = &found[0];
+    assert_eq!(data["rule"], "chain");
+    assert_eq!(data["severity"], "high");
+    assert_eq!(data["key"], "u1");
+    assert_eq!(data["start"], "1970-01-01T00:00:01Z");
+    assert_eq!(data["end"], "1970-01-01T00:00:02Z");
+    assert_eq!(data["emit"], json!({ "user": "u1", "bytes": "20000000" }));
+    assert_eq!(data["tags"], json!(["insider"]));
+    assert_eq!(
+        data["events"]["export"],
+        json!([{ "topic": "data.export", "partition": 0, "offset": 1, "id": "data.export/0/1", "time": "1970-01-01T00:00:02Z" }])
+    );
+    let keys: Vec<&String> = data.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["rule", "version", "id", "severity", "key", "start", "end", "emit", "events", "tags"]);
+}
+
+#[test]
+fn exactly_within_is_too_late() {
+    let events = |at: &'static str| {
+        [("0s", "auth.login", json!({ "user": 1 })), (at, "data.export", json!({ "user": 1, "volume": 11_000_000 }))]
+    };
+    assert_eq!(matches(CHAIN, &events("9m59s")).len(), 1);
+    assert_eq!(matches(CHAIN, &events("10m")).len(), 0);
+}
+
+#[test]
+fn keys_keep_their_json_type_and_events_without_one_take_no_part() {
+    let export = |user: Value| json!({ "user": user, "volume": 11_000_000 });
+    let found = matches(
+        CHAIN,
+        &[
+            ("0s", "auth.login", json!({ "user": 1 })),
+            ("0s", "auth.login", json!({ "user": null })),
+            ("0s", "auth.login", json!({})),
+            ("1s", "data.export", export(json!("1"))),
+            ("2s", "data.export", export(Value::Null)),
+            ("3s", "data.export", export(json!(1))),
+        ],
+    );
+    assert_eq!(found.iter().map(|data| &data["key"]).collect::<Vec<_>>(), [&json!(1)]);
+}
+
+#[test]
+fn a_window_names_its_bounds_its_count_and_its_first_and_last_event() {
+    let rules = "
+version: 1
+rules:
+  - name: slow
+    by: [ host, job ]
+    window: { tumbling: 1m, event: job.done }
+    having: avg(duration) > 5m
+    emit: { mean: avg(duration), host: host }
+";
+    let done = |duration: Value| json!({ "host": "h", "job": 7, "duration": duration });
+    let found = matches(rules, &[("61s", "job.done", done(json!("400s"))), ("62s", "job.done", done(json!(300)))]);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0]["key"], json!(["h", 7]));
+    assert_eq!(found[0]["emit"], json!({ "mean": 350.0, "host": "h" }));
+    assert_eq!(found[0]["window"]["start"], "1970-01-01T00:01:00Z");
+    assert_eq!(found[0]["window"]["end"], "1970-01-01T00:02:00Z");
+    assert_eq!(found[0]["window"]["count"], 2);
+    assert_eq!(found[0]["window"]["last"]["offset"], 1);
+    assert!(found[0].get("events").is_none());
+}
+
+#[test]
+fn the_version_changes_with_the_meaning_and_not_with_the_layout() {
+    let version = |rules: &str| plan(rules, 0).rule_version(0).to_owned();
+    let spaced = CHAIN.replace("volume > 10MB", "volume   >   10MB").replace("severity: high", "severity: high # !");
+    assert_eq!(version(CHAIN), version(&spaced));
+    assert_ne!(version(CHAIN), version(&CHAIN.replace("10MB", "11MB")));
+    assert_ne!(version(CHAIN), version(&CHAIN.replace("within: 10m", "within: 11m")));
+}
+
+#[test]
+fn ids_are_the_same_in_every_run_and_differ_between_matches() {
+    let events = [
+        ("0s", "auth.login", json!({ "user": 1 })),
+        ("1s", "auth.login", json!({ "user": 1 })),
+        ("2s", "data.export", json!({ "user": 1, "volume": 11_000_000 })),
+    ];
+    let ids = || matches(CHAIN, &events).into_iter().map(|data| data["id"].clone()).collect::<Vec<_>>();
+    assert_eq!(ids(), ids());
+    assert_eq!(ids().len(), 2);
+    assert_ne!(ids()[0], ids()[1]);
+}
+
+#[test]
+fn undecodable_and_future_records_become_dead_letters_and_the_rest_goes_on() {
+    let plan = plan(CHAIN, 0);
+    let (mut preparer, mut task) = (preparer(&plan), task(&plan));
+    task.add_input(input("auth.login", 0), 0, None, false);
+    let mut future = record(1, 0, &json!({ "user": 1 }));
+    future.headers.push("ce_specversion", "1.0");
+    for (name, value) in [("ce_id", "x"), ("ce_source", "/s"), ("ce_type", "auth.login"), ("ce_time", "1970-01-01T02:00:00Z")] {
+        future.headers.push(name, value);
+    }
+    let broken = Record { value: Some("{\"user\":".into()), ..record(0, 0, &json!({})) };
+    task.feed(preparer.prepare(0, &"auth.login".into(), 0, vec![broken, future, record(2, 0, &json!({}))])).unwrap();
+    let outputs = task.take_outputs();
+    let causes: Vec<_> = outputs.dead.iter().map(|dead| (dead.record.offset, dead.code)).collect();
+    assert_eq!(causes, [(0, "truncated-json"), (1, "future-time")]);
+    assert_eq!(task.inputs().next().unwrap().progress, Some(0));
+}

@@ -1,0 +1,100 @@
+//! The broker's settings and its storage.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::{Options, Ports};
+
+/// Sixteen bytes in URL-safe base64; any will do for a cluster of one.
+const CLUSTER_ID: &str = "b2xvY3VzLXRlc3QtYnJrcg";
+
+/// Where the settings of a broker are.
+pub(crate) fn path(directory: &Path) -> PathBuf {
+    directory.join("server.properties")
+}
+
+/// Where its log segments are.
+fn data(directory: &Path) -> PathBuf {
+    directory.join("data")
+}
+
+pub(crate) fn server_properties(options: &Options, ports: &Ports, directory: &Path) -> String {
+    let mut clients = format!("PLAINTEXT://127.0.0.1:{}", ports.plain);
+    if !options.scram_users.is_empty() {
+        let _ = write!(clients, ",SASL_PLAINTEXT://127.0.0.1:{}", ports.sasl);
+    }
+    let controller = format!("127.0.0.1:{}", ports.controller);
+    let mut lines = BTreeMap::from([
+        ("process.roles", "broker,controller".to_owned()),
+        ("node.id", "1".to_owned()),
+        ("controller.quorum.bootstrap.servers", controller.clone()),
+        ("controller.listener.names", "CONTROLLER".to_owned()),
+        ("listeners", format!("{clients},CONTROLLER://{controller}")),
+        ("advertised.listeners", clients),
+        ("inter.broker.listener.name", "PLAINTEXT".to_owned()),
+        (
+            "listener.security.protocol.map",
+            "PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned(),
+        ),
+        (
+            "sasl.enabled.mechanisms",
+            "SCRAM-SHA-256,SCRAM-SHA-512".to_owned(),
+        ),
+        ("log.dirs", data(directory).display().to_string()),
+        ("num.partitions", options.default_partitions.to_string()),
+        ("auto.create.topics.enable", "false".to_owned()),
+        ("offsets.topic.replication.factor", "1".to_owned()),
+        ("offsets.topic.num.partitions", "4".to_owned()),
+        ("transaction.state.log.replication.factor", "1".to_owned()),
+        ("transaction.state.log.min.isr", "1".to_owned()),
+        ("transaction.state.log.num.partitions", "4".to_owned()),
+        ("share.coordinator.state.topic.replication.factor", "1".to_owned()),
+        ("share.coordinator.state.topic.min.isr", "1".to_owned()),
+        ("group.initial.rebalance.delay.ms", "0".to_owned()),
+    ]);
+    lines.extend(
+        options
+            .properties
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.clone())),
+    );
+    lines.iter().fold(String::new(), |mut text, (key, value)| {
+        let _ = writeln!(text, "{key}={value}");
+        text
+    })
+}
+
+/// Formats the storage, where the SCRAM users are kept too.
+pub(crate) fn format_storage(
+    options: &Options,
+    classpath: &str,
+    directory: &Path,
+) -> Result<(), String> {
+    let mut command = Command::new("java");
+    command
+        .args(["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
+        .args(["-cp", classpath, "kafka.tools.StorageTool", "format"])
+        .args(["--standalone", "-t", CLUSTER_ID, "-c"])
+        .arg(path(directory));
+    for user in &options.scram_users {
+        command.arg("--add-scram").arg(format!(
+            "SCRAM-SHA-256=[name={},password={}]",
+            user.name, user.password
+        ));
+    }
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("cannot run java: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!(
+        "the broker's storage could not be formatted ({}):\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    ))
+}
