@@ -76,15 +76,15 @@ fn embedded(reader: &mut Reader<'_>, mut fields: Fields<'_>) -> Option<Transport
     let directory = fields.require("directory", reader.diagnostics);
     let directory = directory.and_then(|node| read::string(node, "`directory`", reader.file, reader.diagnostics));
     for key in ["brokers", "nodes", "kafka", "tls", "auth"] {
-        fields.reject(key, "only `type: kafka` has it", reader.diagnostics);
+        fields.reject(key, "the embedded log", "only `type: kafka` has it", reader.diagnostics);
     }
     fields.finish(reader.diagnostics);
     Some(TransportConfig::Embedded { directory: reader.path(directory?) })
 }
 
 fn kafka(reader: &mut Reader<'_>, mut fields: Fields<'_>) -> Option<TransportConfig> {
-    fields.reject("nodes", "Kafka's are called `brokers`", reader.diagnostics);
-    fields.reject("directory", "only `type: embedded` has it", reader.diagnostics);
+    fields.reject("nodes", "`transport`", "Kafka's are called `brokers`", reader.diagnostics);
+    fields.reject("directory", "Kafka's settings", "only `type: embedded` has it", reader.diagnostics);
     let brokers = fields.require("brokers", reader.diagnostics);
     let brokers = brokers.and_then(|node| read::strings(node, "`brokers`", reader.file, reader.diagnostics));
     let brokers = brokers.and_then(|brokers| broker_list(reader, &brokers, fields.head()));

@@ -110,7 +110,7 @@ impl Reader<'_> {
         (plain, variable, file): (&'static str, &'static str, &'static str),
     ) -> Option<SecretRef> {
         let help = format!("name where it is: `{variable}: NAME` or `{file}: PATH`");
-        fields.reject(plain, &help, self.diagnostics);
+        fields.reject(plain, "a configuration file", &help, self.diagnostics);
         let named = fields.string(variable, self.diagnostics);
         let stored = fields.string(file, self.diagnostics);
         if let (Some(_), Some(second)) = (named, stored) {

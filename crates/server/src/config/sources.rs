@@ -1,12 +1,10 @@
 //! `sources`: which topics are read, and where an event's time, type and key are.
 
-use std::sync::Arc;
-
 use olocus_cep::rule::TypePattern;
 use olocus_document::{Fields, Node, Scalar, read};
 use olocus_event::Format;
 use olocus_event::time::TimeUnit;
-use olocus_runtime::{Located, SourceSpec};
+use olocus_runtime::SourceSpec;
 
 use super::reader::Reader;
 
@@ -99,7 +97,6 @@ fn pattern(reader: &mut Reader<'_>, name: &Scalar) -> Option<TypePattern> {
 }
 
 /// The text of an SQL expression; it is compiled with the rules, which tell its mistakes at this place.
-fn expression(reader: &mut Reader<'_>, fields: &mut Fields<'_>, key: &'static str) -> Option<Located> {
-    let text = fields.text(key, reader.diagnostics)?.clone();
-    Some(Located { file: Arc::clone(reader.file), text })
+fn expression(reader: &mut Reader<'_>, fields: &mut Fields<'_>, key: &'static str) -> Option<Scalar> {
+    fields.text(key, reader.diagnostics).cloned()
 }
