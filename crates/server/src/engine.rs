@@ -10,7 +10,9 @@ use olocus_bus::{Embedded, EmbeddedOptions, Kafka, KafkaOptions, Transport};
 use olocus_document::{Diagnostic, Diagnostics};
 use olocus_event::{Keyring, Sealing};
 use olocus_expr::Schemas;
-use olocus_runtime::{Handle, Options, OutputTopics, Plan, Processor, SourceSpec, StartAt, Status, SystemClock};
+use olocus_runtime::{
+    Handle, Options, OutputTopics, Plan, Processor, SourceSpec, StartAt, Status, SystemClock,
+};
 
 use crate::config::{Config, Environment, Ordering, Property, Secret, SecretRef, TransportConfig};
 use crate::error::StartError;
@@ -43,16 +45,43 @@ pub struct Overrides {
     pub environment: Environment,
 }
 
-/// A running engine. Dropping it stops it without waiting for the last commit; use [`Engine::stop`] and
-/// [`Engine::wait`].
+/// A running engine. Dropping it asks it to stop and does not wait for the last commit, nor hear what went wrong;
+/// use [`Engine::stop`] and [`Engine::wait`].
 #[derive(Debug)]
 pub struct Engine {
     // In the order in which they are dropped: nobody publishes or calls any longer when the processor goes.
     servers: Servers,
     webhooks: Option<Worker>,
-    processor: Handle,
+    processor: Running,
+    status: Arc<Status>,
     plan: Arc<Plan>,
     warnings: Diagnostics,
+}
+
+/// A processor that is asked to stop when nobody is left to do so.
+#[derive(Debug)]
+struct Running(Option<Handle>);
+
+impl Running {
+    fn stop(&self) {
+        if let Some(handle) = &self.0 {
+            handle.stop();
+        }
+    }
+
+    fn is_finished(&self) -> bool {
+        self.0.as_ref().is_none_or(Handle::is_finished)
+    }
+
+    fn wait(&mut self) -> Result<(), olocus_runtime::Error> {
+        self.0.take().map_or(Ok(()), Handle::wait)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop();
+    }
 }
 
 impl Default for Overrides {
@@ -97,8 +126,9 @@ impl Engine {
         let plan = Arc::new(plan);
         let processor = Processor::start(Arc::clone(&plan), Arc::clone(&transport), options);
         let status = Arc::clone(processor.status());
+        let asked = Arc::clone(&status);
         let app = App {
-            readiness: Box::new(move || status.ready()),
+            readiness: Box::new(move || asked.ready()),
             topics,
             token: secrets.token,
             metrics: crate::metrics::recorder(),
@@ -113,7 +143,7 @@ impl Engine {
             }
         };
         let webhooks = webhooks.map(|options| Worker::start(transport, options));
-        Ok(Engine { servers, webhooks, processor, plan, warnings })
+        Ok(Engine { servers, webhooks, processor: Running(Some(processor)), status, plan, warnings })
     }
 
     /// The address of health checks and topics, with the port that the system chose where 0 was asked for.
@@ -128,7 +158,7 @@ impl Engine {
 
     /// What the processor is doing.
     pub fn status(&self) -> &Arc<Status> {
-        self.processor.status()
+        &self.status
     }
 
     /// What is being run.
@@ -156,7 +186,7 @@ impl Engine {
     /// # Errors
     /// What ended the processor, unless it was asked to stop.
     pub fn wait(self) -> Result<(), olocus_runtime::Error> {
-        let Engine { servers, webhooks, processor, .. } = self;
+        let Engine { servers, webhooks, mut processor, .. } = self;
         let result = processor.wait();
         drop(servers);
         drop(webhooks);
@@ -186,7 +216,11 @@ fn plan(config: &Config, rules: &[PathBuf]) -> Result<(Plan, Diagnostics), Start
     let (files, mut diagnostics) = load_rules(rules);
     let (schemas, problems) = schemas(config);
     diagnostics.extend(problems);
-    let sources = if config.sources.is_empty() { vec![SourceSpec::default_for(&files)] } else { config.sources.clone() };
+    let sources = if config.sources.is_empty() {
+        vec![SourceSpec::default_for(&files)]
+    } else {
+        config.sources.clone()
+    };
     match olocus_runtime::compile(&files, &sources, Arc::new(schemas), &mut diagnostics) {
         Some(plan) if !diagnostics.has_errors() => Ok((plan, diagnostics)),
         _ => Err(StartError::mistakes(diagnostics)),
@@ -217,7 +251,7 @@ impl Secrets {
         let mut read = |reference: &SecretRef| match reference.read(environment) {
             Ok(secret) => Some(secret),
             Err(problem) => {
-                diagnostics.push(problem);
+                diagnostics.push(*problem);
                 None
             }
         };
@@ -255,9 +289,9 @@ fn keyring(keys: Option<&(&SecretRef, Secret)>, diagnostics: &mut Diagnostics) -
 }
 
 fn bad_keys(reference: &SecretRef, cause: &str) -> Diagnostic {
-    reference
-        .problem("bad-keyring", format!("the keys can't be used: {cause}"))
-        .with_help("write `id:key`, one a line or with commas between them; a key is 32 bytes in base64 or hexadecimal")
+    reference.problem("bad-keyring", format!("the keys can't be used: {cause}")).with_help(
+        "write `id:key`, one a line or with commas between them; a key is 32 bytes in base64 or hexadecimal",
+    )
 }
 
 fn open(config: &Config, secrets: &Secrets) -> Result<Arc<dyn Transport>, StartError> {
@@ -269,10 +303,16 @@ fn open(config: &Config, secrets: &Secrets) -> Result<Arc<dyn Transport>, StartE
                 Property::Secret(_) => None,
             };
             let mut all: BTreeMap<String, String> = properties.iter().filter_map(text).collect();
-            all.extend(secrets.properties.iter().map(|(name, secret)| (name.clone(), secret.expose().to_owned())));
-            let options =
-                KafkaOptions { brokers: brokers.clone(), properties: all, client_id: config.application_id.clone() };
-            let kafka = Kafka::connect(options).map_err(|error| StartError::connect(brokers.clone(), error))?;
+            all.extend(
+                secrets.properties.iter().map(|(name, secret)| (name.clone(), secret.expose().to_owned())),
+            );
+            let options = KafkaOptions {
+                brokers: brokers.clone(),
+                properties: all,
+                client_id: config.application_id.clone(),
+            };
+            let kafka =
+                Kafka::connect(options).map_err(|error| StartError::connect(brokers.clone(), error))?;
             Ok(Arc::new(kafka))
         }
     }
@@ -283,7 +323,8 @@ fn open_embedded(directory: &Path, ordering: Ordering) -> Result<Arc<dyn Transpo
     if let Some(partitions) = partitions(ordering) {
         options.default_partitions = partitions;
     }
-    let log = Embedded::open(directory, options).map_err(|error| StartError::open(directory.to_owned(), error))?;
+    let log =
+        Embedded::open(directory, options).map_err(|error| StartError::open(directory.to_owned(), error))?;
     Ok(Arc::new(log))
 }
 
@@ -331,14 +372,28 @@ fn output_topics(config: &Config) -> OutputTopics {
     topics
 }
 
-fn offered_topics(config: &Config, options: &Options, transport: &Arc<dyn Transport>) -> Result<Topics, StartError> {
+fn offered_topics(
+    config: &Config,
+    options: &Options,
+    transport: &Arc<dyn Transport>,
+) -> Result<Topics, StartError> {
     let creation = Creation { specs: options.topic_specs.clone(), partitions: options.default_partitions };
-    let publisher = Publisher::start(Arc::clone(transport), config.durability, creation).map_err(StartError::publisher)?;
+    let publisher = Publisher::start(Arc::clone(transport), config.durability, creation)
+        .map_err(StartError::publisher)?;
     let own = &options.topics;
-    let own: BTreeSet<String> =
-        [&own.matches, &own.dead_letter, &own.late, &own.webhooks].into_iter().map(|topic| topic.to_string()).collect();
+    let own: BTreeSet<String> = [&own.matches, &own.dead_letter, &own.late, &own.webhooks]
+        .into_iter()
+        .map(|topic| topic.to_string())
+        .collect();
     let keyring = Arc::clone(&options.keyring);
-    Ok(Topics::new(Arc::clone(transport), publisher, keyring, options.decoding, config.limits.body_bytes, own))
+    Ok(Topics::new(
+        Arc::clone(transport),
+        publisher,
+        keyring,
+        options.decoding,
+        config.limits.body_bytes,
+        own,
+    ))
 }
 
 fn webhook_options(options: &Options, environment: Environment) -> webhook::Options {
@@ -361,7 +416,8 @@ fn check_randomness() -> Result<(), StartError> {
 fn nonce() -> [u8; 12] {
     let mut nonce = [0; 12];
     // Going on with a nonce that is not random would give the key away, so ending is the better of the two.
-    getrandom::fill(&mut nonce).expect("the system's random numbers, which were there at the start, do not run out");
+    getrandom::fill(&mut nonce)
+        .expect("the system's random numbers, which were there at the start, do not run out");
     nonce
 }
 

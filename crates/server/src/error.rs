@@ -75,7 +75,9 @@ impl fmt::Display for StartError {
             ErrorKind::Open { directory, cause } => {
                 write!(f, "failed to open the embedded log in {}: {cause}", directory.display())
             }
-            ErrorKind::Connect { brokers, cause } => write!(f, "failed to set up the connection to {brokers}: {cause}"),
+            ErrorKind::Connect { brokers, cause } => {
+                write!(f, "failed to set up the connection to {brokers}: {cause}")
+            }
             ErrorKind::Publisher(cause) => write!(f, "failed to open a writer of the log: {cause}"),
             ErrorKind::Http(cause) => write!(f, "failed to start the HTTP server: {cause}"),
             ErrorKind::Random(cause) => {
@@ -90,7 +92,9 @@ impl std::error::Error for StartError {
         match &self.kind {
             ErrorKind::Mistakes(_) => None,
             ErrorKind::Bind(error) => Some(error),
-            ErrorKind::Open { cause, .. } | ErrorKind::Connect { cause, .. } | ErrorKind::Publisher(cause) => Some(cause),
+            ErrorKind::Open { cause, .. }
+            | ErrorKind::Connect { cause, .. }
+            | ErrorKind::Publisher(cause) => Some(cause),
             ErrorKind::Http(cause) => Some(cause),
             ErrorKind::Random(cause) => Some(cause),
         }

@@ -63,7 +63,9 @@ fn secret_value(line: &str, in_encryption: bool) -> Option<(usize, usize)> {
     line.match_indices(':').find_map(|(colon, _)| {
         let before = line[..colon].trim_end_matches(['"', '\'']);
         let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
-        let start = before.rfind(|c| !is_part(c)).map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
+        let start = before
+            .rfind(|c| !is_part(c))
+            .map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
         let key = before[start..].to_ascii_lowercase();
         let is_secret = (SECRET.iter().any(|part| key.contains(part)) || (in_encryption && key == "key"))
             && !REFERENCE.iter().any(|end| key.ends_with(end));
@@ -90,7 +92,10 @@ mod tests {
         let text = "a: 1\nsasl.password: hünter2 # x\npassword_env: NAME\n\"token\": 'a\"b'\nkey: user\n";
         let shown = mask(text);
         assert_eq!(shown.len(), text.len());
-        assert_eq!(shown, "a: 1\nsasl.password: ******** * *\npassword_env: NAME\n\"token\": *****\nkey: user\n");
+        assert_eq!(
+            shown,
+            "a: 1\nsasl.password: ******** * *\npassword_env: NAME\n\"token\": *****\nkey: user\n"
+        );
     }
 
     #[test]

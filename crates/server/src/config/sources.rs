@@ -8,7 +8,8 @@ use olocus_runtime::SourceSpec;
 
 use super::reader::Reader;
 
-const TOPICS_HELP: &str = "write `topic: NAME` or `topics: [NAME, …]`; `*` stands for one dotted segment, `**` for any number";
+const TOPICS_HELP: &str =
+    "write `topic: NAME` or `topics: [NAME, …]`; `*` stands for one dotted segment, `**` for any number";
 
 const FORMATS: [(&str, Format); 4] = [
     ("auto", Format::Auto),
@@ -43,7 +44,12 @@ fn source(reader: &mut Reader<'_>, node: &Node) -> Option<SourceSpec> {
     }
     if fields.has("time_unit") && !fields.has("time") {
         let head = fields.head();
-        reader.error("misplaced-key", head, "`time_unit` says nothing without `time`", "say where the time is: `time: FIELD`");
+        reader.error(
+            "misplaced-key",
+            head,
+            "`time_unit` says nothing without `time`",
+            "say where the time is: `time: FIELD`",
+        );
     }
     spec.event_type = expression(reader, &mut fields, "type");
     spec.key = expression(reader, &mut fields, "key");

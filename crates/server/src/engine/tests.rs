@@ -1,4 +1,5 @@
 use std::fs;
+use std::io::{Read, Write};
 use std::time::Instant;
 
 use serde_json::{Value, json};
@@ -13,6 +14,7 @@ rules:
       - { step: first, event: a.first }
       - { step: second, event: a.second, where: n > 1 }
     emit: { n: second.n }
+    actions: [ { publish: found }, { webhook: { url: \"HOOK\" } } ]
 ";
 
 struct World {
@@ -29,7 +31,11 @@ impl World {
     fn config(&self, more: &str) -> Config {
         let text = format!(
             "orchestration:
-  events: {{ transport: {{ type: embedded, directory: log }}, ordering: global }}
+  events:
+    transport: {{ type: embedded, directory: log }}
+    encryption: {{ algorithm: aes256_gcm, key_env: KEYS }}
+    compression: lz4
+    ordering: global
   rules: rules.yaml
   http: {{ listen: \"127.0.0.1:0\", metrics_listen: \"127.0.0.1:0\" }}
 {more}"
@@ -40,9 +46,13 @@ impl World {
     }
 
     fn start(&self, more: &str) -> Result<Engine, StartError> {
-        let environment = Environment::fixed([("KEYS", "k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")]);
-        Engine::start(self.config(more), &[], Overrides { environment, ..Overrides::default() })
+        let overrides = Overrides { environment: environment(), ..Overrides::default() };
+        Engine::start(self.config(more), &[], overrides)
     }
+}
+
+fn environment() -> Environment {
+    Environment::fixed([("KEYS", "k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")])
 }
 
 fn agent() -> ureq::Agent {
@@ -57,14 +67,17 @@ fn publish(engine: &Engine, topic: &str, event: &Value) {
 }
 
 fn matches(engine: &Engine, count: usize) -> Vec<Value> {
-    let url = format!("http://{}/v1/topics/olocus.matches/events?follow=true&count={count}&timeout=25s", engine.address());
+    let url =
+        format!("http://{}/v1/topics/found/events?follow=true&count={count}&timeout=25s", engine.address());
     let text = agent().get(url).call().unwrap().into_body().read_to_string().unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 #[test]
 fn events_become_matches_and_the_engine_stops_when_it_is_asked() {
-    let world = World::new(RULES);
+    let receiver = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let hook = format!("http://{}/", receiver.local_addr().unwrap());
+    let world = World::new(&RULES.replace("HOOK", &hook));
     let engine = world.start("  commit_interval: 20ms\n").unwrap();
     let deadline = Instant::now() + Duration::from_secs(20);
     while engine.status().ready().is_err() {
@@ -78,6 +91,16 @@ fn events_become_matches_and_the_engine_stops_when_it_is_asked() {
     let found = matches(&engine, 1);
     assert_eq!(found.len(), 1);
     assert_eq!((&found[0]["data"]["rule"], &found[0]["data"]["emit"]), (&json!("chain"), &json!({ "n": 2 })));
+    // Calls travel sealed, too, and arrive in the clear.
+    let (mut call, _) = receiver.accept().unwrap();
+    let mut request = [0; 4_096];
+    let mut length = 0;
+    let id = found[0]["id"].as_str().unwrap();
+    while !String::from_utf8_lossy(&request[..length]).contains("\"emit\"") {
+        length += call.read(&mut request[length..]).unwrap();
+    }
+    assert!(String::from_utf8_lossy(&request[..length]).contains(&format!("idempotency-key: {id}")));
+    call.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
     engine.stop();
     engine.wait().unwrap();
     // The log is free again.
@@ -88,11 +111,12 @@ fn events_become_matches_and_the_engine_stops_when_it_is_asked() {
 
 #[test]
 fn mistakes_of_rules_and_missing_secrets_are_told_before_the_log_is_touched() {
-    let world = World::new("version: 1\nrules:\n  - name: a\n    window: { count: 3, event: x }\n    where: nope(\n");
+    let world =
+        World::new("version: 1\nrules:\n  - name: a\n    window: { count: 3, event: x }\n    where: nope(\n");
     let error = world.start("").unwrap_err();
     assert!(error.diagnostics().unwrap().render(false).contains("rules.yaml:5"), "{error}");
 
-    let world = World::new(RULES);
+    let world = World::new(&RULES.replace("HOOK", "http://localhost/"));
     let config = "orchestration:
   events: { transport: { type: embedded, directory: log }, encryption: { algorithm: aes256_gcm, key_env: OTHER } }
   rules: rules.yaml
@@ -110,24 +134,25 @@ fn mistakes_of_rules_and_missing_secrets_are_told_before_the_log_is_touched() {
 
 #[test]
 fn a_foreign_directory_and_a_taken_port_are_told_plainly() {
-    let world = World::new(RULES);
+    let world = World::new(&RULES.replace("HOOK", "http://localhost/"));
     fs::create_dir(world.folder.path().join("log")).unwrap();
     fs::write(world.folder.path().join("log/letters.txt"), "mine").unwrap();
     let error = world.start("").unwrap_err().to_string();
     assert!(error.contains("failed to open the embedded log"), "{error}");
 
-    let world = World::new(RULES);
+    let world = World::new(&RULES.replace("HOOK", "http://localhost/"));
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mut config = world.config("");
     config.http.listen = taken.local_addr().unwrap().to_string();
-    let error = Engine::start(config, &[], Overrides::default()).unwrap_err().to_string();
+    let overrides = Overrides { environment: environment(), ..Overrides::default() };
+    let error = Engine::start(config, &[], overrides).unwrap_err().to_string();
     assert!(error.contains(&taken.local_addr().unwrap().to_string()), "{error}");
     assert!(!world.folder.path().join("log").exists());
 }
 
 #[test]
 fn a_command_line_overrides_the_configuration() {
-    let world = World::new(RULES);
+    let world = World::new(&RULES.replace("HOOK", "http://localhost/"));
     let overrides = Overrides {
         brokers: Some("other:9092".to_owned()),
         application_id: Some("mine".to_owned()),

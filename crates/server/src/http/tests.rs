@@ -28,8 +28,11 @@ const BODY_BYTES: usize = 10_000;
 
 fn world(token: Option<&str>, kafka: bool, readiness: Result<(), String>) -> World {
     let folder = tempfile::tempdir().unwrap();
-    let config =
-        HttpConfig { listen: "127.0.0.1:0".to_owned(), metrics_listen: "127.0.0.1:0".to_owned(), token: None };
+    let config = HttpConfig {
+        listen: "127.0.0.1:0".to_owned(),
+        metrics_listen: "127.0.0.1:0".to_owned(),
+        token: None,
+    };
     let listeners = Listeners::bind(&config, token.is_some()).unwrap();
     let transport: Option<Arc<dyn Transport>> = (!kafka).then(|| {
         let options = EmbeddedOptions { default_partitions: 2, ..EmbeddedOptions::default() };
@@ -39,7 +42,14 @@ fn world(token: Option<&str>, kafka: bool, readiness: Result<(), String>) -> Wor
         let publisher =
             Publisher::start(Arc::clone(transport), Durability::Persistent, Creation::default()).unwrap();
         let own = BTreeSet::from(["olocus.matches".to_owned()]);
-        Topics::new(Arc::clone(transport), publisher, Arc::new(Keyring::empty()), Limits::default(), BODY_BYTES, own)
+        Topics::new(
+            Arc::clone(transport),
+            publisher,
+            Arc::new(Keyring::empty()),
+            Limits::default(),
+            BODY_BYTES,
+            own,
+        )
     });
     let app = App {
         readiness: Box::new(move || readiness.clone()),
@@ -134,9 +144,15 @@ fn what_is_published_can_be_read_with_its_coordinates() {
     assert_eq!(lines.len(), 2);
     assert_eq!(lines[0]["type"], "auth.login");
     assert_eq!(lines[0]["data"], json!({ "user": "u1", "n": 1 }));
-    assert_eq!((&lines[1]["key"], &lines[1]["offset"], &lines[1]["topic"]), (&json!("u1"), &json!(1), &json!("auth.login")));
+    assert_eq!(
+        (&lines[1]["key"], &lines[1]["offset"], &lines[1]["topic"]),
+        (&json!("u1"), &json!(1), &json!("auth.login"))
+    );
     assert_eq!(lines[0]["partition"], lines[1]["partition"], "one key, one partition");
-    assert_eq!(world.get("/v1/topics").body, json!({ "topics": [{ "name": "auth.login", "partitions": 2 }] }));
+    assert_eq!(
+        world.get("/v1/topics").body,
+        json!({ "topics": [{ "name": "auth.login", "partitions": 2 }] })
+    );
 }
 
 #[test]
@@ -186,7 +202,9 @@ fn a_body_without_a_length_is_capped_too() {
     let world = open();
     let mut socket = TcpStream::connect(world.servers.address).unwrap();
     socket
-        .write_all(b"POST /v1/topics/t/events HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
+        .write_all(
+            b"POST /v1/topics/t/events HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n",
+        )
         .unwrap();
     let chunk = format!("{:x}\r\n{}\r\n", 4_000, " ".repeat(4_000));
     for _ in 0..3 {
@@ -214,7 +232,8 @@ fn streams_end_by_count_and_timeout_and_begin_where_they_are_told() {
 #[test]
 fn a_follower_waits_for_the_topic_and_sees_what_comes() {
     let world = open();
-    let response = agent().get(world.url("/v1/topics/later/events?follow=true&from=end&count=2")).call().unwrap();
+    let response =
+        agent().get(world.url("/v1/topics/later/events?follow=true&from=end&count=2")).call().unwrap();
     world.publish("later", &json!([{ "n": 1 }]));
     let mut lines = BufReader::new(response.into_body().into_reader()).lines();
     let first: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();

@@ -17,7 +17,9 @@ fn folders_are_searched_in_order_and_files_loaded_once() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     fs::create_dir_all(root.join("b/deep")).unwrap();
-    for (path, name) in [("a.yaml", "one"), ("b/deep/x.yml", "two"), ("c.yaml", "three"), ("named.txt", "four")] {
+    for (path, name) in
+        [("a.yaml", "one"), ("b/deep/x.yml", "two"), ("c.yaml", "three"), ("named.txt", "four")]
+    {
         fs::write(root.join(path), rule(name)).unwrap();
     }
     fs::write(root.join("README.md"), "no rules").unwrap();
@@ -59,7 +61,10 @@ fn no_rules_are_a_mistake() {
     fs::write(folder.path().join("empty.yaml"), "version: 1\nrules: []\n").unwrap();
     for paths in [vec![folder.path().to_owned()], vec![]] {
         let (_, diagnostics) = load_rules(&paths);
-        assert!(diagnostics.iter().any(|problem| problem.level == olocus_document::Level::Error), "{paths:?}");
+        assert!(
+            diagnostics.iter().any(|problem| problem.level == olocus_document::Level::Error),
+            "{paths:?}"
+        );
     }
 }
 

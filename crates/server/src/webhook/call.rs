@@ -57,7 +57,9 @@ impl Caller {
             }
             match fill(value, environment) {
                 Ok(value) => request = request.header(name, value),
-                Err(reason) => return Attempt::Refused(format!("the header `{name}` can't be made: {reason}")),
+                Err(reason) => {
+                    return Attempt::Refused(format!("the header `{name}` can't be made: {reason}"));
+                }
             }
         }
         let request = request.config().timeout_global(Some(timeout)).build();
@@ -81,7 +83,9 @@ fn judge(status: u16) -> Attempt {
 fn judge_error(error: &ureq::Error) -> Attempt {
     match error {
         // The request itself is at fault. Its headers may hold secrets, so nothing of it is shown.
-        ureq::Error::Http(_) => Attempt::Refused("the request can't be made of the rule's URL and headers".to_owned()),
+        ureq::Error::Http(_) => {
+            Attempt::Refused("the request can't be made of the rule's URL and headers".to_owned())
+        }
         ureq::Error::BadUri(_) => Attempt::Refused("the URL can't be called".to_owned()),
         other => Attempt::Failed(format!("the call failed: {other}")),
     }
@@ -94,7 +98,9 @@ fn fill(text: &str, environment: &Environment) -> Result<String, String> {
     while let Some((before, after)) = rest.split_once("${") {
         let (name, after) = after.split_once('}').ok_or("a `${` has no `}`")?;
         filled.push_str(before);
-        filled.push_str(&environment.get(name).ok_or_else(|| format!("the environment variable `{name}` is not set"))?);
+        filled.push_str(
+            &environment.get(name).ok_or_else(|| format!("the environment variable `{name}` is not set"))?,
+        );
         rest = after;
     }
     filled.push_str(rest);

@@ -34,6 +34,9 @@ const POLL: Duration = Duration::from_millis(250);
 /// How often new partitions of the webhook topic are looked for.
 const DISCOVERY: Duration = Duration::from_secs(30);
 
+/// How long a call that is under way may hold up the end.
+const PARTING: Duration = Duration::from_secs(5);
+
 /// Waiting times while the log cannot be used.
 const PAUSES: [Duration; 5] = [
     Duration::from_millis(100),
@@ -74,8 +77,13 @@ impl Worker {
     pub(crate) fn start(transport: Arc<dyn Transport>, options: Options) -> Worker {
         describe();
         let stop = Stop::default();
-        let mut courier =
-            Courier { group: format!("{}.webhooks", options.application_id), caller: Caller::new(), transport, options, stop: stop.clone() };
+        let mut courier = Courier {
+            group: format!("{}.webhooks", options.application_id),
+            caller: Caller::new(),
+            transport,
+            options,
+            stop: stop.clone(),
+        };
         let builder = std::thread::Builder::new().name("olocus-webhooks".to_owned());
         let thread = builder.spawn(move || courier.run()).expect("the system has room for a thread");
         Worker { stop, thread: Some(thread) }
@@ -85,10 +93,17 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         self.stop.set();
-        if let Some(thread) = self.thread.take() {
-            // A panic in there has been reported by its hook.
-            let _ = thread.join();
+        let Some(thread) = self.thread.take() else { return };
+        let since = Instant::now();
+        while !thread.is_finished() {
+            if since.elapsed() > PARTING {
+                tracing::warn!("a webhook call is still under way; it is made again at the next start");
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
         }
+        // A panic in there has been reported by its hook.
+        let _ = thread.join();
     }
 }
 
@@ -117,7 +132,10 @@ impl Courier {
             let began = Instant::now();
             let Err(error) = self.session() else { return };
             if error.fenced() {
-                tracing::warn!(group = self.group, "another process of this application calls the webhooks now");
+                tracing::warn!(
+                    group = self.group,
+                    "another process of this application calls the webhooks now"
+                );
                 return;
             }
             tracing::warn!(group = self.group, "webhooks wait for the log: {error}");
@@ -130,7 +148,8 @@ impl Courier {
 
     /// Works until it is told to stop, or the log fails.
     fn session(&mut self) -> Result<(), Error> {
-        let options = WriterOptions { transactional_id: Some(self.group.clone()), durability: Durability::Persistent };
+        let options =
+            WriterOptions { transactional_id: Some(self.group.clone()), durability: Durability::Persistent };
         let mut writer = self.transport.writer(options)?;
         let mut reader = self.transport.reader(ReaderOptions { max_queued_bytes: 4 << 20 })?;
         reader.assign(&[])?;
@@ -162,8 +181,9 @@ impl Courier {
     fn new_partitions(&self, known: &mut i32) -> Result<Vec<(TopicPartition, i64)>, Error> {
         let count = self.transport.topics()?.get(&*self.options.topic).copied().unwrap_or(0);
         let count = i32::try_from(count).unwrap_or(i32::MAX);
-        let partitions: Vec<_> =
-            (*known..count).map(|number| TopicPartition::new(Arc::clone(&self.options.topic), number)).collect();
+        let partitions: Vec<_> = (*known..count)
+            .map(|number| TopicPartition::new(Arc::clone(&self.options.topic), number))
+            .collect();
         let committed = self.transport.committed(&self.group, &partitions)?;
         let mut starts = Vec::new();
         for (partition, committed) in partitions.into_iter().zip(committed) {
@@ -225,7 +245,13 @@ impl Courier {
         }
     }
 
-    fn commit(&self, writer: &mut dyn Writer, partition: i32, offset: i64, letters: Vec<OutRecord>) -> Result<(), Error> {
+    fn commit(
+        &self,
+        writer: &mut dyn Writer,
+        partition: i32,
+        offset: i64,
+        letters: Vec<OutRecord>,
+    ) -> Result<(), Error> {
         let done = OffsetCommit {
             group: self.group.clone(),
             topic: Arc::clone(&self.options.topic),
@@ -283,7 +309,10 @@ fn random() -> f64 {
 }
 
 fn describe() {
-    metrics::describe_counter!("olocus_webhooks_total", "Webhook calls by result: delivered, retried, failed");
+    metrics::describe_counter!(
+        "olocus_webhooks_total",
+        "Webhook calls by result: delivered, retried, failed"
+    );
 }
 
 fn count(result: &'static str) {

@@ -37,7 +37,9 @@ mod tests {
 
     #[test]
     fn waits_double_and_shrink_by_up_to_half() {
-        let seconds = |random: f64| Retry::default().delays(move || random).map(|wait| wait.as_secs_f64()).collect::<Vec<_>>();
+        let seconds = |random: f64| {
+            Retry::default().delays(move || random).map(|wait| wait.as_secs_f64()).collect::<Vec<_>>()
+        };
         assert_eq!(seconds(0.0), [1.0, 2.0, 4.0, 8.0]);
         assert_eq!(seconds(1.0), [0.5, 1.0, 2.0, 4.0]);
     }

@@ -44,7 +44,8 @@ fn receiver(statuses: &'static [u16]) -> (String, mpsc::Receiver<Seen>) {
                 };
                 headers.push((name.to_ascii_lowercase(), value.to_owned()));
             }
-            let length = headers.iter().find(|(name, _)| name == "content-length").unwrap().1.parse().unwrap();
+            let length =
+                headers.iter().find(|(name, _)| name == "content-length").unwrap().1.parse().unwrap();
             let mut body = vec![0; length];
             reader.read_exact(&mut body).unwrap();
             write!(socket, "HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
@@ -94,8 +95,13 @@ impl World {
     }
 
     fn put(&self, value: Option<bytes::Bytes>, sealed: bool) {
-        let mut record =
-            OutRecord { topic: Arc::clone(&self.options.topic), partition: None, key: None, headers: Headers::new(), value };
+        let mut record = OutRecord {
+            topic: Arc::clone(&self.options.topic),
+            partition: None,
+            key: None,
+            headers: Headers::new(),
+            value,
+        };
         if sealed {
             let sealing = Sealing { compress: true, encrypt: true };
             record = seal(record, &sealing, &self.options.keyring, [1; 12]).unwrap();

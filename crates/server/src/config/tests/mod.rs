@@ -74,9 +74,11 @@ fn every_key_arrives() {
 fn the_example_of_the_specification_loads_and_tells_what_is_not_yet_active() {
     let (config, diagnostics) = parse(SPECIFICATION);
     assert!(config.is_some());
-    let notes: Vec<_> = diagnostics.iter().map(|note| (note.level, note.code, note.message.as_str())).collect();
+    let notes: Vec<_> =
+        diagnostics.iter().map(|note| (note.level, note.code, note.message.as_str())).collect();
     let note = |section: &str| format!("the section `{section}` is not yet active");
-    let expected: Vec<String> = ["registry", "dependencies", "pipeline", "health", "observability"].map(note).into();
+    let expected: Vec<String> =
+        ["registry", "dependencies", "pipeline", "health", "observability"].map(note).into();
     assert_eq!(notes.len(), expected.len(), "{notes:?}");
     for (note, expected) in notes.iter().zip(&expected) {
         assert_eq!(*note, (Level::Warning, "not-yet-active", expected.as_str()));
