@@ -63,7 +63,7 @@ fn properties_that_guarantees_rest_on_are_refused() {
         let error = connect("127.0.0.1:9", &[(key, "x")]).err().unwrap();
         assert!(error.invalid() && error.to_string().contains(key), "{error}");
     }
-    let error = connect("127.0.0.1:9", &[("sasl.mechanism", "NONSENSE")]).err().unwrap();
+    let error = connect("127.0.0.1:9", &[("security.protocol", "NONSENSE")]).err().unwrap();
     assert!(error.invalid(), "{error}");
 }
 

@@ -13,7 +13,7 @@ pub(crate) fn order_per_key(world: &World) {
     let mut writer = world.plain_writer();
     for round in 0..4 {
         let records: Vec<OutRecord> = (0..500)
-            .map(|n| keyed(&topic, format!("k{}", n % 40), format!("{}", round * 500 + n)))
+            .map(|n| keyed(&topic, format!("k{}", n % 50), format!("{}", round * 500 + n)))
             .collect();
         writer.send(&records).unwrap();
     }
@@ -28,9 +28,9 @@ pub(crate) fn order_per_key(world: &World) {
             entry.1.push(text(record.value.as_ref()).parse().unwrap());
         }
     }
-    assert_eq!(by_key.len(), 40);
+    assert_eq!(by_key.len(), 50);
     for (key, (_, numbers)) in by_key {
-        assert_eq!(numbers.len(), 50, "{key}");
+        assert_eq!(numbers.len(), 40, "{key}");
         assert!(numbers.is_sorted(), "{key}: {numbers:?}");
     }
     assert_eq!(all.len(), 3, "keys are spread");
