@@ -8,7 +8,7 @@ use crate::truth::{ExpectedEvent, ExpectedMatch, Truth};
 
 /// Parameters of the load.
 ///
-/// Event `i` happens `i` milliseconds after the start, to a user drawn uniformly. Its type is `bench.a`, `bench.b` or
+/// Event `i` happens `i` times the interval after the start, to a user drawn uniformly. Its type is `bench.a`, `bench.b` or
 /// `bench.c` in one case of ten each, else `bench.other`. The rule sought is: `bench.a` of a privileged role, then
 /// `bench.b` within 15 minutes, then `bench.c` with `v > 900` within 15 minutes, all of one user. With the defaults
 /// about one event in 10,000 completes it, once the stream is longer than half an hour of event time.
@@ -18,6 +18,8 @@ pub struct SequenceLoad {
     pub seed: u64,
     /// Time of the first event, in nanoseconds since the Unix epoch.
     pub start: i64,
+    /// Nanoseconds from one event to the next: whole milliseconds, or else whole microseconds; at least 1,000.
+    pub interval: i64,
     /// Number of events.
     pub events: u64,
     /// Number of users; at least 1.
@@ -36,6 +38,7 @@ impl SequenceLoad {
         Self {
             seed,
             start,
+            interval: MILLISECOND,
             events,
             keys: 10_000,
             privileged_one_in: 800,
@@ -79,6 +82,12 @@ impl SequenceLoad {
             }
         }
         yaml
+    }
+
+    /// Time of an event in nanoseconds since the Unix epoch.
+    pub fn time(&self, index: u64) -> i64 {
+        let after = index.saturating_mul(self.interval.unsigned_abs());
+        self.start.saturating_add_unsigned(after)
     }
 
     /// Starts the stream.
@@ -200,11 +209,11 @@ impl SequenceEvents {
     /// satisfies it, and an event exactly `within` later comes too late.
     fn evaluate(&mut self, event: &Drawn, index: u64) {
         let open = &mut self.open[event.user as usize];
-        let (id, start) = (|index| event_id(index), self.load.start);
+        let load = &self.load;
         let matches = &mut self.matches;
         open.retain_mut(|open| {
             let previous = open.second.unwrap_or(open.first);
-            if index - previous >= WITHIN_MS {
+            if (index - previous).saturating_mul(self.load.interval.unsigned_abs()) >= WITHIN {
                 return false;
             }
             match open.second {
@@ -213,8 +222,8 @@ impl SequenceEvents {
                     let step = |step: &str, index: u64| ExpectedEvent {
                         step: step.to_owned(),
                         index,
-                        id: id(index),
-                        time: event_time(start, index),
+                        id: event_id(index),
+                        time: load.time(index),
                     };
                     matches.push(ExpectedMatch {
                         rule: format!("bench_{}", open.rule.number),
@@ -253,7 +262,7 @@ impl Workload for SequenceEvents {
         if event.kind != Kind::Other {
             self.evaluate(&event, index);
         }
-        write_json(line, &event, index, event_time(self.load.start, index));
+        write_json(line, &event, index, &self.load);
         line.push(b'\n');
         true
     }
@@ -269,7 +278,7 @@ impl Workload for SequenceEvents {
     }
 }
 
-fn write_json(line: &mut Vec<u8>, event: &Drawn, index: u64, time: i64) {
+fn write_json(line: &mut Vec<u8>, event: &Drawn, index: u64, load: &SequenceLoad) {
     use std::io::Write as _;
 
     let begin = line.len();
@@ -279,11 +288,12 @@ fn write_json(line: &mut Vec<u8>, event: &Drawn, index: u64, time: i64) {
         Kind::C => "bench.c",
         Kind::Other => "bench.other",
     };
-    let time = Timestamp::from_nanosecond(i128::from(time))
+    let digits = if load.interval % MILLISECOND == 0 { 3 } else { 6 };
+    let time = Timestamp::from_nanosecond(i128::from(load.time(index)))
         .expect("nanoseconds in 64 bits are in jiff's range");
     let written = write!(
         line,
-        r#"{{"id":"{}","type":"{event_type}","time":"{time:.3}","user":"{}","role":"{}","site":"site-{:03}","v":{},"note":""#,
+        r#"{{"id":"{}","type":"{event_type}","time":"{time:.digits$}","user":"{}","role":"{}","site":"site-{:03}","v":{},"note":""#,
         event_id(index),
         user_name(event.user),
         event.role,
@@ -298,10 +308,6 @@ fn write_json(line: &mut Vec<u8>, event: &Drawn, index: u64, time: i64) {
     line.extend_from_slice(br#""}"#);
 }
 
-fn event_time(start: i64, index: u64) -> i64 {
-    start.saturating_add_unsigned(index * 1_000_000)
-}
-
 fn event_id(index: u64) -> String {
     format!("seq-{index:010}")
 }
@@ -312,7 +318,9 @@ fn user_name(user: u64) -> String {
 
 const BOUND: u64 = 900;
 const SITES: u64 = 200;
-const WITHIN_MS: u64 = 15 * 60 * 1000;
+const MILLISECOND: i64 = 1_000_000;
+/// In nanoseconds.
+const WITHIN: u64 = 15 * 60 * 1_000_000_000;
 const RECORD_BYTES: usize = 200;
 const FILLER: &[u8; 64] = b"request served from edge cache after revalidation with upstream ";
 
@@ -350,6 +358,21 @@ mod tests {
             let event: Value = serde_json::from_slice(line).unwrap();
             let time: Timestamp = event["time"].as_str().unwrap().parse().unwrap();
             assert_eq!(time.as_millisecond(), 1_772_409_600_000 + index as i64);
+        }
+    }
+
+    #[test]
+    fn events_can_come_quicker_than_one_a_millisecond() {
+        let quick = SequenceLoad {
+            interval: 50_000,
+            ..SequenceLoad::new(1, 1_772_409_600_000_000_000, 100)
+        };
+        let (lines, _) = run(quick);
+        for (index, line) in lines.split_inclusive(|&byte| byte == b'\n').enumerate() {
+            assert_eq!(line.len(), RECORD_BYTES + 1);
+            let event: Value = serde_json::from_slice(line).unwrap();
+            let time: Timestamp = event["time"].as_str().unwrap().parse().unwrap();
+            assert_eq!(time.as_microsecond(), 1_772_409_600_000_000 + 50 * index as i64);
         }
     }
 

@@ -50,6 +50,38 @@ pub(super) fn create_topics(options: &KafkaOptions, topics: &[&TopicSpec]) -> Re
     Ok(())
 }
 
+/// Deletes topics; those that do not exist are passed over.
+pub(super) fn delete_topics(options: &KafkaOptions, names: &[&str]) -> Result<(), Error> {
+    let client = client(options)?;
+    let results = wait(client.delete_topics(names, &admin_options()))
+        .map_err(|error| errors::wrapped("deleting topics", &error))?;
+    for result in results {
+        match result {
+            Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition)) => {}
+            Err((name, code)) => {
+                return Err(errors::meaning(code, format!("deleting topic `{name}`: {code}")));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Deletes groups with their offsets; those that do not exist are passed over.
+pub(super) fn delete_groups(options: &KafkaOptions, names: &[&str]) -> Result<(), Error> {
+    let client = client(options)?;
+    let results = wait(client.delete_groups(names, &admin_options()))
+        .map_err(|error| errors::wrapped("deleting groups", &error))?;
+    for result in results {
+        match result {
+            Ok(_) | Err((_, RDKafkaErrorCode::GroupIdNotFound)) => {}
+            Err((name, code)) => {
+                return Err(errors::meaning(code, format!("deleting group `{name}`: {code}")));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Asks for the settings of a topic that exists.
 pub(super) fn settings(options: &KafkaOptions, topic: &str) -> Result<TopicSettings, Error> {
     let doing = format!("asking for the settings of topic `{topic}`");

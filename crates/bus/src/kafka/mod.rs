@@ -61,6 +61,22 @@ impl Kafka {
             options,
         })
     }
+
+    /// Deletes topics with all that is in them; those that do not exist are passed over.
+    ///
+    /// # Errors
+    /// If the brokers refuse to, or cannot be reached. Some of the topics may be gone then.
+    pub fn delete_topics(&self, names: &[&str]) -> Result<(), Error> {
+        if names.is_empty() { Ok(()) } else { admin::delete_topics(&self.options, names) }
+    }
+
+    /// Deletes groups with the offsets they have committed; those that do not exist are passed over.
+    ///
+    /// # Errors
+    /// If a group still has members, or the brokers cannot be reached.
+    pub fn delete_groups(&self, names: &[&str]) -> Result<(), Error> {
+        if names.is_empty() { Ok(()) } else { admin::delete_groups(&self.options, names) }
+    }
 }
 
 impl Transport for Kafka {
