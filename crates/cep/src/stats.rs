@@ -11,8 +11,8 @@ pub struct Stats {
     pub keys: usize,
     /// Entries of windows. Count windows, and sliding windows judged at each event, hold one entry per event. Tumbling,
     /// hopping and session windows hold no events but running aggregates: one entry per non-empty pane (a window, or
-    /// for hopping windows the part between two neighbouring starts or ends of windows) and one per distinct value
-    /// that a `count distinct` must remember.
+    /// for hopping windows the part between two neighbouring starts of windows) and one per distinct value that a
+    /// `count distinct` must remember.
     pub window_events: usize,
     /// An estimate of the memory in use: the numbers above times the sizes of the types that hold them (the caller's
     /// event type by its `size_of`), and the texts of the keys. What events and texts own on the heap is not counted.

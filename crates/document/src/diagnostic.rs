@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use annotate_snippets::{AnnotationKind, Group, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Renderer, Snippet, normalize_untrusted_str};
 
 use crate::{SourceFile, Span};
 
@@ -113,10 +113,11 @@ impl Diagnostic {
             Level::Error => annotate_snippets::Level::ERROR,
             Level::Warning => annotate_snippets::Level::WARNING,
         };
-        let mut group = Group::with_title(level.primary_title(&self.message).id(self.code))
-            .element(self.excerpt());
+        let message = printable(&self.message).replace('\n', "␊");
+        let mut group =
+            Group::with_title(level.primary_title(message).id(self.code)).element(self.excerpt());
         if let Some(help) = &self.help {
-            group = group.element(annotate_snippets::Level::HELP.message(help));
+            group = group.element(annotate_snippets::Level::HELP.message(printable(help)));
         }
         renderer.render(&[group])
     }
@@ -139,18 +140,32 @@ impl Diagnostic {
 
         let mut primary = AnnotationKind::Primary.span(within(self.span));
         if let Some(label) = &self.label {
-            primary = primary.label(label);
+            primary = primary.label(printable(label));
         }
         Snippet::source(&text[start..end])
             .line_start(line)
-            .path(self.file.name())
+            .path(printable(self.file.name()))
             .annotation(primary)
-            .annotations(
-                self.related
-                    .iter()
-                    .map(|(span, text)| AnnotationKind::Context.span(within(*span)).label(text)),
-            )
+            .annotations(self.related.iter().map(|(span, text)| {
+                AnnotationKind::Context
+                    .span(within(*span))
+                    .label(printable(text))
+            }))
     }
+}
+
+/// The text without what could steer a terminal; a key of a file may hold anything by escapes.
+fn printable(text: &str) -> String {
+    let is_harmless = |c: char| c == '\n' || !c.is_control();
+    let mut printable = String::with_capacity(text.len());
+    for character in normalize_untrusted_str(text).chars() {
+        if is_harmless(character) {
+            printable.push(character);
+        } else {
+            printable.extend(character.escape_unicode());
+        }
+    }
+    printable
 }
 
 /// Problems, in the order in which they were found.
@@ -251,5 +266,80 @@ impl<'a> IntoIterator for &'a Diagnostics {
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_like_rustc() {
+        let file = SourceFile::new("rules/a.yaml", "first: 1\n\nthird: größe x\nlast: 2\n");
+        let at = file.text().find('x').unwrap();
+        let problem = Diagnostic::warning("some-code", &file, Span::new(at, at + 1), "bad x")
+            .with_label("this one")
+            .with_related(Span::new(0, 5), "because of this")
+            .with_help("write y");
+        insta::assert_snapshot!(problem.render(false), @r#"
+        warning[some-code]: bad x
+         --> rules/a.yaml:3:14
+          |
+        1 | first: 1
+          | ----- because of this
+        2 |
+        3 | third: größe x
+          |              ^ this one
+          |
+          = help: write y
+        "#);
+        assert!(problem.render(true).contains("\u{1b}["));
+    }
+
+    #[test]
+    fn shows_places_at_the_end_and_beyond() {
+        for text in ["", "a", "a\n", "ä\r\n\r\n"] {
+            let file = SourceFile::new("f", text);
+            for (start, end) in [(text.len(), text.len()), (0, 100), (100, 200), (1, 0)] {
+                let problem = Diagnostic::error("c", &file, Span::new(start, end), "m");
+                assert!(
+                    problem.render(false).contains("--> f:"),
+                    "{text:?} {start}..{end}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn problems_are_shown_by_file_and_place() {
+        let files = ["b", "a"].map(|name| SourceFile::new(name, "x y"));
+        let mut all = Diagnostics::new();
+        for (file, at) in [(0, 0), (1, 2), (1, 0)] {
+            let span = Span::new(at, at + 1);
+            all.push(Diagnostic::warning(
+                "c",
+                &files[file],
+                span,
+                format!("m{file}{at}"),
+            ));
+        }
+        let text = all.render(false);
+        let places = ["m10", "m12", "m00"].map(|message| text.find(message).unwrap());
+        assert!(places.is_sorted(), "{text}");
+        assert!(!all.has_errors());
+    }
+
+    #[test]
+    fn nothing_steers_the_terminal() {
+        let file = SourceFile::new("f\u{1b}[2J", "x");
+        let problem = Diagnostic::error("c", &file, Span::new(0, 1), "key `\u{1b}[31m\u{9b}\n`")
+            .with_help("\u{202e}\u{7f}");
+        let text = problem.render(false);
+        assert!(
+            !text.contains(|c: char| c.is_control() && c != '\n'),
+            "{text:?}"
+        );
+        assert!(!text.contains('\u{202e}'));
+        assert_eq!(text.lines().next(), Some("error[c]: key `␛[31m\\u{9b}␊`"));
     }
 }

@@ -172,19 +172,28 @@ impl<'a> Fields<'a> {
 
     /// Reports every key that was not asked for, with the known ones.
     pub fn finish(self, diagnostics: &mut Diagnostics) {
-        for (key, _) in &self.mapping.entries {
-            let name = key.value.as_str();
-            if self.asked.contains(&name) || self.rejected.contains(&name) {
-                continue;
-            }
-            let absent = self.asked.iter().copied().filter(|known| !self.has(known));
-            let known: Vec<String> = self.asked.iter().map(|known| quoted(known)).collect();
-            let known = format!("the keys of {} are {}", self.what, known.join(", "));
-            let help = match suggest(name, absent) {
+        let is_known = |name: &str| self.asked.contains(&name) || self.rejected.contains(&name);
+        let mut unknown = self
+            .mapping
+            .entries
+            .iter()
+            .map(|(key, _)| key)
+            .filter(|key| !is_known(&key.value))
+            .peekable();
+        if unknown.peek().is_none() {
+            return;
+        }
+        let known: Vec<String> = self.asked.iter().map(|known| quoted(known)).collect();
+        let known = format!("the keys of {} are {}", self.what, known.join(", "));
+        // Keys that are there already were not meant.
+        let mut absent = self.asked.clone();
+        absent.retain(|known| !self.has(known));
+        for key in unknown {
+            let help = match suggest(&key.value, absent.iter().copied()) {
                 Some(meant) => format!("did you mean `{meant}`? {known}"),
-                None => known,
+                None => known.clone(),
             };
-            let message = format!("unknown key `{name}` in {}", self.what);
+            let message = format!("unknown key `{}` in {}", key.value, self.what);
             diagnostics.push(
                 Diagnostic::error("unknown-key", &self.file, key.span, message).with_help(help),
             );
@@ -194,4 +203,57 @@ impl<'a> Fields<'a> {
 
 fn quoted(key: &str) -> String {
     format!("`{key}`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse;
+
+    #[test]
+    fn values_are_read_and_the_rest_is_reported() {
+        let text =
+            "s: x\nb: true\ni: 7\nd: 5m\nl: [a, b]\none: a\ne: 12\nm: { k: v }\nodd: 1\nlate: 2\n";
+        let file = SourceFile::new("f.yaml", text);
+        let root = parse(&file).unwrap();
+        let mut problems = Diagnostics::new();
+        let mut fields = Fields::new(&root, "a thing", &file, &mut problems).unwrap();
+        assert_eq!(fields.string("s", &mut problems).unwrap().value, "x");
+        assert_eq!(fields.boolean("b", &mut problems), Some(true));
+        assert_eq!(fields.integer("i", 0..=7, &mut problems).unwrap().value, 7);
+        let duration = fields.duration("d", &mut problems).unwrap();
+        assert_eq!(duration.value, 300_000_000_000);
+        assert_eq!(fields.strings("l", &mut problems).unwrap().len(), 2);
+        assert_eq!(fields.strings("one", &mut problems).unwrap().len(), 1);
+        assert_eq!(fields.text("e", &mut problems).unwrap().value, "12");
+        assert_eq!(fields.mapping("m", &mut problems).unwrap().entries.len(), 1);
+        assert!(fields.node("absent").is_none());
+        assert!(problems.is_empty());
+
+        assert!(fields.integer("i", 8..=9, &mut problems).is_none());
+        assert!(fields.require("needed", &mut problems).is_none());
+        fields.reject("late", "this place", "not here", &mut problems);
+        fields.finish(&mut problems);
+        let codes: Vec<_> = problems.iter().map(|problem| problem.code).collect();
+        assert_eq!(
+            codes,
+            [
+                "out-of-range",
+                "missing-key",
+                "misplaced-key",
+                "unknown-key"
+            ]
+        );
+        let unknown = problems.iter().last().unwrap();
+        assert_eq!(unknown.message, "unknown key `odd` in a thing");
+        assert_eq!(file.line_column(unknown.span.start), (9, 1));
+    }
+
+    #[test]
+    fn what_is_no_mapping_is_reported() {
+        let file = SourceFile::new("f.yaml", "- a\n");
+        let mut problems = Diagnostics::new();
+        assert!(Fields::new(&parse(&file).unwrap(), "a thing", &file, &mut problems).is_none());
+        assert_eq!(problems.len(), 1);
+    }
 }

@@ -1,1 +1,47 @@
-//! Stub.
+//! SQL expressions over events: conditions as boolean columns, values, aggregates' arguments.
+//!
+//! The way of an expression from text to a column:
+//!
+//! - text → tokens: SQL's, and literals of durations and sizes;
+//! - tokens → syntax tree, by DataFusion's parser;
+//! - names → fields, metadata, steps; each [`Problem`] points at its place in the text;
+//! - fields → kinds, from [`Schemas`] and from use, which makes the [`Projection`](olocus_event::Projection);
+//! - syntax tree → physical expressions of DataFusion, one for each part between AND, OR and NOT;
+//! - [`Batch`](olocus_event::Batch) → one [`BooleanBuffer`](arrow::buffer::BooleanBuffer) for each condition.
+//!
+//! A [`Compiler`] collects the expressions of all rules; the [`Program`] it ends in evaluates each distinct part once per
+//! batch. This crate does no I/O, and its results depend on the events alone.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod aggregate;
+mod analyze;
+mod atom;
+mod compiler;
+mod functions;
+mod infer;
+mod lex;
+mod logic;
+mod matching;
+mod names;
+mod one_row;
+mod operators;
+mod parse;
+mod plan;
+mod problem;
+mod program;
+mod resolve;
+mod schema;
+mod syntax;
+mod types;
+mod values;
+mod window;
+
+pub use aggregate::Aggregate;
+pub use compiler::Compiler;
+pub use matching::MatchExpr;
+pub use names::EventScope;
+pub use problem::Problem;
+pub use program::{MetaColumns, PredicateId, Predicates, Program, ValueId};
+pub use schema::{SchemaError, Schemas};
+pub use values::Values;
+pub use window::{ScalarExpr, WindowExprs};

@@ -56,7 +56,7 @@ pub(crate) fn make_match(plan: &Plan, finding: Finding<Arc<StoredEvent>>) -> Opt
                 return None;
             }
             let emit =
-                emit.iter().map(|(name, expr)| (name.clone(), expr.evaluate_json(&aggregates, &by))).collect();
+                emit.iter().map(|(name, expr)| (name.clone(), expr.evaluate(&aggregates, &by).to_json())).collect();
             let mut identity = Identity::of(rule, &finding.key);
             identity.number(start);
             identity.number(end);

@@ -38,9 +38,10 @@ pub(crate) fn server_properties(options: &Options, ports: &Ports, directory: &Pa
             "listener.security.protocol.map",
             "PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned(),
         ),
+        ("sasl.enabled.mechanisms", "SCRAM-SHA-256".to_owned()),
         (
-            "sasl.enabled.mechanisms",
-            "SCRAM-SHA-256,SCRAM-SHA-512".to_owned(),
+            "listener.name.sasl_plaintext.scram-sha-256.sasl.jaas.config",
+            "org.apache.kafka.common.security.scram.ScramLoginModule required;".to_owned(),
         ),
         ("log.dirs", data(directory).display().to_string()),
         ("num.partitions", options.default_partitions.to_string()),

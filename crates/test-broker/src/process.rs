@@ -75,10 +75,10 @@ impl Process {
         }
     }
 
-    /// The end of the broker's log.
+    /// The end of the broker's log, without the stacks of its errors.
     pub(crate) fn log(&self) -> String {
         let log = self.read_log();
-        let lines: Vec<&str> = log.lines().collect();
+        let lines: Vec<&str> = log.lines().filter(|line| !line.starts_with("\tat ")).collect();
         lines[lines.len().saturating_sub(20)..].join("\n")
     }
 

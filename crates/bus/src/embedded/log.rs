@@ -9,9 +9,9 @@ use olocus_event::OutRecord;
 use super::batch::{self, Builder};
 use super::groups::Groups;
 use super::options::EmbeddedOptions;
-use super::store::{Extent, Retention, Store, TopicRow};
+use super::store::{Extent, Put, Retention, Store, TopicRow};
 use crate::name::{check_topic, is_internal};
-use crate::{Commit, Error, OffsetRange, TopicPartition, TopicSettings, TopicSpec, partitioner};
+use crate::{Error, OffsetCommit, OffsetRange, TopicPartition, TopicSettings, TopicSpec, partitioner};
 
 /// The most partitions that a topic can have.
 const MOST_PARTITIONS: u32 = 1024;
@@ -216,17 +216,8 @@ impl Log {
     /// Writes records and offsets as one, and shows them to readers.
     pub(super) fn append(
         &self,
-        commit: &Commit,
-        claim: Option<&Claim>,
-        synced: bool,
-    ) -> Result<(), Error> {
-        self.append_parts(&commit.records, &commit.offsets, claim, synced)
-    }
-
-    pub(super) fn append_parts(
-        &self,
         records: &[OutRecord],
-        offsets: &[crate::OffsetCommit],
+        offsets: &[OffsetCommit],
         claim: Option<&Claim>,
         synced: bool,
     ) -> Result<(), Error> {
@@ -431,11 +422,7 @@ impl Writing {
 
 impl Plan<'_> {
     /// Encodes the records into batches.
-    fn fill(
-        &self,
-        timestamp: i64,
-        put: &mut dyn FnMut(&[u8], u32) -> Result<(), redb::Error>,
-    ) -> Result<(), redb::Error> {
+    fn fill(&self, timestamp: i64, put: Put<'_>) -> Result<(), redb::Error> {
         let mut builder = Builder::new(timestamp);
         for record in &self.records {
             builder.push(record);

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use olocus_event::Record;
 
 use super::log::Log;
+use super::store::Extent;
 use crate::{End, Error, Fetched, OutOfRange, Reader, ReaderOptions, TopicPartition};
 
 /// Reads committed records of the partitions that it is told to.
@@ -146,16 +147,15 @@ impl Position {
         let (place, extent) = log.extent(partition)?;
         if self.buffer.is_empty() && self.next != extent.end {
             if !(extent.start..=extent.end).contains(&self.next) {
-                return Err(Error::gone(OutOfRange {
-                    partition: partition.clone(),
-                    wanted: self.next,
-                    start: extent.start,
-                    end: extent.end,
-                }));
+                return Err(self.gone(partition, extent));
             }
             let records = log.store.read(place, self.next, max_records, max_bytes)?;
-            if let Some(last) = records.last() {
-                self.next = last.offset + 1;
+            match (records.first(), records.last()) {
+                (Some(first), Some(last)) if first.offset == self.next => {
+                    self.next = last.offset + 1;
+                }
+                // Retention has been quicker.
+                _ => return Err(self.gone(partition, log.extent(partition)?.1)),
             }
             self.buffer = records.into();
         }
@@ -174,6 +174,15 @@ impl Position {
             partition: partition.partition,
             records,
             end,
+        })
+    }
+
+    fn gone(&self, partition: &TopicPartition, extent: Extent) -> Error {
+        Error::gone(OutOfRange {
+            partition: partition.clone(),
+            wanted: self.next,
+            start: extent.start,
+            end: extent.end,
         })
     }
 }

@@ -54,6 +54,9 @@ pub(super) struct Retention {
     pub(super) bytes: Option<u64>,
 }
 
+/// Stores a finished batch and its number of records.
+pub(super) type Put<'a> = &'a mut dyn FnMut(&[u8], u32) -> Result<(), redb::Error>;
+
 pub(super) struct Store {
     database: Database,
     directory: Directory,
@@ -173,7 +176,7 @@ impl Store {
         place: Place,
         mut extent: Extent,
         timestamp: i64,
-        fill: impl FnOnce(&mut dyn FnMut(&[u8], u32) -> Result<(), redb::Error>) -> Result<(), redb::Error>,
+        fill: impl FnOnce(Put<'_>) -> Result<(), redb::Error>,
         retention: Retention,
     ) -> Result<Extent, Error> {
         self.writing(|| {

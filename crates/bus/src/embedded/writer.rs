@@ -35,13 +35,18 @@ impl Writer for EmbeddedWriter {
                 "a writer without a transactional id cannot commit",
             ));
         }
-        self.log.append(commit, self.claim.as_ref(), self.synced)
+        self.log.append(
+            &commit.records,
+            &commit.offsets,
+            self.claim.as_ref(),
+            self.synced,
+        )
     }
 
     fn send(&mut self, records: &[OutRecord]) -> Result<(), Error> {
         if self.claim.is_some() {
             return Err(Error::misuse("a transactional writer can only commit"));
         }
-        self.log.append_parts(records, &[], None, self.synced)
+        self.log.append(records, &[], None, self.synced)
     }
 }

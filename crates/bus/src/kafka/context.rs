@@ -13,16 +13,25 @@ pub(super) struct Context {
 }
 
 impl Context {
-    /// The last error of a connection since this was last asked.
-    pub(super) fn take_error(&self) -> Option<(RDKafkaErrorCode, String)> {
+    /// The last error of a connection. It stays until something has worked: librdkafka tells the same error only once
+    /// in a while.
+    pub(super) fn last_error(&self) -> Option<(RDKafkaErrorCode, String)> {
         self.last_error
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .take()
+            .clone()
+    }
+
+    /// Something has worked.
+    pub(super) fn forget_error(&self) {
+        *self
+            .last_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Remembers an error. That all brokers are down says less than why the last one is, and does not replace it.
-    pub(super) fn note(&self, code: RDKafkaErrorCode, reason: &str) {
+    fn note(&self, code: RDKafkaErrorCode, reason: &str) {
         let mut last = self
             .last_error
             .lock()

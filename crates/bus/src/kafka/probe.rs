@@ -16,7 +16,7 @@ use crate::{Error, GroupOffset, TopicPartition};
 const SLICE: Duration = Duration::from_secs(1);
 
 /// How many events of a client are looked at after a failure, at most.
-const EVENTS: usize = 256;
+const EVENTS: usize = 64;
 
 /// A client that only asks: for topics, offsets, times and committed offsets.
 pub(super) struct Probe {
@@ -53,16 +53,18 @@ impl Probe {
         question: impl Fn(&BaseConsumer<Context>, Duration) -> KafkaResult<T>,
     ) -> Result<T, Error> {
         let deadline = Instant::now() + timeout;
-        self.serve();
-        self.client.context().take_error();
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let error = match question(&self.client, left.min(SLICE)) {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => {
+                    self.serve();
+                    self.client.context().forget_error();
+                    return Ok(answer);
+                }
                 Err(error) => error,
             };
             self.serve();
-            let cause = self.client.context().take_error();
+            let cause = self.client.context().last_error();
             if let Some((code, reason)) = &cause {
                 let meant = errors::meaning(*code, format!("asking for {what}: {reason}"));
                 if meant.denied() {

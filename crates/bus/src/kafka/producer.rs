@@ -73,6 +73,7 @@ impl Deliveries {
             self.serve();
         }
         self.serve();
+        self.producer.context().settled();
         Ok(())
     }
 
@@ -88,7 +89,7 @@ impl Deliveries {
         if count > 1 {
             text.push_str(&format!(" ({count} records were not written)"));
         }
-        if let Some((_, reason)) = self.producer.context().connection.take_error() {
+        if let Some((_, reason)) = self.producer.context().connection.last_error() {
             text.push_str(": ");
             text.push_str(&reason);
         }
@@ -169,6 +170,13 @@ struct Failed {
 }
 
 impl Collector {
+    /// Everything was written: what was wrong with the connection is over.
+    fn settled(&self) {
+        if self.failures.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            self.connection.forget_error();
+        }
+    }
+
     fn take_failures(&self) -> Vec<Failed> {
         std::mem::take(&mut *self.failures.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -36,6 +36,9 @@ pub(super) struct TransactionalWriter {
     deliveries: Deliveries,
     groups: HashMap<String, ConsumerGroupMetadata>,
     state: State,
+    /// Whether the last commit was refused for good. The broker then misses a sequence number, which librdkafka finds
+    /// out only by the next transaction, and makes good by aborting that one.
+    gap: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -77,6 +80,7 @@ impl TransactionalWriter {
             deliveries,
             groups: HashMap::new(),
             state: State::Ready,
+            gap: false,
         })
     }
 
@@ -208,7 +212,20 @@ impl Writer for TransactionalWriter {
         if commit.records.is_empty() && commit.offsets.is_empty() {
             return Ok(());
         }
-        self.write(commit).map_err(|failure| self.settle(failure))
+        loop {
+            let error = match self.write(commit) {
+                Ok(()) => {
+                    self.gap = false;
+                    return Ok(());
+                }
+                Err(failure) => self.settle(failure),
+            };
+            let made_good = self.gap && error.retryable() && self.state == State::Ready;
+            self.gap = !made_good && !error.retryable();
+            if !made_good {
+                return Err(error);
+            }
+        }
     }
 
     fn send(&mut self, _: &[OutRecord]) -> Result<(), Error> {
@@ -252,7 +269,7 @@ fn repeat(
             Failure::Again(error) => error,
             other => return Err(other),
         };
-        let cause = deliveries.producer().context().connection.take_error();
+        let cause = deliveries.producer().context().connection.last_error();
         let failure = match cause {
             Some((code, reason)) => {
                 let meant = errors::meaning(code, format!("{doing}: {reason}"));

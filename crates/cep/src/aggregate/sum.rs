@@ -299,3 +299,33 @@ impl FixedPoint {
         f64::from_bits((field as u64) << MANTISSA_BITS | mantissa & ((1 << MANTISSA_BITS) - 1))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{FixedPoint, UNSETTLED_MOST};
+
+    #[test]
+    fn carries_are_settled_before_a_limb_overflows() {
+        for sign in [1.0, -1.0] {
+            let mut sum = FixedPoint::default();
+            let value = sign * f64::from(u32::MAX);
+            sum.add(value);
+            // As if it had been added very often.
+            let times = i64::from(UNSETTLED_MOST - 1);
+            for limb in &mut sum.limbs {
+                *limb *= times;
+            }
+            sum.unsettled = UNSETTLED_MOST - 1;
+            let mut merged = sum.clone();
+            merged.merge(&sum);
+            sum.add(value);
+            assert!(sum.unsettled < 3 && merged.unsettled < UNSETTLED_MOST);
+            assert!(sum.limbs.iter().all(|limb| limb.abs() <= 1 << 32));
+            // A product of 32 and 30 bits, and twice it, are rounded to 53 only here.
+            let exact = i128::from(u32::MAX) * i128::from(UNSETTLED_MOST);
+            assert_eq!(sum.rounded(0, 0), sign * exact as f64);
+            let exact = 2 * i128::from(u32::MAX) * i128::from(times);
+            assert_eq!(merged.rounded(0, 0), sign * exact as f64);
+        }
+    }
+}

@@ -18,6 +18,4 @@ pub use parse::{MAX_STEPS, check_unique_names, parse_rule_file};
 pub use type_pattern::TypePattern;
 
 #[cfg(test)]
-mod schema_tests;
-#[cfg(test)]
 mod tests;

@@ -20,8 +20,8 @@ pub(crate) struct AlignedPlan {
 
 /// The panes of one key that windows yet to be judged are made of.
 ///
-/// A pane lies between two neighbouring starts or ends of windows. All panes held are in the window that is judged
-/// next: later ones have not begun, and those before have been let go.
+/// A pane lies between two neighbouring starts of windows. Ends need not split it: a window is judged before the first
+/// event at or after its end, so all that is held then is in it, and what was before its start has been let go.
 #[derive(Debug)]
 pub(crate) struct Aligned<E> {
     panes: VecDeque<Pane<E>>,
@@ -58,15 +58,8 @@ impl AlignedPlan {
 
     /// Start of the pane that an event of this time is in.
     fn pane_start(&self, time: i64) -> i64 {
-        let offset = time.rem_euclid(self.every);
-        let split = self.size % self.every;
-        let into_pane = if offset >= split {
-            offset - split
-        } else {
-            offset
-        };
         // Below the range of event times there is nothing to tell apart.
-        time.saturating_sub(into_pane)
+        time.saturating_sub(time.rem_euclid(self.every))
     }
 }
 

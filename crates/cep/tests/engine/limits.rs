@@ -91,6 +91,24 @@ fn drop_oldest_drops_the_partial_match_that_started_first_whatever_its_key() {
 }
 
 #[test]
+fn within_a_key_the_oldest_partial_match_is_the_one_furthest_on() {
+    let mut bench = Bench::new(
+        sequence(&[None, None, None], None),
+        at_most(2, Overflow::DropOldest),
+    );
+    bench.feed(1, "a", 1);
+    bench.feed(2, "a", 2);
+    bench.feed(3, "a", 1);
+    bench.feed(4, "a", 1);
+    bench.feed(5, "a", 4);
+    assert!(bench.found.is_empty());
+    bench.feed(6, "a", 2);
+    bench.feed(7, "a", 4);
+    assert_eq!(bench.matches(), [[2, 5, 6], [3, 5, 6]]);
+    assert_eq!(bench.engine.stats().dropped, 1);
+}
+
+#[test]
 fn drop_newest_lets_no_new_match_start() {
     let mut bench = Bench::new(
         sequence(&[None, None], None),

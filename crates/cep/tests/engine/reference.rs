@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use olocus_cep::{AggregateFunction, Finding, Found, Key, Plan, Scalar, StepPlan, WindowPlan};
+use olocus_cep::{
+    AggregateFunction, Finding, Found, Key, Limits, Overflow, Plan, Scalar, StepPlan, WindowPlan,
+};
 
 use crate::harness::{Event, Findings};
 
@@ -240,4 +242,54 @@ fn aggregate(function: AggregateFunction, inputs: &[Scalar]) -> Scalar {
             best.map_or(Scalar::Null, |value| (*value).clone())
         }
     }
+}
+
+/// The matches of a sequence of several steps under limits, and how many partial matches these dropped: a plain list of
+/// partial matches, oldest first, that every event looks through. Positions of events, in the order of completion.
+pub(crate) fn limited(
+    steps: &[StepPlan],
+    within: Option<i64>,
+    limits: Limits,
+    events: &[Event],
+) -> (Vec<Vec<usize>>, u64) {
+    let (mut complete, mut dropped) = (Vec::new(), 0);
+    let mut open: Vec<Vec<usize>> = Vec::new();
+    for (position, event) in events.iter().enumerate() {
+        let too_late = |partial: &Vec<usize>| {
+            let since = |member: usize| event.time - events[member].time;
+            let step = &steps[partial.len()];
+            step.within
+                .is_some_and(|most| since(partial[partial.len() - 1]) >= most)
+                || within.is_some_and(|most| since(partial[0]) >= most)
+        };
+        open.retain(|partial| !too_late(partial));
+        for partial in &mut open {
+            if events[partial[0]].key == event.key && event.steps[0] & (1 << partial.len()) != 0 {
+                partial.push(position);
+            }
+        }
+        complete.extend(open.extract_if(.., |partial| partial.len() == steps.len()));
+        if event.steps[0] & 1 == 0 {
+            continue;
+        }
+        let keys: BTreeSet<&Key> = open.iter().map(|partial| &events[partial[0]].key).collect();
+        let no_key = !keys.contains(&event.key) && keys.len() >= limits.keys_per_rule;
+        let hopeless = limits.keys_per_rule == 0 || limits.partial_matches_per_rule == 0;
+        let full = open.len() >= limits.partial_matches_per_rule;
+        if hopeless || (limits.policy == Overflow::DropNewest && (no_key || full)) {
+            dropped += 1;
+            continue;
+        }
+        let before = open.len();
+        if no_key {
+            let oldest = events[open[0][0]].key.clone();
+            open.retain(|partial| events[partial[0]].key != oldest);
+        }
+        if open.len() >= limits.partial_matches_per_rule {
+            open.remove(0);
+        }
+        dropped += (before - open.len()) as u64;
+        open.push(vec![position]);
+    }
+    (complete, dropped)
 }

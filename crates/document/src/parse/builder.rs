@@ -13,6 +13,9 @@ use crate::{Diagnostic, Diagnostics, Mapping, Node, Scalar, SourceFile, Span, Va
 /// How many bytes of copied nodes anchors and aliases may bring about in a document.
 const MAX_COPIED_BYTES: usize = 4_000_000;
 
+/// How many duplicate keys are reported.
+const MAX_DUPLICATES: usize = 100;
+
 const TAG_HELP: &str = "leave the tag out, and put a text that starts with `!` in quotes";
 
 const KEY_HELP: &str = "a text that starts with `{` or `[` needs quotes";
@@ -368,7 +371,9 @@ impl<'a> Builder<'a> {
             places.insert(scalar.value.clone(), place);
         }
         *key = Some(scalar.clone());
-        if let Some(first) = first {
+        if let Some(first) = first
+            && self.problems.len() < MAX_DUPLICATES
+        {
             let message = format!("the key `{}` stands twice in this mapping", scalar.value);
             self.problems.push(
                 Diagnostic::error("duplicate-key", self.file, place, message)

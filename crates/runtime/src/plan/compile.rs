@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use olocus_cep::rule::{Body, Rule, RuleFile, Step, TypePattern, Window};
+use olocus_cep::rule::{Body, Rule, RuleFile, Step, TypePattern, Window, check_unique_names};
 use olocus_cep::{AggregateFunction, StepPlan, WindowPlan};
-use olocus_document::{Diagnostic, Diagnostics, Scalar, SourceFile, Spanned};
+use olocus_document::{Diagnostic, Diagnostics, Scalar, Spanned};
 use olocus_expr::{Aggregate, Compiler, EventScope, PredicateId, Problem, Schemas, ValueId};
 
 use super::{KeyIndex, KeyPlan, OutputPlan, Plan, RulePlan, SourcePlan, Test, version};
@@ -19,15 +19,15 @@ pub fn compile(
     schemas: Arc<Schemas>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Plan> {
-    refuse_duplicates(files, diagnostics);
+    check_unique_names(files, diagnostics);
     let mut compilation = Compilation::new(Arc::clone(&schemas), diagnostics);
     let sources: Vec<_> = sources.iter().map(|spec| compilation.source(spec)).collect();
     let mut rules = Vec::new();
-    for (_, rule) in all_rules(files).filter(|(_, rule)| rule.enabled) {
+    for rule in all_rules(files).filter(|rule| rule.enabled) {
         rules.extend(compilation.rule(rule, rules.len()));
     }
     let Compilation { compiler, tests, keys, inputs, .. } = compilation;
-    for (_, rule) in all_rules(files).filter(|(_, rule)| !rule.enabled) {
+    for rule in all_rules(files).filter(|rule| !rule.enabled) {
         // A disabled rule must be right too, but leaves nothing behind in the plan.
         Compilation::new(Arc::clone(&schemas), diagnostics).rule(rule, 0);
     }
@@ -38,22 +38,8 @@ pub fn compile(
     Some(Plan { program: compiler.finish(), rules, tests, keys, inputs, sources, retain_raw })
 }
 
-fn all_rules(files: &[RuleFile]) -> impl Iterator<Item = (&Arc<SourceFile>, &Rule)> {
-    files.iter().flat_map(|file| file.rules.iter().map(move |rule| (&file.file, rule)))
-}
-
-fn refuse_duplicates(files: &[RuleFile], diagnostics: &mut Diagnostics) {
-    let mut first: HashMap<&str, &Arc<SourceFile>> = HashMap::new();
-    for (file, rule) in all_rules(files) {
-        let name = rule.name.value.as_str();
-        let Some(earlier) = first.insert(name, file) else { continue };
-        // Within one file the parser has said so already.
-        if !Arc::ptr_eq(earlier, file) {
-            let message = format!("the rule name `{name}` is used in two files");
-            let help = format!("`{}` has a rule of this name too; give one of them another", earlier.name());
-            diagnostics.push(Diagnostic::error("duplicate-rule", file, rule.name.span, message).with_help(help));
-        }
-    }
+fn all_rules(files: &[RuleFile]) -> impl Iterator<Item = &Rule> {
+    files.iter().flat_map(|file| &file.rules)
 }
 
 struct Compilation<'a> {

@@ -4,9 +4,10 @@ use jsonschema::Validator;
 use olocus_document::{Diagnostics, SourceFile};
 use serde_json::{Value, json};
 
-use super::{parse_rule_file, to_json};
+use super::EXAMPLE;
+use crate::rule::{parse_rule_file, to_json};
 
-const SCHEMA: &str = include_str!("../../../../schemas/rule-file.schema.json");
+const SCHEMA: &str = include_str!("../../../../../schemas/rule-file.schema.json");
 
 fn schema() -> Value {
     serde_json::from_str(SCHEMA).unwrap()
@@ -51,7 +52,7 @@ fn the_examples_of_the_schema_are_rule_files() {
 
 #[test]
 fn what_the_parser_reads_is_valid() {
-    let example = yaml_to_json(super::tests::EXAMPLE);
+    let example = yaml_to_json(EXAMPLE);
     let validator = validator();
     let errors: Vec<_> = validator
         .iter_errors(&example)
@@ -259,7 +260,7 @@ fn schema_and_parser_accept_and_refuse_the_same() {
         .map(|case| (case, true))
         .chain(bad.into_iter().map(|case| (case, false)));
     for ((place, key, value), expected) in cases {
-        let mut file = yaml_to_json(super::tests::EXAMPLE);
+        let mut file = yaml_to_json(EXAMPLE);
         let target = file.pointer_mut(place).unwrap().as_object_mut().unwrap();
         target.insert(key.to_owned(), value.clone());
         let parsed = parses(&file.to_string());

@@ -1,0 +1,564 @@
+//! Messages about the shape of files, rules, sequences and windows.
+
+use super::{problems, problems_of_rule};
+
+#[test]
+fn files_without_version_or_rules() {
+    insta::assert_snapshot!(
+        ["", "rules: []\n", "version: 2\nrule:\n  - name: a\n", "- name: a\n", "version: [1]\nrules: {}\n"]
+            .map(problems).join(""),
+        @r#"
+        error[missing-key]: the rule file is empty
+         --> rules.yaml:1:1
+          |
+        1 |
+          | ^
+          |
+          = help: start with `version: 1` and `rules:`
+
+        error[missing-key]: the file says no `version`
+         --> rules.yaml:1:1
+          |
+        1 | rules: []
+          | ^^^^^
+          |
+          = help: start it with `version: 1`
+
+        warning[no-rules]: the file has no rules
+         --> rules.yaml:1:8
+          |
+        1 | rules: []
+          |        ^^
+
+        error[missing-key]: a rule file needs the key `rules`
+         --> rules.yaml:1:1
+          |
+        1 | version: 2
+          | ^^^^^^^
+          |
+          = help: add `rules: …` to it
+
+        error[unknown-version]: the rule language has no version 2
+         --> rules.yaml:1:10
+          |
+        1 | version: 2
+          |          ^
+          |
+          = help: this engine reads `version: 1`
+
+        error[unknown-key]: unknown key `rule` in a rule file
+         --> rules.yaml:2:1
+          |
+        2 | rule:
+          | ^^^^
+          |
+          = help: did you mean `rules`? the keys of a rule file are `version`, `rules`
+
+        error[wrong-type]: a rule file must be a mapping, not a list
+         --> rules.yaml:1:1
+          |
+        1 | - name: a
+          | ^^^^^^^^^
+          |
+          = help: write it as `key: value`
+
+        error[unknown-version]: `version` must be a number, not a list
+         --> rules.yaml:1:10
+          |
+        1 | version: [1]
+          |          ^^^
+          |
+          = help: this engine reads `version: 1`
+
+        error[wrong-type]: `rules` must be a list, not a mapping
+         --> rules.yaml:2:8
+          |
+        2 | rules: {}
+          |        ^^
+          |
+          = help: start each item with `- `, or write `[ a, b ]`
+        "#
+    );
+}
+
+#[test]
+fn unknown_keys_are_suggested() {
+    insta::assert_snapshot!(problems_of_rule(
+        "severty: high
+sequence:
+  - step: a
+    events: x
+    event: x
+  - stepp: b
+    event: y
+    wher: z = 1
+    withing: 5m
+tags: [a]
+colour: red"
+    ), @r#"
+    error[unknown-key]: unknown key `severty` in a rule
+     --> rules.yaml:4:5
+      |
+    4 |     severty: high
+      |     ^^^^^^^
+      |
+      = help: did you mean `severity`? the keys of a rule are `name`, `description`, `severity`, `enabled`, `by`, `sequence`, `window`, `within`, `emit`, `actions`, `tags`, `owner`, `references`, `meta`, `include`, `tests`
+
+    error[unknown-key]: unknown key `events` in a step
+     --> rules.yaml:7:9
+      |
+    7 |         events: x
+      |         ^^^^^^
+      |
+      = help: the keys of a step are `step`, `event`, `where`, `within`
+
+    error[missing-key]: a step needs the key `step`
+     --> rules.yaml:9:9
+      |
+    9 |       - stepp: b
+      |         ^^^^^
+      |
+      = help: add `step: …` to it
+
+    error[unknown-key]: unknown key `stepp` in a step
+     --> rules.yaml:9:9
+      |
+    9 |       - stepp: b
+      |         ^^^^^
+      |
+      = help: did you mean `step`? the keys of a step are `step`, `event`, `where`, `within`
+
+    error[unknown-key]: unknown key `wher` in a step
+      --> rules.yaml:11:9
+       |
+    11 |         wher: z = 1
+       |         ^^^^
+       |
+       = help: did you mean `where`? the keys of a step are `step`, `event`, `where`, `within`
+
+    error[unknown-key]: unknown key `withing` in a step
+      --> rules.yaml:12:9
+       |
+    12 |         withing: 5m
+       |         ^^^^^^^
+       |
+       = help: did you mean `within`? the keys of a step are `step`, `event`, `where`, `within`
+
+    error[unknown-key]: unknown key `colour` in a rule
+      --> rules.yaml:14:5
+       |
+    14 |     colour: red
+       |     ^^^^^^
+       |
+       = help: the keys of a rule are `name`, `description`, `severity`, `enabled`, `by`, `sequence`, `window`, `within`, `emit`, `actions`, `tags`, `owner`, `references`, `meta`, `include`, `tests`
+    "#);
+}
+
+#[test]
+fn duplicate_names() {
+    insta::assert_snapshot!(problems(
+        "version: 1
+rules:
+  - name: a
+    sequence:
+      - { step: s, event: x }
+      - { step: s, event: y }
+  - name: a
+    enabled: false
+    by: [u, u]
+    window: { session: 5s, event: x }
+    tests:
+      - { name: t, events: [], expect: none }
+      - { name: t, events: [], expect: none }
+"
+    ), @r#"
+    error[duplicate-step]: two steps are named `s`
+     --> rules.yaml:6:17
+      |
+    5 |       - { step: s, event: x }
+      |                 - first here
+    6 |       - { step: s, event: y }
+      |                 ^ again here
+      |
+      = help: give each step a name of its own
+
+    error[duplicate-rule]: two rules are named `a`
+     --> rules.yaml:7:11
+      |
+    3 |   - name: a
+      |           - first here
+    ...
+    7 |   - name: a
+      |           ^ again here
+      |
+      = help: give each rule a name of its own
+
+    error[duplicate-field]: two key fields are named `u`
+     --> rules.yaml:9:13
+      |
+    9 |     by: [u, u]
+      |          -  ^ again here
+      |          |
+      |          first here
+      |
+      = help: give each key field a name of its own
+
+    error[duplicate-test]: two tests are named `t`
+      --> rules.yaml:13:17
+       |
+    12 |       - { name: t, events: [], expect: none }
+       |                 - first here
+    13 |       - { name: t, events: [], expect: none }
+       |                 ^ again here
+       |
+       = help: give each test a name of its own
+    "#);
+}
+
+#[test]
+fn step_names() {
+    insta::assert_snapshot!(problems_of_rule(
+        "sequence:
+  - { step: meta, event: x }
+  - { step: log-in, event: x }
+  - { step: 2nd, event: x }
+  - { step: 5, event: x }
+  - { step: größe, event: x }"
+    ), @r#"
+    error[bad-name]: a step must not be named `meta`
+     --> rules.yaml:5:17
+      |
+    5 |       - { step: meta, event: x }
+      |                 ^^^^
+      |
+      = help: `meta.time`, `meta.type` … are the metadata of events; choose another name
+
+    error[bad-name]: `log-in` is not a name for a step
+     --> rules.yaml:6:17
+      |
+    6 |       - { step: log-in, event: x }
+      |                 ^^^^^^
+      |
+      = help: use letters, digits and `_`, not starting with a digit, such as `log_in`
+
+    error[bad-name]: `2nd` is not a name for a step
+     --> rules.yaml:7:17
+      |
+    7 |       - { step: 2nd, event: x }
+      |                 ^^^
+      |
+      = help: use letters, digits and `_`, not starting with a digit, such as `_2nd`
+
+    error[wrong-type]: `step` must be a string, not the number `5`
+     --> rules.yaml:8:17
+      |
+    8 |       - { step: 5, event: x }
+      |                 ^
+      |
+      = help: put it in quotes: '5'
+
+    error[bad-name]: `größe` is not a name for a step
+     --> rules.yaml:9:17
+      |
+    9 |       - { step: größe, event: x }
+      |                 ^^^^^
+      |
+      = help: use letters, digits and `_`, not starting with a digit, such as `gr__e`
+    "#);
+}
+
+#[test]
+fn bodies() {
+    insta::assert_snapshot!(
+        [
+            "by: x",
+            "sequence:\n  - { step: a, event: x }\nwindow: { count: 5, event: x }",
+            "sequence: []",
+            "sequence: { step: a }",
+            "sequence:\n  - { step: a, event: x, within: 5m }\nwhere: a = 1\nhaving: count(*) > 1",
+            "window: { count: 5, event: x }\nwithin: 5m\nevent: y",
+        ]
+        .map(problems_of_rule).join(""),
+        @r#"
+        error[missing-key]: the rule has neither `sequence` nor `window`
+         --> rules.yaml:3:5
+          |
+        3 |   - name: r
+          |     ^^^^
+          |
+          = help: say what to look for: `sequence:` with steps, or `window:` with one of `count`, `tumbling`, `sliding`, `session`
+
+        error[two-bodies]: the rule has both `sequence` and `window`
+         --> rules.yaml:6:5
+          |
+        6 |     window: { count: 5, event: x }
+          |     ^^^^^^
+          |
+          = help: make it two rules
+
+        error[empty-list]: the sequence has no steps
+         --> rules.yaml:4:15
+          |
+        4 |     sequence: []
+          |               ^^
+          |
+          = help: add a step: `- { step: login, event: auth.login }`
+
+        error[wrong-type]: `sequence` must be a list, not a mapping
+         --> rules.yaml:4:15
+          |
+        4 |     sequence: { step: a }
+          |               ^^^^^^^^^^^
+          |
+          = help: start each item with `- `, or write `[ a, b ]`
+
+        error[misplaced-key]: the first step has no step before it to be `within` a time of
+         --> rules.yaml:5:38
+          |
+        5 |       - { step: a, event: x, within: 5m }
+          |                                      ^^
+          |
+          = help: put `within` on later steps, or on the rule for all steps together
+
+        error[misplaced-key]: `where` has no place in a rule with a `sequence`
+         --> rules.yaml:6:5
+          |
+        6 |     where: a = 1
+          |     ^^^^^
+          |
+          = help: each step of a sequence has its own `where`
+
+        error[misplaced-key]: `having` has no place in a rule with a `sequence`
+         --> rules.yaml:7:5
+          |
+        7 |     having: count(*) > 1
+          |     ^^^^^^
+          |
+          = help: `having` compares aggregates of a `window`; conditions on the events of a sequence are the `where` of its steps
+
+        error[misplaced-key]: `within` has no place in a rule with a `window`
+         --> rules.yaml:5:5
+          |
+        5 |     within: 5m
+          |     ^^^^^^
+          |
+          = help: the time of a window is its length: `window: { tumbling: 5m, … }`
+
+        error[misplaced-key]: `event` has no place in a rule with a `window`
+         --> rules.yaml:6:5
+          |
+        6 |     event: y
+          |     ^^^^^
+          |
+          = help: the event type stands in the window: `window: { …, event: … }`
+        "#
+    );
+}
+
+#[test]
+fn windows() {
+    insta::assert_snapshot!(
+        [
+            "window: { event: x }",
+            "window: { count: 5, session: 1m, event: x, where: a }",
+            "window: { count: 0 }",
+            "window: { count: 2.5, event: x }",
+            "window: { tumbling: 1m, every: 10s, event: x }",
+            "window: { sliding: 1m, every: 1h, event: x }",
+            "window: { sliding: 0s, every: 0s, event: x }",
+            "window: 5m",
+        ]
+        .map(problems_of_rule).join(""),
+        @r#"
+        error[missing-key]: the window does not say how long it is
+         --> rules.yaml:4:15
+          |
+        4 |     window: { event: x }
+          |               ^^^^^
+          |
+          = help: give one of `count: 100`, `tumbling: 10s`, `sliding: 1m`, `session: 30s`
+
+        error[two-windows]: the window is both `count` and `session`
+         --> rules.yaml:4:25
+          |
+        4 |     window: { count: 5, session: 1m, event: x, where: a }
+          |                         ^^^^^^^
+          |
+          = help: give one of `count`, `tumbling`, `sliding`, `session`
+
+        error[misplaced-key]: `where` has no place in a window
+         --> rules.yaml:4:48
+          |
+        4 |     window: { count: 5, session: 1m, event: x, where: a }
+          |                                                ^^^^^
+          |
+          = help: `where` stands beside `window`, not in it
+
+        error[missing-key]: a window needs the key `event`
+         --> rules.yaml:4:15
+          |
+        4 |     window: { count: 0 }
+          |               ^^^^^
+          |
+          = help: add `event: …` to it
+
+        error[out-of-range]: `count` must be between 1 and 1000000, not 0
+         --> rules.yaml:4:22
+          |
+        4 |     window: { count: 0 }
+          |                      ^
+
+        error[wrong-type]: `count` must be a whole number, not the number `2.5`
+         --> rules.yaml:4:22
+          |
+        4 |     window: { count: 2.5, event: x }
+          |                      ^^^
+
+        error[misplaced-key]: `every` belongs to a `sliding` window
+         --> rules.yaml:4:29
+          |
+        4 |     window: { tumbling: 1m, every: 10s, event: x }
+          |                             ^^^^^
+          |
+          = help: write `sliding: 1m, every: 10s`, or leave `every` out
+
+        error[out-of-range]: `every` (1h) is longer than the window (1m), so that the events between windows would be lost
+         --> rules.yaml:4:35
+          |
+        4 |     window: { sliding: 1m, every: 1h, event: x }
+          |                                   ^^
+          |
+          = help: it may be up to 1m
+
+        error[out-of-range]: `sliding` must be longer than nothing
+         --> rules.yaml:4:24
+          |
+        4 |     window: { sliding: 0s, every: 0s, event: x }
+          |                        ^^
+          |
+          = help: write a duration such as `90s` or `5m`
+
+        error[out-of-range]: `every` must be longer than nothing
+         --> rules.yaml:4:35
+          |
+        4 |     window: { sliding: 0s, every: 0s, event: x }
+          |                                   ^^
+          |
+          = help: write a duration such as `90s` or `5m`
+
+        error[wrong-type]: a window must be a mapping, not the string `5m`
+         --> rules.yaml:4:13
+          |
+        4 |     window: 5m
+          |             ^^
+          |
+          = help: write it as `key: value`
+        "#
+    );
+}
+
+#[test]
+fn yaml_mistakes_in_rules() {
+    insta::assert_snapshot!(
+        [
+            "version: 1\nrules:\n  - name: a\n    by: \"user\n    window: { count: 5, event: x }\n    having: \"x\"\n",
+            "version: 1\nrules:\n  - name: a\n    window: { count: 5, event: * }\n",
+            "version: 1\nrules:\n  - name: a\n    window: { count: 5, event: x\n    having: avg(x) > 5\n  - name: b\n",
+            "version: 1\nrules:\n  - name: a\n    description: note: this\n",
+            "version: 1\nrules:\n  - name: a\n   severity: high\n",
+            "version: 1\nrules:\n  - name: a\n    where: user = 'x' and\n    by: a\n    by: b\n",
+        ]
+        .map(problems).join(""),
+        @r#"
+        error[yaml-syntax]: this quote is not closed
+         --> rules.yaml:4:9
+          |
+        4 |     by: "user
+          |         ^ opened here
+          |
+          = help: close it on its line, or indent the further lines of the text more
+
+        error[yaml-syntax]: `*` and `&` at the start of a value stand for aliases and anchors
+         --> rules.yaml:4:32
+          |
+        4 |     window: { count: 5, event: * }
+          |                                ^
+          |
+          = help: put the text in quotes: '*'
+
+        error[yaml-syntax]: expected `,` or `}`
+         --> rules.yaml:5:11
+          |
+        4 |     window: { count: 5, event: x
+          |             - inside the bracket opened here
+        5 |     having: avg(x) > 5
+          |           ^
+          |
+          = help: close each bracket, and put a text that contains brackets in quotes
+
+        error[yaml-syntax]: a second `: ` in one line
+         --> rules.yaml:4:22
+          |
+        4 |     description: note: this
+          |                      ^
+          |
+          = help: put a text that contains `: ` in quotes
+
+        error[yaml-syntax]: this line does not fit the ones before it
+         --> rules.yaml:4:4
+          |
+        4 |    severity: high
+          |    ^
+          |
+          = help: items and keys of one list or mapping start in the same column; a text with special characters needs quotes
+
+        error[duplicate-key]: the key `by` stands twice in this mapping
+         --> rules.yaml:6:5
+          |
+        5 |     by: a
+          |     -- first here
+        6 |     by: b
+          |     ^^ again here
+          |
+          = help: leave one of the two out
+        "#
+    );
+}
+
+#[test]
+fn block_texts_and_other_scripts_are_pointed_at() {
+    insta::assert_snapshot!(problems(
+        "version: 1
+rules:
+  - name: größe
+    description: >
+      日本語 text
+      over lines
+    emit: { ключ: [x], ok: y }
+    window: { count: 5, event: ключ..ü }
+    größe: 5
+"
+    ), @r#"
+    error[wrong-type]: the expression of `ключ` must be a text, not a list
+     --> rules.yaml:7:19
+      |
+    7 |     emit: { ключ: [x], ok: y }
+      |                   ^^^
+
+    error[bad-event-type]: an event type has no empty segments between its dots
+     --> rules.yaml:8:32
+      |
+    8 |     window: { count: 5, event: ключ..ü }
+      |                                ^^^^^^^
+      |
+      = help: write dotted segments such as `auth.login` or `auth.*`: `*` is one segment, `**` any number of them, a lone `'*'` everything
+
+    error[unknown-key]: unknown key `größe` in a rule
+     --> rules.yaml:9:5
+      |
+    9 |     größe: 5
+      |     ^^^^^
+      |
+      = help: the keys of a rule are `name`, `description`, `severity`, `enabled`, `by`, `sequence`, `window`, `where`, `having`, `emit`, `actions`, `tags`, `owner`, `references`, `meta`, `include`, `tests`
+    "#);
+}

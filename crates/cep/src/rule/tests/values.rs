@@ -1,0 +1,500 @@
+//! Messages about single values, actions and tests.
+
+use super::problems_of_rule;
+
+#[test]
+fn durations() {
+    insta::assert_snapshot!(problems_of_rule(
+        "within: 5 minutes
+sequence:
+  - { step: a, event: x }
+  - { step: b, event: x, within: 90 }
+  - { step: c, event: x, within: 0s }
+  - { step: d, event: x, within: -5m }
+  - { step: e, event: x, within: [5m] }
+  - { step: f, event: x, within: }"
+    ), @r#"
+    error[bad-duration]: `5 minutes` is not a duration
+     --> rules.yaml:4:13
+      |
+    4 |     within: 5 minutes
+      |             ^^^^^^^^^
+      |
+      = help: write a number and a unit, such as `90s`, `5m` or `1h30m` (units: w d h m s ms us ns)
+
+    error[bad-duration]: the duration `90` has no unit
+     --> rules.yaml:7:38
+      |
+    7 |       - { step: b, event: x, within: 90 }
+      |                                      ^^
+      |
+      = help: write a number and a unit, such as `90s`, `5m` or `1h30m` (units: w d h m s ms us ns)
+
+    error[out-of-range]: `within` must be longer than nothing
+     --> rules.yaml:8:38
+      |
+    8 |       - { step: c, event: x, within: 0s }
+      |                                      ^^
+      |
+      = help: write a duration such as `90s` or `5m`
+
+    error[bad-duration]: `-5m` is not a duration
+     --> rules.yaml:9:38
+      |
+    9 |       - { step: d, event: x, within: -5m }
+      |                                      ^^^
+      |
+      = help: write a number and a unit, such as `90s`, `5m` or `1h30m` (units: w d h m s ms us ns)
+
+    error[bad-duration]: `within` must be a duration, not a list
+      --> rules.yaml:10:38
+       |
+    10 |       - { step: e, event: x, within: [5m] }
+       |                                      ^^^^
+       |
+       = help: write a number and a unit, such as `90s`, `5m` or `1h30m` (units: w d h m s ms us ns)
+
+    error[bad-duration]: `within` must be a duration, not nothing
+      --> rules.yaml:11:36
+       |
+    11 |       - { step: f, event: x, within: }
+       |                                    ^
+       |
+       = help: write a number and a unit, such as `90s`, `5m` or `1h30m` (units: w d h m s ms us ns)
+    "#);
+}
+
+#[test]
+fn event_types() {
+    insta::assert_snapshot!(problems_of_rule(
+        "sequence:
+  - { step: a, event: a..b }
+  - { step: b, event: auth login }
+  - { step: c, event: [ok.x, 'win*'] }
+  - { step: d, event: [] }
+  - { step: e, event: 4624 }
+  - { step: f }
+  - x"
+    ), @r#"
+    error[bad-event-type]: an event type has no empty segments between its dots
+     --> rules.yaml:5:27
+      |
+    5 |       - { step: a, event: a..b }
+      |                           ^^^^
+      |
+      = help: write dotted segments such as `auth.login` or `auth.*`: `*` is one segment, `**` any number of them, a lone `'*'` everything
+
+    error[bad-event-type]: an event type has no blanks
+     --> rules.yaml:6:27
+      |
+    6 |       - { step: b, event: auth login }
+      |                           ^^^^^^^^^^
+      |
+      = help: write dotted segments such as `auth.login` or `auth.*`: `*` is one segment, `**` any number of them, a lone `'*'` everything
+
+    error[bad-event-type]: `*` stands for a whole segment, which `win*` mixes with other characters
+     --> rules.yaml:7:34
+      |
+    7 |       - { step: c, event: [ok.x, 'win*'] }
+      |                                  ^^^^^^
+      |
+      = help: write dotted segments such as `auth.login` or `auth.*`: `*` is one segment, `**` any number of them, a lone `'*'` everything
+
+    error[empty-list]: `event` names no event type
+     --> rules.yaml:8:27
+      |
+    8 |       - { step: d, event: [] }
+      |                           ^^
+      |
+      = help: name one, or `'*'` for every event
+
+    error[wrong-type]: `event` must be a string or a list of strings, not the number `4624`
+     --> rules.yaml:9:27
+      |
+    9 |       - { step: e, event: 4624 }
+      |                           ^^^^
+      |
+      = help: put it in quotes: '4624'
+
+    error[missing-key]: a step needs the key `event`
+      --> rules.yaml:10:11
+       |
+    10 |       - { step: f }
+       |           ^^^^
+       |
+       = help: add `event: …` to it
+
+    error[wrong-type]: a step must be a mapping, not the string `x`
+      --> rules.yaml:11:9
+       |
+    11 |       - x
+       |         ^
+       |
+       = help: write it as `key: value`
+    "#);
+}
+
+#[test]
+fn severities_and_other_words() {
+    insta::assert_snapshot!(problems_of_rule(
+        "severity: hihg
+enabled: yes
+include: event
+description: [a]
+owner: 5
+tags: { a: b }
+meta: { x: .nan }
+by: []
+emit: [a]
+window: { count: 5, event: x }
+having: ''"
+    ), @r#"
+    error[unknown-word]: unknown severity `hihg`
+     --> rules.yaml:4:15
+      |
+    4 |     severity: hihg
+      |               ^^^^
+      |
+      = help: did you mean `high`? it is one of `info`, `warning`, `high`, `critical`
+
+    error[wrong-type]: `enabled` must be `true` or `false`, not the string `yes`
+     --> rules.yaml:5:14
+      |
+    5 |     enabled: yes
+      |              ^^^
+
+    error[unknown-word]: unknown include `event`
+     --> rules.yaml:6:14
+      |
+    6 |     include: event
+      |              ^^^^^
+      |
+      = help: did you mean `events`?
+
+    error[wrong-type]: `description` must be a string, not a list
+     --> rules.yaml:7:18
+      |
+    7 |     description: [a]
+      |                  ^^^
+
+    error[wrong-type]: `owner` must be a string, not the number `5`
+     --> rules.yaml:8:12
+      |
+    8 |     owner: 5
+      |            ^
+      |
+      = help: put it in quotes: '5'
+
+    error[wrong-type]: `tags` must be a string or a list of strings, not a mapping
+     --> rules.yaml:9:11
+      |
+    9 |     tags: { a: b }
+      |           ^^^^^^^^
+
+    error[bad-value]: JSON has no number `.nan`
+      --> rules.yaml:10:16
+       |
+    10 |     meta: { x: .nan }
+       |                ^^^^
+
+    error[empty-list]: `by` names no field
+      --> rules.yaml:11:9
+       |
+    11 |     by: []
+       |         ^^
+       |
+       = help: name one, or leave `by` out for one key for all events
+
+    error[wrong-type]: `emit` must be a mapping, not a list
+      --> rules.yaml:12:11
+       |
+    12 |     emit: [a]
+       |           ^^^
+       |
+       = help: write it as `key: value`
+
+    error[empty-expression]: `having` is empty
+      --> rules.yaml:14:13
+       |
+    14 |     having: ''
+       |             ^^
+       |
+       = help: write an expression, or leave the key out
+    "#);
+}
+
+#[test]
+fn actions() {
+    insta::assert_snapshot!(problems_of_rule(
+        "window: { count: 5, event: x }
+actions:
+  - publish: sécurité alerts
+  - publish: ''
+  - log: warning
+  - webhook: http://example.org
+  - webhook: { url: ftp://example.org, timeout: 1h }
+  - webhook: { url: 'https://', headers: { 'X Y': \"a\\nb\" } }
+  - webhook: {}
+  - email: a@example.org
+  - publish
+  - { publish: a, log: info }
+  - {}"
+    ), @r#"
+    error[bad-topic]: the name of a topic has no `é`
+     --> rules.yaml:6:18
+      |
+    6 |       - publish: sécurité alerts
+      |                  ^^^^^^^^^^^^^^^
+      |
+      = help: a topic has 1 to 249 characters of `a-z A-Z 0-9 . _ -`
+
+    error[bad-topic]: the name of the topic is empty
+     --> rules.yaml:7:18
+      |
+    7 |       - publish: ''
+      |                  ^^
+      |
+      = help: a topic has 1 to 249 characters of `a-z A-Z 0-9 . _ -`
+
+    error[unknown-word]: unknown level `warning`
+     --> rules.yaml:8:14
+      |
+    8 |       - log: warning
+      |              ^^^^^^^
+      |
+      = help: did you mean `warn`? it is one of `debug`, `info`, `warn`, `error`
+
+    error[wrong-type]: `webhook` must be a mapping, not a string
+     --> rules.yaml:9:18
+      |
+    9 |       - webhook: http://example.org
+      |                  ^^^^^^^^^^^^^^^^^^
+      |
+      = help: write `webhook: { url: http://example.org }`
+
+    error[bad-url]: `ftp://example.org` does not start with `http://` or `https://`
+      --> rules.yaml:10:25
+       |
+    10 |       - webhook: { url: ftp://example.org, timeout: 1h }
+       |                         ^^^^^^^^^^^^^^^^^
+       |
+       = help: write an address such as `https://example.org/alerts`
+
+    error[out-of-range]: the `timeout` of a webhook must be at most `10m`
+      --> rules.yaml:10:53
+       |
+    10 |       - webhook: { url: ftp://example.org, timeout: 1h }
+       |                                                     ^^
+       |
+       = help: a slow receiver holds up others; write `10s`, the default, or a little more
+
+    error[bad-url]: `https://` names no host
+      --> rules.yaml:11:25
+       |
+    11 |       - webhook: { url: 'https://', headers: { 'X Y': "a\nb" } }
+       |                         ^^^^^^^^^^
+       |
+       = help: write an address such as `https://example.org/alerts`
+
+    error[bad-header]: `X Y` is not the name of a header
+      --> rules.yaml:11:48
+       |
+    11 |       - webhook: { url: 'https://', headers: { 'X Y': "a\nb" } }
+       |                                                ^^^^^
+       |
+       = help: use letters, digits and `-`, such as `X-Team`
+
+    error[bad-header]: the header `X Y` must be one line of ASCII characters
+      --> rules.yaml:11:55
+       |
+    11 |       - webhook: { url: 'https://', headers: { 'X Y': "a\nb" } }
+       |                                                       ^^^^^^
+       |
+       = help: remove line breaks and other characters
+
+    error[missing-key]: a webhook needs the key `url`
+      --> rules.yaml:12:18
+       |
+    12 |       - webhook: {}
+       |                  ^^
+       |
+       = help: add `url: …` to it
+
+    error[unknown-key]: unknown key `email` in an action
+      --> rules.yaml:13:9
+       |
+    13 |       - email: a@example.org
+       |         ^^^^^
+       |
+       = help: the keys of an action are `publish`, `log`, `webhook`
+
+    error[wrong-type]: an action must be a mapping, not the string `publish`
+      --> rules.yaml:14:9
+       |
+    14 |       - publish
+       |         ^^^^^^^
+       |
+       = help: write `publish: TOPIC`, `log: LEVEL` or `webhook: { url: … }`
+
+    error[two-actions]: an item of `actions` is one action
+      --> rules.yaml:15:11
+       |
+    15 |       - { publish: a, log: info }
+       |           ^^^^^^^
+       |
+       = help: put a `-` before each of them
+
+    error[missing-key]: the action is empty
+      --> rules.yaml:16:9
+       |
+    16 |       - {}
+       |         ^^
+       |
+       = help: write `publish: TOPIC`, `log: LEVEL` or `webhook: { url: … }`
+    "#);
+    insta::assert_snapshot!(problems_of_rule(
+        "window: { count: 5, event: x }\nactions:\n  publish: a"
+    ), @r#"
+    error[wrong-type]: `actions` must be a list, not a mapping
+     --> rules.yaml:6:7
+      |
+    6 |       publish: a
+      |       ^^^^^^^^^^
+      |
+      = help: put a `-` before each action, or write `[ { publish: TOPIC } ]`
+    "#);
+}
+
+#[test]
+fn tests_of_rules() {
+    insta::assert_snapshot!(problems_of_rule(
+        "window: { count: 5, event: x }
+tests:
+  - name: a
+    events:
+      - { type: x }
+      - { at: 5s }
+      - { at: 5, type: x }
+      - { at: yesterday, type: 7 }
+    expect: nothing
+  - events: none
+    expect: []
+  - name: c
+    events: []
+    expect:
+      - { key: { a: 1 }, emit: [], count: 5 }
+  - name: d"
+    ), @r#"
+    error[missing-key]: an event of a test needs the key `at`
+     --> rules.yaml:8:15
+      |
+    8 |           - { type: x }
+      |               ^^^^
+      |
+      = help: add `at: …` to it
+
+    error[missing-key]: an event of a test needs the key `type`
+     --> rules.yaml:9:15
+      |
+    9 |           - { at: 5s }
+      |               ^^
+      |
+      = help: add `type: …` to it
+
+    error[bad-time]: `5` is neither an offset nor a time
+      --> rules.yaml:10:19
+       |
+    10 |           - { at: 5, type: x }
+       |                   ^
+       |
+       = help: write an offset such as `0s` or `1m30s`, or a time such as `2024-05-01T12:00:00Z`
+
+    error[bad-time]: `yesterday` is neither an offset nor a time
+      --> rules.yaml:11:19
+       |
+    11 |           - { at: yesterday, type: 7 }
+       |                   ^^^^^^^^^
+       |
+       = help: write an offset such as `0s` or `1m30s`, or a time such as `2024-05-01T12:00:00Z`
+
+    error[wrong-type]: `type` must be a string, not the number `7`
+      --> rules.yaml:11:36
+       |
+    11 |           - { at: yesterday, type: 7 }
+       |                                    ^
+       |
+       = help: put it in quotes: '7'
+
+    error[wrong-type]: `expect` must be a list or `none`, not the string `nothing`
+      --> rules.yaml:12:17
+       |
+    12 |         expect: nothing
+       |                 ^^^^^^^
+       |
+       = help: write `expect: none`, or a list such as `[ { key: u1, emit: { n: 3 } } ]`
+
+    error[missing-key]: a test needs the key `name`
+      --> rules.yaml:13:9
+       |
+    13 |       - events: none
+       |         ^^^^^^
+       |
+       = help: add `name: …` to it
+
+    error[wrong-type]: `events` must be a list, not the string `none`
+      --> rules.yaml:13:17
+       |
+    13 |       - events: none
+       |                 ^^^^
+       |
+       = help: start each item with `- `, or write `[ a, b ]`
+
+    error[wrong-type]: `expect` lists no match
+      --> rules.yaml:14:17
+       |
+    14 |         expect: []
+       |                 ^^
+       |
+       = help: write `expect: none`, or a list such as `[ { key: u1, emit: { n: 3 } } ]`
+
+    error[wrong-type]: `key` must be a value or a list of values, not a mapping
+      --> rules.yaml:18:20
+       |
+    18 |           - { key: { a: 1 }, emit: [], count: 5 }
+       |                    ^^^^^^^^
+       |
+       = help: write `key: u1`, or `key: [ u1, h1 ]` where `by` is a list
+
+    error[wrong-type]: `emit` must be a mapping, not a list
+      --> rules.yaml:18:36
+       |
+    18 |           - { key: { a: 1 }, emit: [], count: 5 }
+       |                                    ^^
+       |
+       = help: write it as `key: value`
+
+    error[unknown-key]: unknown key `count` in an expected match
+      --> rules.yaml:18:40
+       |
+    18 |           - { key: { a: 1 }, emit: [], count: 5 }
+       |                                        ^^^^^
+       |
+       = help: the keys of an expected match are `key`, `emit`
+
+    error[missing-key]: a test needs the key `events`
+      --> rules.yaml:19:9
+       |
+    19 |       - name: d
+       |         ^^^^
+       |
+       = help: add `events: …` to it
+
+    error[missing-key]: a test needs the key `expect`
+      --> rules.yaml:19:9
+       |
+    19 |       - name: d
+       |         ^^^^
+       |
+       = help: add `expect: …` to it
+    "#);
+}

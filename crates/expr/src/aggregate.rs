@@ -1,0 +1,56 @@
+//! Aggregates over the events of a window.
+
+use std::fmt;
+
+/// A function of all events of a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Aggregate {
+    /// Events whose argument is not NULL; without an argument, all events.
+    Count,
+    /// Different values of the argument that are not NULL.
+    CountDistinct,
+    /// The sum of the argument's numbers.
+    Sum,
+    /// The mean of the argument's numbers.
+    Avg,
+    /// The least value of the argument.
+    Min,
+    /// The greatest value of the argument.
+    Max,
+}
+
+impl Aggregate {
+    pub(crate) fn parse(name: &str, distinct: bool) -> Option<Self> {
+        Some(match (name, distinct) {
+            ("count", false) => Self::Count,
+            ("count", true) => Self::CountDistinct,
+            ("sum", false) => Self::Sum,
+            ("avg", false) => Self::Avg,
+            // Duplicates change neither extreme.
+            ("min", _) => Self::Min,
+            ("max", _) => Self::Max,
+            _ => return None,
+        })
+    }
+
+    /// The call with this argument, in normalised form.
+    pub(crate) fn call(self, argument: &str) -> String {
+        match self {
+            Self::CountDistinct => format!("count(distinct {argument})"),
+            _ => format!("{self}({argument})"),
+        }
+    }
+}
+
+impl fmt::Display for Aggregate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Count => "count",
+            Self::CountDistinct => "count distinct",
+            Self::Sum => "sum",
+            Self::Avg => "avg",
+            Self::Min => "min",
+            Self::Max => "max",
+        })
+    }
+}

@@ -1,0 +1,317 @@
+//! Text → typed, resolved expression.
+//!
+//! - [`parse`] makes a syntax tree,
+//! - [`Logic::split`] takes it apart at AND, OR and NOT,
+//! - [`Analyzer::resolve`] replaces each name by the number of a [`Reference`] and refuses what expressions may not use,
+//! - the module [`infer`](crate::infer) finds out as what each reference is read, and gives arithmetic its meaning,
+//! - [`Analyzer::finish`] puts columns where references were.
+
+use std::collections::HashMap;
+
+use datafusion_sql::sqlparser::ast::{Expr, Ident, Spanned, Value, ValueWithSpan};
+use olocus_event::Kind;
+
+use crate::aggregate::Aggregate;
+use crate::functions::{FINITE, FUNCTIONS};
+use crate::lex::duration_of;
+use crate::logic::Logic;
+use crate::names::{Origin, Scope};
+use crate::parse::{parse, range};
+use crate::problem::Problem;
+use crate::schema::{SchemaKind, Schemas};
+use crate::syntax::{call, function_name, inside, number, operands, take};
+use crate::types::{Class, Typed, kind_name};
+
+/// What an expression must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Goal {
+    Condition,
+    Value,
+    /// A reference and nothing else.
+    Field,
+}
+
+/// Analyses `text`.
+pub(crate) fn analyze(
+    text: &str,
+    scope: Scope<'_>,
+    schemas: &Schemas,
+    goal: Goal,
+) -> Result<Analyzed, Vec<Problem>> {
+    let mut logic = Logic::split(parse(text).map_err(|problem| vec![problem])?);
+    let mut analyzer = Analyzer {
+        text,
+        scope,
+        schemas,
+        references: Vec::new(),
+        aggregates: Vec::new(),
+        calls: HashMap::new(),
+        problems: Vec::new(),
+        depth: 0,
+        in_aggregate: false,
+    };
+    logic.for_each_mut(&mut |leaf| analyzer.resolve(leaf));
+    analyzer.stop_on_problems()?;
+    if goal == Goal::Field && analyzer.bare(&logic).is_none() {
+        let problem = Problem::new("not-a-field", (0, text.len()), format!("`{}` is no field", text.trim()));
+        return Err(vec![problem.with_help("name a field of the event, such as user_id, or metadata, such as meta.key")]);
+    }
+    let bare = analyzer.bare(&logic);
+    let form = match (bare, logic) {
+        (Some(index), _) if goal != Goal::Condition => analyzer.bare_form(index),
+        (_, Logic::Leaf(mut leaf)) if goal == Goal::Value => {
+            let place = range(&leaf, text.len());
+            let typed = analyzer.value_type(&mut leaf);
+            analyzer.stop_on_problems()?;
+            analyzer.finish_aggregates()?;
+            Form::Value(analyzer.finish_leaf(leaf, typed, place))
+        }
+        (_, mut logic) => {
+            logic.for_each_mut(&mut |leaf| analyzer.condition(leaf));
+            analyzer.stop_on_problems()?;
+            analyzer.finish_aggregates()?;
+            let finished = logic.try_map(&mut |leaf| {
+                let place = range(&leaf, text.len());
+                Ok::<_, Vec<Problem>>(analyzer.finish_leaf(leaf, Typed::from(Kind::Bool), place))
+            });
+            Form::Condition(finished?)
+        }
+    };
+    analyzer.stop_on_problems()?;
+    let aggregates = analyzer.aggregates.into_iter().map(|call| call.finished).collect::<Option<_>>();
+    Ok(Analyzed { form, aggregates: aggregates.unwrap_or_default() })
+}
+
+/// An expression whose names and types are known.
+#[derive(Debug)]
+pub(crate) struct Analyzed {
+    pub(crate) form: Form,
+    /// What [`Origin::Aggregate`] counts through.
+    pub(crate) aggregates: Vec<AnalyzedAggregate>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Form {
+    /// A reference alone: its value is handed on as it is.
+    Bare(Column),
+    Value(Leaf),
+    Condition(Logic<Leaf>),
+}
+
+impl Form {
+    /// The same text for all spellings of one meaning.
+    pub(crate) fn normalized(&self) -> String {
+        match self {
+            Self::Bare(column) => column.name.clone(),
+            Self::Value(leaf) => leaf.expr.to_string(),
+            Self::Condition(logic) => logic.normalized(&mut |leaf| leaf.expr.to_string()),
+        }
+    }
+}
+
+/// An aggregate with its argument.
+#[derive(Debug)]
+pub(crate) struct AnalyzedAggregate {
+    pub(crate) function: Aggregate,
+    /// `None`: `count(*)`.
+    pub(crate) argument: Option<Form>,
+    /// The kind of the result.
+    pub(crate) kind: Kind,
+}
+
+/// An expression over columns that is planned and evaluated as a whole.
+#[derive(Debug)]
+pub(crate) struct Leaf {
+    pub(crate) expr: Expr,
+    pub(crate) columns: Vec<Column>,
+    pub(crate) class: Class,
+    /// Where it stands in the text.
+    pub(crate) range: (usize, usize),
+}
+
+/// A column that an expression reads.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Column {
+    /// Unique for origin and kind.
+    pub(crate) name: String,
+    pub(crate) origin: Origin,
+    pub(crate) kind: Kind,
+}
+
+/// The state of one analysis.
+pub(crate) struct Analyzer<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) scope: Scope<'a>,
+    pub(crate) schemas: &'a Schemas,
+    pub(crate) references: Vec<Reference>,
+    pub(crate) aggregates: Vec<AggregateCall>,
+    /// Types of calls that were looked at, by name and place of the name.
+    pub(crate) calls: HashMap<(String, (usize, usize)), Typed>,
+    pub(crate) problems: Vec<Problem>,
+    pub(crate) depth: usize,
+    /// Whether the argument of an aggregate is being resolved.
+    pub(crate) in_aggregate: bool,
+}
+
+/// One occurrence of a name.
+pub(crate) struct Reference {
+    pub(crate) origin: Origin,
+    pub(crate) canonical: String,
+    pub(crate) schema: Option<SchemaKind>,
+    /// As what it is read, once that is decided.
+    pub(crate) kind: Option<Kind>,
+    pub(crate) needless_quotes: bool,
+}
+
+/// One occurrence of an aggregate.
+pub(crate) struct AggregateCall {
+    pub(crate) function: Aggregate,
+    pub(crate) argument: Option<Expr>,
+    pub(crate) range: (usize, usize),
+    pub(crate) finished: Option<AnalyzedAggregate>,
+}
+
+/// Starts the names that stand for references while an expression is analysed.
+const MARK: char = '\u{1}';
+
+/// The expression that stands for the reference with this index.
+pub(crate) fn marker(index: usize, like: &Expr) -> Expr {
+    Expr::Identifier(Ident::with_span(like.span(), format!("{MARK}{index}")))
+}
+
+/// The index of the reference that `expr` stands for.
+pub(crate) fn marked(expr: &Expr) -> Option<usize> {
+    match inside(expr) {
+        Expr::Identifier(name) => name.value.strip_prefix(MARK)?.parse().ok(),
+        _ => None,
+    }
+}
+
+impl Analyzer<'_> {
+    pub(crate) fn range(&self, expr: &Expr) -> (usize, usize) {
+        range(expr, self.text.len())
+    }
+
+    /// `expr` as the user wrote it.
+    pub(crate) fn written(&self, expr: &Expr) -> &str {
+        let (start, end) = self.range(expr);
+        self.text.get(start..end).unwrap_or(self.text)
+    }
+
+    pub(crate) fn report(&mut self, problem: Problem) {
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
+
+    fn stop_on_problems(&mut self) -> Result<(), Vec<Problem>> {
+        if self.problems.is_empty() { Ok(()) } else { Err(std::mem::take(&mut self.problems)) }
+    }
+
+    /// The reference that the whole expression is.
+    fn bare(&self, logic: &Logic<Expr>) -> Option<usize> {
+        match logic {
+            Logic::Leaf(leaf) => marked(leaf),
+            _ => None,
+        }
+    }
+
+    fn bare_form(&mut self, index: usize) -> Form {
+        let reference = &self.references[index];
+        if let Origin::Aggregate(_) = reference.origin {
+            let mut expr = marker(index, &Expr::Value(Value::Null.into()));
+            self.value_type(&mut expr);
+            if self.finish_aggregates().is_err() {
+                // The problems are reported by the caller; any form will do.
+                return Form::Bare(self.column(index));
+            }
+            return Form::Bare(self.column(index));
+        }
+        if self.references[index].kind.is_none() {
+            self.references[index].kind = Some(Kind::Json);
+        }
+        Form::Bare(self.column(index))
+    }
+
+    fn column(&self, index: usize) -> Column {
+        let reference = &self.references[index];
+        let kind = reference.kind.or(reference.schema.map(SchemaKind::kind)).unwrap_or(Kind::Text);
+        Column {
+            name: format!("{}:{}", reference.canonical, kind_name(kind)),
+            origin: reference.origin.clone(),
+            kind,
+        }
+    }
+
+    fn finish_leaf(&self, mut expr: Expr, typed: Typed, range: (usize, usize)) -> Leaf {
+        let mut columns = Vec::new();
+        self.finish(&mut expr, &mut columns);
+        Leaf { expr, columns, class: typed.class, range }
+    }
+
+    /// Puts columns where references were and numbers where durations were, and drops needless parentheses.
+    fn finish(&self, expr: &mut Expr, columns: &mut Vec<Column>) {
+        if let Some(index) = marked(expr) {
+            let column = self.column(index);
+            *expr = Expr::Identifier(Ident::with_quote('"', &column.name));
+            if !columns.contains(&column) {
+                columns.push(column);
+            }
+            return;
+        }
+        finish_literal(expr);
+        for operand in operands(expr).unwrap_or_default() {
+            self.finish(operand, columns);
+        }
+        if let Expr::Nested(inner) = expr
+            && matches!(**inner, Expr::Identifier(_) | Expr::Value(_) | Expr::Function(_) | Expr::Nested(_))
+        {
+            *expr = take(inner);
+        }
+        if let Expr::Function(function) = expr
+            && let Some(name) = function_name(function)
+            && FUNCTIONS.is_mathematics(&name)
+            && self.call_type(expr).is_some_and(|typed| typed.is_float())
+        {
+            let like = Expr::Value(Value::Null.into());
+            *expr = call(FINITE, vec![take(expr)], &like);
+        }
+    }
+
+    fn finish_aggregates(&mut self) -> Result<(), Vec<Problem>> {
+        for index in 0..self.references.len() {
+            let Origin::Aggregate(position) = self.references[index].origin else { continue };
+            let argument = self.aggregates[position].argument.take();
+            let function = self.aggregates[position].function;
+            let argument = argument.map(|expr| self.finish_argument(expr, function));
+            let written = argument.as_ref().map_or_else(|| "*".to_owned(), Form::normalized);
+            let kind = self.references[index].kind.unwrap_or(Kind::Number);
+            self.references[index].kind = Some(kind);
+            self.references[index].canonical = function.call(&written);
+            self.aggregates[position].finished = Some(AnalyzedAggregate { function, argument, kind });
+        }
+        self.stop_on_problems()
+    }
+
+    fn finish_argument(&mut self, mut expr: Expr, function: Aggregate) -> Form {
+        let range = self.range(&expr);
+        let typed = match function {
+            Aggregate::Count | Aggregate::CountDistinct => self.value_type(&mut expr),
+            _ => self.check(&mut expr, Class::Number),
+        };
+        match marked(&expr) {
+            Some(index) => Form::Bare(self.column(index)),
+            None => Form::Value(self.finish_leaf(expr, typed, range)),
+        }
+    }
+}
+
+/// Turns the placeholder of a duration into its seconds.
+pub(crate) fn finish_literal(expr: &mut Expr) {
+    if let Expr::Value(ValueWithSpan { value: Value::Placeholder(text), .. }) = expr
+        && let Some(nanoseconds) = duration_of(text)
+    {
+        let seconds = nanoseconds as f64 / 1e9;
+        *expr = number(&format!("{seconds:?}"), expr);
+    }
+}

@@ -1,0 +1,274 @@
+//! What names mean: fields of the event, fields of a step's event, metadata, fields that group a window.
+
+use std::fmt;
+
+use datafusion_sql::sqlparser::ast::Ident;
+use olocus_event::{FieldPath, Kind};
+
+use crate::lex::range_of;
+use crate::problem::Problem;
+use crate::schema::{Found, SchemaKind, Schemas};
+
+/// The event that an expression speaks about.
+#[derive(Clone, Debug, Default)]
+pub struct EventScope {
+    /// Name of the step that the event stands for, usable as the first segment of a field.
+    pub step: Option<String>,
+    /// The literal event types, which find the schemas; empty: unknown.
+    pub types: Vec<String>,
+    /// Names of the other steps of the rule. Conditions on their events are not supported, which is then said.
+    pub other_steps: Vec<String>,
+}
+
+/// Where names are looked up.
+#[derive(Clone, Copy)]
+pub(crate) enum Scope<'a> {
+    /// One event.
+    Event(&'a EventScope),
+    /// The events of a match, one per step.
+    Match(&'a [EventScope]),
+    /// A window of events: outside of aggregates only the fields it is grouped by.
+    Window { event: &'a EventScope, by: &'a [Option<Source>] },
+}
+
+/// A value that an event has.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Source {
+    Field(FieldPath),
+    Meta(Meta),
+}
+
+/// Metadata of an event, `meta.…`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Meta {
+    Time,
+    Type,
+    Id,
+    Source,
+    Subject,
+    Key,
+    Topic,
+}
+
+const META: [(&str, Meta); 7] = [
+    ("time", Meta::Time),
+    ("type", Meta::Type),
+    ("id", Meta::Id),
+    ("source", Meta::Source),
+    ("subject", Meta::Subject),
+    ("key", Meta::Key),
+    ("topic", Meta::Topic),
+];
+
+impl Meta {
+    pub(crate) fn kind(self) -> Kind {
+        match self {
+            Self::Time => Kind::Time,
+            _ => Kind::Text,
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    /// The canonical spelling: two sources are written alike exactly if they are the same.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Meta(meta) => {
+                let name = META.iter().find(|(_, known)| known == meta).map_or("", |(name, _)| *name);
+                write!(f, "meta.{name}")
+            }
+            Self::Field(path) => {
+                for (i, segment) in path.segments().enumerate() {
+                    let separator = if i == 0 { "" } else { "." };
+                    if is_plain(segment) && !(i == 0 && segment == "meta") {
+                        write!(f, "{separator}{segment}")?;
+                    } else {
+                        write!(f, "{separator}{segment:?}")?;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Where the value of a reference comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Origin {
+    Event(Source),
+    /// The event of the step with this index.
+    Step(usize, Source),
+    /// The value of the window's `by` field with this index.
+    By(usize),
+    /// The result of the aggregate with this index.
+    Aggregate(usize),
+}
+
+/// A name with its meaning.
+pub(crate) struct Resolved {
+    pub(crate) origin: Origin,
+    /// How the origin is written in normalised text.
+    pub(crate) canonical: String,
+    pub(crate) schema: Option<SchemaKind>,
+    /// Set for metadata, whose kind does not depend on use.
+    pub(crate) fixed: Option<Kind>,
+    /// A single segment in double quotes that would not need them: often meant as text.
+    pub(crate) needless_quotes: bool,
+}
+
+impl Scope<'_> {
+    pub(crate) fn resolve(&self, path: &[Ident], schemas: &Schemas) -> Result<Resolved, Problem> {
+        match self {
+            Scope::Event(scope) => {
+                let path = own_event(scope, path)?;
+                event_value(path, scope, schemas, Origin::Event)
+            }
+            Scope::Match(steps) => step_value(path, steps, schemas),
+            Scope::Window { event, by } => {
+                let path = own_event(event, path)?;
+                let mut resolved = event_value(path, event, schemas, Origin::Event)?;
+                let Origin::Event(source) = &resolved.origin else {
+                    return Ok(resolved);
+                };
+                match by.iter().position(|known| known.as_ref() == Some(source)) {
+                    Some(index) => {
+                        resolved.canonical = format!("by.{source}");
+                        resolved.origin = Origin::By(index);
+                        Ok(resolved)
+                    }
+                    None => {
+                        let name = written(path);
+                        let message = format!("`{name}` differs from event to event of the window");
+                        let help = format!("use an aggregate such as max({name}), or add `{name}` to `by`");
+                        Err(Problem::new("not-grouped", range(path), message).with_help(help))
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Whether `name` can be written without quotes.
+pub(crate) fn is_plain(name: &str) -> bool {
+    let mut chars = name.chars();
+    chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// A path as one writes it.
+pub(crate) fn written(path: &[Ident]) -> String {
+    path.iter().map(ToString::to_string).collect::<Vec<_>>().join(".")
+}
+
+fn range(path: &[Ident]) -> (usize, usize) {
+    let ranges = || path.iter().filter_map(|ident| range_of(ident.span));
+    (ranges().map(|range| range.0).min().unwrap_or(0), ranges().map(|range| range.1).max().unwrap_or(0))
+}
+
+/// Takes the step's own name off the front.
+fn own_event<'a>(scope: &EventScope, path: &'a [Ident]) -> Result<&'a [Ident], Problem> {
+    let [first, rest @ ..] = path else { return Ok(path) };
+    if rest.is_empty() || first.quote_style.is_some() {
+        return Ok(path);
+    }
+    if scope.step.as_deref() == Some(first.value.as_str()) {
+        return Ok(rest);
+    }
+    if scope.other_steps.contains(&first.value) {
+        let message = format!("`{first}` is another step; conditions on the events of other steps are not supported");
+        let help = format!("if a field of this event is meant, quote it: \"{}\".{}", first.value, written(rest));
+        return Err(Problem::new("other-step", range(path), message).with_help(help));
+    }
+    Ok(path)
+}
+
+/// A field or metadata of one event.
+fn event_value(
+    path: &[Ident],
+    scope: &EventScope,
+    schemas: &Schemas,
+    origin: impl FnOnce(Source) -> Origin,
+) -> Result<Resolved, Problem> {
+    if let [first, rest @ ..] = path
+        && first.value == "meta"
+        && first.quote_style.is_none()
+    {
+        let meta = metadata(path, rest)?;
+        let source = Source::Meta(meta);
+        let canonical = source.to_string();
+        let fixed = Some(meta.kind());
+        return Ok(Resolved { origin: origin(source), canonical, schema: None, fixed, needless_quotes: false });
+    }
+    let segments: Vec<String> = path.iter().map(|ident| ident.value.clone()).collect();
+    let schema = match schemas.find(&scope.types, &segments) {
+        Found::Open => None,
+        Found::Kind(kind) => Some(kind),
+        Found::Missing { event_type, depth, candidates } => {
+            let unknown = &path[depth..=depth];
+            let message = format!("events of type `{event_type}` have no field `{}`", written(&path[..=depth]));
+            let help = match olocus_document::suggest(&segments[depth], candidates.iter().copied()) {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => format!("the schema has {}", candidates.join(", ")),
+            };
+            return Err(Problem::new("unknown-field", range(unknown), message).with_help(help));
+        }
+    };
+    let needless_quotes = match path {
+        [only] => only.quote_style.is_some() && is_plain(&only.value),
+        _ => false,
+    };
+    let source = Source::Field(FieldPath::new(segments));
+    let canonical = source.to_string();
+    Ok(Resolved { origin: origin(source), canonical, schema, fixed: None, needless_quotes })
+}
+
+fn metadata(path: &[Ident], rest: &[Ident]) -> Result<Meta, Problem> {
+    let known = META.map(|(name, _)| format!("meta.{name}")).join(", ");
+    let problem = |message: String, hint: &str| {
+        let help = format!("{hint}metadata: {known}; a field of the event that is called meta is written \"meta\"");
+        Err(Problem::new("unknown-metadata", range(path), message).with_help(help))
+    };
+    let [name] = rest else {
+        return problem(format!("`{}` is no metadata", written(path)), "");
+    };
+    match META.iter().find(|(known, _)| *known == name.value) {
+        Some((_, meta)) => Ok(*meta),
+        None => {
+            let hint = olocus_document::suggest(&name.value, META.map(|(known, _)| known));
+            let hint = hint.map(|known| format!("did you mean `meta.{known}`? ")).unwrap_or_default();
+            problem(format!("events have no `meta.{name}`"), &hint)
+        }
+    }
+}
+
+/// `step.field` or `step.meta.…`.
+fn step_value(path: &[Ident], steps: &[EventScope], schemas: &Schemas) -> Result<Resolved, Problem> {
+    let names = || steps.iter().filter_map(|step| step.step.as_deref());
+    let list = names().collect::<Vec<_>>().join(", ");
+    let Some((first, rest)) = path.split_first() else {
+        return Err(Problem::new("needs-step", (0, 0), "a name is missing"));
+    };
+    let found = steps.iter().position(|step| step.step.as_deref() == Some(first.value.as_str()));
+    match found {
+        Some(_) if rest.is_empty() => {
+            let message = format!("`{first}` is a step, not a value");
+            Err(Problem::new("needs-step", range(path), message).with_help(format!("name a field of it: {first}.field")))
+        }
+        Some(index) => {
+            let mut resolved = event_value(rest, &steps[index], schemas, |source| Origin::Step(index, source))?;
+            // The index would do for evaluation; the name makes normalised text readable and independent of order.
+            resolved.canonical = format!("{:?}.{}", first.value, resolved.canonical);
+            resolved.needless_quotes = false;
+            Ok(resolved)
+        }
+        None => {
+            let name = written(path);
+            let message = format!("`{first}` is no step");
+            let help = match olocus_document::suggest(&first.value, names()) {
+                Some(step) if !rest.is_empty() => format!("did you mean `{step}.{}`? steps: {list}", written(rest)),
+                _ => format!("say whose field it is, as in {}.{name}; steps: {list}", names().next().unwrap_or("step")),
+            };
+            Err(Problem::new("needs-step", range(path), message).with_help(help))
+        }
+    }
+}

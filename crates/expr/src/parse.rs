@@ -1,0 +1,100 @@
+//! Text → syntax tree.
+
+use datafusion_sql::sqlparser::ast::{Expr, Spanned};
+use datafusion_sql::sqlparser::parser::{Parser, ParserError};
+use datafusion_sql::sqlparser::tokenizer::{Token, TokenWithSpan};
+
+use crate::lex::{ExpressionDialect, lex, range_of};
+use crate::problem::Problem;
+
+/// How deep parentheses and calls may nest.
+const NESTING_MAX: usize = 50;
+
+/// Parses exactly one expression.
+pub(crate) fn parse(text: &str) -> Result<Expr, Problem> {
+    let tokens = lex(text)?;
+    if tokens.is_empty() {
+        return Err(Problem::new("syntax", (0, text.len()), "the expression is empty"));
+    }
+    let mut parser =
+        Parser::new(&ExpressionDialect).with_recursion_limit(NESTING_MAX).with_tokens_with_locations(tokens.clone());
+    let expr = parser.parse_expr().map_err(|error| syntax_problem(text, &tokens, error))?;
+    let rest = parser.peek_token();
+    match rest.token {
+        Token::EOF => Ok(expr),
+        token => {
+            let range = range_of(rest.span).unwrap_or((0, text.len()));
+            let message = format!("the expression ends before `{token}`");
+            Err(Problem::new("syntax", range, message).with_help("join conditions with AND or OR"))
+        }
+    }
+}
+
+/// Where `expr` stands; the whole text for the few nodes that the parser gives no place.
+pub(crate) fn range(expr: &Expr, text_length: usize) -> (usize, usize) {
+    range_of(expr.span()).unwrap_or((0, text_length))
+}
+
+fn syntax_problem(text: &str, tokens: &[TokenWithSpan], error: ParserError) -> Problem {
+    let message = match error {
+        ParserError::ParserError(message) | ParserError::TokenizerError(message) => message,
+        ParserError::RecursionLimitExceeded => {
+            let message = format!("the expression nests more than {NESTING_MAX} levels deep");
+            return Problem::new("too-deep", (0, text.len()), message);
+        }
+    };
+    let (message, column) = match message.rsplit_once(" at Line: 1, Column: ") {
+        Some((message, column)) => (message, column.trim().parse::<usize>().ok()),
+        None => (message.as_str(), None),
+    };
+    let end = text.trim_end().len();
+    let range = match column.and_then(|column| column.checked_sub(1)) {
+        Some(start) => tokens
+            .iter()
+            .filter_map(|token| range_of(token.span))
+            .find(|range| range.0 == start)
+            .unwrap_or((start.min(end), end)),
+        None if message.ends_with("found: EOF") => (end, end),
+        None => (0, text.len()),
+    };
+    let message = match message.strip_prefix("Expected: ").and_then(|rest| rest.split_once(", found: ")) {
+        Some((expected, "EOF")) => format!("expected {expected}, but the text ends"),
+        Some((expected, _)) => format!("expected {expected}, found `{}`", &text[range.0..range.1]),
+        None => message.to_owned(),
+    };
+    Problem::new("syntax", range, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mistakes_are_pointed_at() {
+        for (text, slice, message) in [
+            ("a = ", "", "expected an expression, but the text ends"),
+            ("a = = b", "=", "expected an expression, found `=`"),
+            ("größe = ) or b", ")", "expected an expression, found `)`"),
+            ("a = 1 b = 2", "b", "the expression ends before `b`"),
+            ("a in (1, 2", "", "expected ), but the text ends"),
+            ("a = 'x", "'x", "unterminated string literal"),
+            ("a = 1\n and or", "or", "expected an expression, found `or`"),
+            ("   ", "   ", "the expression is empty"),
+            ("a = $1", "$1", "placeholders such as `$1` have no value here"),
+            ("a && b", "&&", "`&&` is no operator here"),
+        ] {
+            let problem = parse(text).unwrap_err();
+            assert_eq!((&text[problem.range.0..problem.range.1], problem.message.as_str()), (slice, message), "{text}");
+        }
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let text = format!("{}1{}", "(".repeat(5000), ")".repeat(5000));
+        assert!(parse(&text).is_err());
+        let text = format!("{}a", "not ".repeat(1500));
+        assert_eq!(parse(&text).unwrap_err().code, "too-deep");
+        let text = vec!["a"; 30_000].join(" or ");
+        assert_eq!(parse(&text).unwrap_err().code, "too-long");
+    }
+}

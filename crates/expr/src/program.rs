@@ -1,0 +1,290 @@
+//! Compiled expressions over batches.
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, BooleanArray, StringArray, TimestampNanosecondArray};
+use arrow::buffer::BooleanBuffer;
+use olocus_event::{Batch, Column, Projection, Value};
+
+use crate::atom::{Atom, Evaluated, Input, Inputs};
+use crate::logic::Logic;
+use crate::names::Meta;
+use crate::types::UTC;
+use crate::values::Values;
+
+/// Names a condition of a [`Program`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PredicateId(pub(crate) u32);
+
+impl PredicateId {
+    /// The position among all predicates, from 0.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Names an expression of a [`Program`] that yields values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ValueId(pub(crate) u32);
+
+impl ValueId {
+    /// The position among all value expressions, from 0.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Event metadata that the source decides, by row of a batch. All else comes from the batch itself.
+#[derive(Clone, Debug, Default)]
+pub struct MetaColumns {
+    /// Event time in nanoseconds since the Unix epoch.
+    pub time: Vec<i64>,
+    /// The event type.
+    pub event_type: Vec<Arc<str>>,
+}
+
+/// What [`Program::predicates`] found.
+#[derive(Clone, Debug)]
+pub struct Predicates {
+    /// By [`PredicateId`], the rows on which the condition is TRUE.
+    pub bits: Vec<BooleanBuffer>,
+    /// How many conditions are NULL on how many rows because evaluation failed there.
+    pub failed: u64,
+}
+
+/// All expressions of a set of rules over single events. Shared by threads; evaluation changes nothing.
+#[derive(Debug)]
+pub struct Program {
+    pub(crate) projection: Arc<Projection>,
+    pub(crate) inputs: Vec<EventInput>,
+    pub(crate) atoms: Vec<Atom>,
+    pub(crate) predicates: Vec<Predicate>,
+    pub(crate) values: Vec<ValueForm>,
+    /// The inputs that matches need of their events.
+    pub(crate) retained: Vec<usize>,
+}
+
+/// A column of events that expressions read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EventInput {
+    pub(crate) place: Place,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place {
+    /// A column of the projection.
+    Column(usize),
+    Meta(Meta),
+}
+
+#[derive(Debug)]
+pub(crate) struct Predicate {
+    /// Over positions of atoms.
+    pub(crate) logic: Logic<usize>,
+    pub(crate) normalized: String,
+}
+
+#[derive(Debug)]
+pub(crate) enum ValueForm {
+    Bare { input: usize, json: bool },
+    Atom(usize),
+    Condition(Logic<usize>),
+}
+
+impl Program {
+    /// The fields to decode.
+    #[must_use]
+    pub fn projection(&self) -> &Arc<Projection> {
+        &self.projection
+    }
+
+    /// How many different conditions there are.
+    #[must_use]
+    pub fn predicate_count(&self) -> usize {
+        self.predicates.len()
+    }
+
+    /// The condition in normalised form: the same for all spellings of one meaning.
+    ///
+    /// # Panics
+    ///
+    /// If the id is of another program.
+    #[must_use]
+    pub fn normalized(&self, id: PredicateId) -> &str {
+        &self.predicates[id.index()].normalized
+    }
+
+    /// Evaluates every condition on every row.
+    ///
+    /// The batch must have been decoded with this program's [projection](Self::projection).
+    #[must_use]
+    pub fn predicates(&self, batch: &Batch, meta: &MetaColumns) -> Predicates {
+        let inputs = BatchInputs::new(self, batch, meta);
+        let atoms = AtomCache::new(self, &inputs);
+        let mut failed = 0;
+        let bits = self.predicates.iter().map(|predicate| {
+            let column = atoms.condition(&predicate.logic);
+            failed += atoms.failed(&predicate.logic, &column);
+            true_only(&column)
+        });
+        let bits = bits.collect();
+        Predicates { bits, failed }
+    }
+
+    /// Evaluates one expression on every row.
+    ///
+    /// The batch must have been decoded with this program's [projection](Self::projection).
+    ///
+    /// # Panics
+    ///
+    /// If the id is of another program.
+    #[must_use]
+    pub fn value(&self, id: ValueId, batch: &Batch, meta: &MetaColumns) -> Values {
+        match &self.values[id.index()] {
+            ValueForm::Bare { input, json } => {
+                let input = self.inputs[*input];
+                let column = match input.place {
+                    Place::Column(index) => batch.columns()[index].clone(),
+                    Place::Meta(name) => meta_column(name, batch, meta),
+                };
+                Values::of_column(column, *json)
+            }
+            ValueForm::Atom(atom) => {
+                let evaluated = self.atoms[*atom].evaluate(&BatchInputs::new(self, batch, meta));
+                Values::of_evaluated(&evaluated, batch.len())
+            }
+            ValueForm::Condition(logic) => {
+                let inputs = BatchInputs::new(self, batch, meta);
+                Values::of_booleans(AtomCache::new(self, &inputs).condition(logic))
+            }
+        }
+    }
+
+    /// How many values of an event [`retain`](Self::retain) keeps.
+    #[must_use]
+    pub fn retained(&self) -> usize {
+        self.retained.len()
+    }
+
+    /// The values of an event that [`MatchExpr`](crate::MatchExpr)s may ask for once it is part of a match.
+    ///
+    /// # Panics
+    ///
+    /// If the batch has no such row.
+    #[must_use]
+    pub fn retain(&self, batch: &Batch, meta: &MetaColumns, row: usize) -> Box<[Value]> {
+        let value = |index: &usize| match self.inputs[*index].place {
+            Place::Column(column) => batch.columns()[column].value(row),
+            Place::Meta(Meta::Time) => Value::Time(meta.time[row]),
+            Place::Meta(name) => meta_text(name, batch, meta, row).map_or(Value::Null, Value::Text),
+        };
+        self.retained.iter().map(value).collect()
+    }
+}
+
+fn true_only(column: &BooleanArray) -> BooleanBuffer {
+    match column.nulls() {
+        Some(nulls) => column.values() & nulls.inner(),
+        None => column.values().clone(),
+    }
+}
+
+fn meta_column(name: Meta, batch: &Batch, meta: &MetaColumns) -> Column {
+    match name {
+        Meta::Time => Column::Time(TimestampNanosecondArray::from(meta.time.clone()).with_timezone(UTC)),
+        name => Column::Text((0..batch.len()).map(|row| meta_text(name, batch, meta, row)).collect::<StringArray>()),
+    }
+}
+
+fn meta_text(name: Meta, batch: &Batch, meta: &MetaColumns, row: usize) -> Option<Arc<str>> {
+    match name {
+        Meta::Time => None,
+        Meta::Type => Some(Arc::clone(&meta.event_type[row])),
+        Meta::Id => Some(batch.id(row).as_ref().into()),
+        Meta::Source => Some(batch.source(row).as_ref().into()),
+        Meta::Subject => batch.subject(row).map(|subject| subject.as_ref().into()),
+        Meta::Key => std::str::from_utf8(batch.record(row).key.as_deref()?).ok().map(Arc::from),
+        Meta::Topic => Some(Arc::clone(batch.topic())),
+    }
+}
+
+/// The columns of a batch as atoms read them, each made when first asked for.
+struct BatchInputs<'a> {
+    program: &'a Program,
+    batch: &'a Batch,
+    meta: &'a MetaColumns,
+    made: Vec<OnceCell<Input>>,
+}
+
+impl<'a> BatchInputs<'a> {
+    fn new(program: &'a Program, batch: &'a Batch, meta: &'a MetaColumns) -> Self {
+        Self { program, batch, meta, made: program.inputs.iter().map(|_| OnceCell::new()).collect() }
+    }
+}
+
+impl Inputs for BatchInputs<'_> {
+    fn rows(&self) -> usize {
+        self.batch.len()
+    }
+
+    fn input(&self, index: usize) -> &Input {
+        self.made[index].get_or_init(|| match self.program.inputs[index].place {
+            Place::Column(column) => input(self.batch.columns()[column].clone()),
+            Place::Meta(name) => input(meta_column(name, self.batch, self.meta)),
+        })
+    }
+}
+
+fn input(column: Column) -> Input {
+    let array: ArrayRef = match column {
+        Column::Number(numbers) => return Input::Number(numbers),
+        Column::Text(array) | Column::Json(array) => Arc::new(array),
+        Column::Bool(array) => Arc::new(array),
+        Column::Duration(array) => Arc::new(array),
+        Column::Time(array) => Arc::new(array.with_timezone(UTC)),
+    };
+    Input::Array(array)
+}
+
+/// The results of atoms on one batch, each computed when first asked for.
+struct AtomCache<'a> {
+    program: &'a Program,
+    inputs: &'a BatchInputs<'a>,
+    results: Vec<OnceCell<(Evaluated, BooleanArray)>>,
+}
+
+impl<'a> AtomCache<'a> {
+    fn new(program: &'a Program, inputs: &'a BatchInputs<'a>) -> Self {
+        Self { program, inputs, results: program.atoms.iter().map(|_| OnceCell::new()).collect() }
+    }
+
+    fn get(&self, atom: usize) -> &(Evaluated, BooleanArray) {
+        self.results[atom].get_or_init(|| {
+            let evaluated = self.program.atoms[atom].evaluate(self.inputs);
+            let booleans = evaluated.booleans();
+            (evaluated, booleans)
+        })
+    }
+
+    fn condition(&self, logic: &Logic<usize>) -> BooleanArray {
+        // Only columns of different lengths make the kernels fail, and all of these are as long as the batch.
+        logic
+            .evaluate(&mut |atom| self.get(*atom).1.clone())
+            .unwrap_or_else(|_| BooleanArray::new_null(self.inputs.rows()))
+    }
+
+    /// On how many rows the condition is NULL after a part of it failed.
+    fn failed(&self, logic: &Logic<usize>, column: &BooleanArray) -> u64 {
+        let mut failed: Option<BooleanBuffer> = None;
+        logic.for_each(&mut |atom| {
+            if let Some(own) = self.get(*atom).0.failed() {
+                failed = Some(failed.as_ref().map_or_else(|| own.clone(), |other| other | own));
+            }
+        });
+        let (Some(failed), Some(nulls)) = (failed, column.nulls()) else { return 0 };
+        (&failed & &!nulls.inner()).count_set_bits() as u64
+    }
+}

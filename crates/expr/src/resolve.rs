@@ -1,0 +1,277 @@
+//! Names → references, and a clear word about everything that expressions cannot do.
+
+use datafusion_sql::sqlparser::ast::{
+    BinaryOperator, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
+    ObjectName, ObjectNamePart, Spanned, UnaryOperator, Value, ValueWithSpan,
+};
+use olocus_event::Kind;
+
+use crate::aggregate::Aggregate;
+use crate::analyze::{AggregateCall, Analyzer, Reference, marker};
+use crate::functions::{AGGREGATES, FUNCTIONS, is_network, refusal};
+use crate::lex::range_of;
+use crate::names::{Origin, Scope};
+use crate::problem::Problem;
+use crate::syntax::{arguments, function_name, inside, operands, take};
+
+/// How deep operators may nest; chains of AND and OR do not count.
+const DEPTH_MAX: usize = 100;
+
+impl Analyzer<'_> {
+    /// Replaces the names in `expr` and reports what is not supported.
+    pub(crate) fn resolve(&mut self, expr: &mut Expr) {
+        if self.depth >= DEPTH_MAX {
+            let range = self.range(expr);
+            self.report(Problem::new("too-deep", range, format!("operators nest more than {DEPTH_MAX} levels deep")));
+            return;
+        }
+        self.depth += 1;
+        match expr {
+            Expr::Identifier(name) => {
+                let path = vec![name.clone()];
+                self.resolve_name(expr, &path);
+            }
+            Expr::CompoundIdentifier(path) => {
+                let path = std::mem::take(path);
+                let like = Expr::CompoundIdentifier(path.clone());
+                self.resolve_name(expr, &path);
+                if matches!(expr, Expr::CompoundIdentifier(_)) {
+                    *expr = like;
+                }
+            }
+            Expr::Function(_) => self.resolve_call(expr),
+            _ => {
+                if let Some(problem) = self.unsupported(expr) {
+                    self.report(problem);
+                } else {
+                    for operand in operands(expr).unwrap_or_default() {
+                        self.resolve(operand);
+                    }
+                }
+            }
+        }
+        self.depth -= 1;
+    }
+
+    fn resolve_name(&mut self, expr: &mut Expr, path: &[Ident]) {
+        match self.scope.resolve(path, self.schemas) {
+            Ok(found) => {
+                let like = Expr::CompoundIdentifier(path.to_vec());
+                *expr = self.refer(Reference {
+                    origin: found.origin,
+                    canonical: found.canonical,
+                    schema: found.schema,
+                    kind: found.fixed,
+                    needless_quotes: found.needless_quotes,
+                }, &like);
+            }
+            Err(problem) => self.report(problem),
+        }
+    }
+
+    fn refer(&mut self, reference: Reference, like: &Expr) -> Expr {
+        self.references.push(reference);
+        marker(self.references.len() - 1, like)
+    }
+
+    fn resolve_call(&mut self, expr: &mut Expr) {
+        let Expr::Function(function) = expr else { return };
+        let name_range = name_range(function).unwrap_or((0, self.text.len()));
+        let Some(name) = function_name(function) else {
+            let message = format!("there is no function `{}`", function.name);
+            self.report(Problem::new("unknown-function", name_range, message));
+            return;
+        };
+        if let Some(problem) = odd_call(function, &name, name_range) {
+            self.report(problem);
+            return;
+        }
+        if AGGREGATES.contains(&name.as_str()) {
+            self.resolve_aggregate(expr, &name, name_range);
+            return;
+        }
+        let distinct = matches!(
+            &function.args,
+            FunctionArguments::List(list) if list.duplicate_treatment.is_some()
+        );
+        if FUNCTIONS.public(&name).is_none() {
+            self.report(unknown_function(&name, name_range));
+        } else if distinct {
+            self.report(Problem::new("unsupported", name_range, format!("`{name}` takes no DISTINCT")));
+        } else {
+            let span = function.name.span();
+            function.name = ObjectName(vec![ObjectNamePart::Identifier(Ident::with_span(span, &name))]);
+        }
+        let Some(arguments) = arguments(function) else {
+            let message = format!("the arguments of `{name}` must be plain expressions");
+            self.report(Problem::new("unsupported", name_range, message));
+            return;
+        };
+        let mut bad_networks = Vec::new();
+        for (position, argument) in arguments.into_iter().enumerate() {
+            if name == "cidr_match"
+                && position > 0
+                && let Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), span }) = inside(argument)
+                && !is_network(text)
+            {
+                let message = format!("`{text}` is no network");
+                let problem = Problem::new("wrong-arguments", range_of(*span).unwrap_or(name_range), message);
+                bad_networks.push(problem.with_help("write networks like '10.0.0.0/8' or '2001:db8::/32'"));
+            }
+            self.resolve(argument);
+        }
+        bad_networks.into_iter().for_each(|problem| self.report(problem));
+    }
+
+    fn resolve_aggregate(&mut self, expr: &mut Expr, name: &str, range: (usize, usize)) {
+        let problem = |message: String| Problem::new("misplaced-aggregate", range, message);
+        let Scope::Window { event, .. } = self.scope else {
+            self.report(match self.scope {
+                Scope::Match(_) => problem(format!("`{name}` needs a window; a match has one event per step")),
+                _ if self.in_aggregate => problem(format!("`{name}` cannot stand inside another aggregate")),
+                _ => problem(format!("`{name}` speaks of many events, but this is a condition on one"))
+                    .with_help("conditions on all events of a window belong into `having`"),
+            });
+            return;
+        };
+        let Expr::Function(function) = expr else { return };
+        let FunctionArguments::List(list) = &mut function.args else { return };
+        let distinct = matches!(list.duplicate_treatment, Some(DuplicateTreatment::Distinct));
+        let Some(aggregate) = Aggregate::parse(name, distinct) else {
+            self.report(
+                Problem::new("unsupported", range, format!("`{name}` takes no DISTINCT"))
+                    .with_help("count(distinct x) counts different values"),
+            );
+            return;
+        };
+        let argument = match &mut list.args[..] {
+            [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)] if aggregate == Aggregate::Count => None,
+            [FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))] => Some(take(argument)),
+            _ => {
+                let usage = if name == "count" { "count(*), count(x) or count(distinct x)" } else { "one expression" };
+                let message = format!("`{name}` takes {usage}");
+                self.report(Problem::new("wrong-arguments", range, message));
+                return;
+            }
+        };
+        let argument = argument.map(|mut argument| {
+            let outer = std::mem::replace(&mut self.scope, Scope::Event(event));
+            let outside = std::mem::replace(&mut self.in_aggregate, true);
+            self.resolve(&mut argument);
+            self.scope = outer;
+            self.in_aggregate = outside;
+            argument
+        });
+        let like = take(expr);
+        self.aggregates.push(AggregateCall { function: aggregate, argument, range, finished: None });
+        let origin = Origin::Aggregate(self.aggregates.len() - 1);
+        let counts = matches!(aggregate, Aggregate::Count | Aggregate::CountDistinct);
+        *expr = self.refer(
+            Reference {
+                origin,
+                canonical: String::new(),
+                schema: None,
+                kind: counts.then_some(Kind::Number),
+                needless_quotes: false,
+            },
+            &like,
+        );
+    }
+
+    /// Why expressions may not use this node.
+    fn unsupported(&self, expr: &mut Expr) -> Option<Problem> {
+        let range = self.range(expr);
+        let problem = |message: &str| Some(Problem::new("unsupported", range, message));
+        match expr {
+            Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } | Expr::AnyOp { .. } | Expr::AllOp { .. } => {
+                problem("queries inside of expressions are not supported")
+            }
+            Expr::Wildcard(_) | Expr::QualifiedWildcard(..) => problem("`*` stands in count(*) only"),
+            Expr::Interval(_) => problem("INTERVAL is not supported").map(|it| it.with_help("write durations like 5m or 1h30m")),
+            Expr::CompoundFieldAccess { .. } | Expr::JsonAccess { .. } => {
+                problem("elements of lists cannot be selected").map(|it| it.with_help("nested fields are written a.b.c"))
+            }
+            Expr::SimilarTo { .. } | Expr::RLike { .. } => {
+                problem("this way to match is not supported").map(|it| it.with_help("use LIKE, or `~` with a regular expression"))
+            }
+            Expr::Tuple(_) => problem("a list stands after IN only"),
+            Expr::Value(value) => match &value.value {
+                Value::Number(..) | Value::SingleQuotedString(_) | Value::Boolean(_) | Value::Null => None,
+                Value::Placeholder(_) => None,
+                _ => problem("this sort of literal is not supported"),
+            },
+            Expr::UnaryOp { op, .. } => match op {
+                UnaryOperator::Not | UnaryOperator::Minus | UnaryOperator::Plus => None,
+                op => problem(&format!("the operator `{op}` is not supported")),
+            },
+            Expr::BinaryOp { op, .. } if !is_supported(op) => {
+                let found = problem(&format!("the operator `{op}` is not supported"));
+                match op {
+                    BinaryOperator::Arrow | BinaryOperator::LongArrow | BinaryOperator::HashArrow => {
+                        found.map(|it| it.with_help("nested fields are written a.b.c"))
+                    }
+                    _ => found,
+                }
+            }
+            expr => match operands(expr) {
+                Some(_) => None,
+                None => problem("this part of SQL is not supported"),
+            },
+        }
+    }
+}
+
+fn is_supported(operator: &BinaryOperator) -> bool {
+    use BinaryOperator::{
+        And, BitwiseAnd, BitwiseOr, Divide, Eq, Gt, GtEq, Lt, LtEq, Minus, Modulo, Multiply, NotEq, Or,
+        PGBitwiseShiftLeft, PGBitwiseShiftRight, PGRegexIMatch, PGRegexMatch, PGRegexNotIMatch, PGRegexNotMatch, Plus,
+        StringConcat,
+    };
+    matches!(
+        operator,
+        And | Or | Eq | NotEq | Lt | LtEq | Gt | GtEq | Plus | Minus | Multiply | Divide | Modulo | StringConcat
+            | PGRegexMatch | PGRegexIMatch | PGRegexNotMatch | PGRegexNotIMatch | BitwiseAnd | BitwiseOr
+            | PGBitwiseShiftLeft | PGBitwiseShiftRight
+    )
+}
+
+/// Parts of calls that have no meaning here.
+fn odd_call(function: &Function, name: &str, range: (usize, usize)) -> Option<Problem> {
+    let problem = |message: String| Some(Problem::new("unsupported", range, message));
+    if let Some(reason) = refusal(name) {
+        let message = format!("`{name}` {reason}");
+        return Some(Problem::new("not-reproducible", range, message).with_help("meta.time is the time of the event"));
+    }
+    if function.over.is_some() {
+        return problem("window functions (OVER) are not supported".to_owned())
+            .map(|it| it.with_help("aggregates over a window of events belong into `having` of a window rule"));
+    }
+    if function.filter.is_some() {
+        return problem("FILTER is not supported".to_owned())
+            .map(|it| it.with_help("use CASE inside of the aggregate, or `where` of the rule"));
+    }
+    let plain = function.within_group.is_empty()
+        && function.null_treatment.is_none()
+        && function.parameters == FunctionArguments::None
+        && !function.uses_odbc_syntax;
+    let clauses = matches!(&function.args, FunctionArguments::List(list) if !list.clauses.is_empty());
+    if !plain || clauses {
+        return problem(format!("`{name}` takes plain arguments only"));
+    }
+    if let FunctionArguments::Subquery(_) = function.args {
+        return problem("queries inside of expressions are not supported".to_owned());
+    }
+    None
+}
+
+fn unknown_function(name: &str, range: (usize, usize)) -> Problem {
+    let problem = Problem::new("unknown-function", range, format!("there is no function `{name}`"));
+    match olocus_document::suggest(name, FUNCTIONS.names().chain(AGGREGATES)) {
+        Some(known) => problem.with_help(format!("did you mean `{known}`?")),
+        None => problem.with_help("DataFusion's scalar functions and `cidr_match` can be used"),
+    }
+}
+
+fn name_range(function: &Function) -> Option<(usize, usize)> {
+    range_of(function.name.span())
+}

@@ -1,0 +1,69 @@
+//! Expressions over windows of events.
+
+use olocus_event::Value;
+
+use crate::aggregate::Aggregate;
+use crate::analyze::Column;
+use crate::names::Origin;
+use crate::one_row::OneRow;
+use crate::program::ValueId;
+
+/// The expressions of one window rule.
+#[derive(Debug)]
+pub struct WindowExprs {
+    /// The aggregates that the expressions use, each once, with its argument; `None` stands for `count(*)`.
+    pub aggregates: Vec<(Aggregate, Option<ValueId>)>,
+    /// The condition on the window.
+    pub having: Option<ScalarExpr>,
+    /// What is emitted, in the order given.
+    pub emit: Vec<ScalarExpr>,
+}
+
+/// An expression over the aggregates of a window and the fields it is grouped by.
+#[derive(Debug)]
+pub struct ScalarExpr {
+    row: OneRow,
+    inputs: Vec<ScalarInput>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum ScalarInput {
+    Aggregate(usize),
+    By(usize),
+}
+
+impl ScalarExpr {
+    /// `positions` tells where the aggregates of this expression stand among those of the rule. `None` if a column is
+    /// neither an aggregate nor a field that the window is grouped by.
+    pub(crate) fn new(row: OneRow, columns: &[Column], positions: &[usize]) -> Option<Self> {
+        let inputs = columns.iter().map(|column| match column.origin {
+            Origin::Aggregate(own) => Some(ScalarInput::Aggregate(*positions.get(own)?)),
+            Origin::By(index) => Some(ScalarInput::By(index)),
+            Origin::Event(_) | Origin::Step(..) => None,
+        });
+        Some(Self { row, inputs: inputs.collect::<Option<_>>()? })
+    }
+
+    /// The value for a window: `aggregates` has the results in the order of [`WindowExprs::aggregates`] (times as
+    /// nanoseconds, durations as seconds), `by` the values of the fields that the window is grouped by.
+    #[must_use]
+    pub fn evaluate(&self, aggregates: &[Value], by: &[Value]) -> Value {
+        let value = |input: &ScalarInput| match *input {
+            ScalarInput::Aggregate(index) => aggregates.get(index).unwrap_or(&Value::Null),
+            ScalarInput::By(index) => by.get(index).unwrap_or(&Value::Null),
+        };
+        self.row.evaluate(self.inputs.iter().map(value))
+    }
+
+    /// Whether the expression is TRUE; NULL is not.
+    #[must_use]
+    pub fn holds(&self, aggregates: &[Value], by: &[Value]) -> bool {
+        self.evaluate(aggregates, by) == Value::Bool(true)
+    }
+
+    /// The expression in normalised form: the same for all spellings of one meaning.
+    #[must_use]
+    pub fn normalized(&self) -> &str {
+        self.row.normalized()
+    }
+}
