@@ -1,6 +1,7 @@
 //! The `olocus` command.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod bench;
 mod failure;
 mod generate;
 mod input;
@@ -23,11 +24,13 @@ struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    Bench(bench::Args),
     Generate(generate::Args),
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
+        Command::Bench(args) => bench::run(&args),
         Command::Generate(args) => generate::run(&args),
     };
     outcome.unwrap_or_else(|failure| {

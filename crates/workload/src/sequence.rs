@@ -18,7 +18,7 @@ pub struct SequenceLoad {
     pub seed: u64,
     /// Time of the first event, in nanoseconds since the Unix epoch.
     pub start: i64,
-    /// Nanoseconds from one event to the next: whole milliseconds, or else whole microseconds; at least 1,000.
+    /// Nanoseconds from one event to the next. The JSON has as many digits of a time as it takes to be exact.
     pub interval: i64,
     /// Number of events.
     pub events: u64,
@@ -288,7 +288,11 @@ fn write_json(line: &mut Vec<u8>, event: &Drawn, index: u64, load: &SequenceLoad
         Kind::C => "bench.c",
         Kind::Other => "bench.other",
     };
-    let digits = if load.interval % MILLISECOND == 0 { 3 } else { 6 };
+    let digits = match load.interval {
+        interval if interval % MILLISECOND == 0 => 3,
+        interval if interval % 1_000 == 0 => 6,
+        _ => 9,
+    };
     let time = Timestamp::from_nanosecond(i128::from(load.time(index)))
         .expect("nanoseconds in 64 bits are in jiff's range");
     let written = write!(
@@ -363,16 +367,19 @@ mod tests {
 
     #[test]
     fn events_can_come_quicker_than_one_a_millisecond() {
-        let quick = SequenceLoad {
-            interval: 50_000,
-            ..SequenceLoad::new(1, 1_772_409_600_000_000_000, 100)
-        };
-        let (lines, _) = run(quick);
-        for (index, line) in lines.split_inclusive(|&byte| byte == b'\n').enumerate() {
-            assert_eq!(line.len(), RECORD_BYTES + 1);
-            let event: Value = serde_json::from_slice(line).unwrap();
-            let time: Timestamp = event["time"].as_str().unwrap().parse().unwrap();
-            assert_eq!(time.as_microsecond(), 1_772_409_600_000_000 + 50 * index as i64);
+        for interval in [50_000, 33_333] {
+            let load = SequenceLoad {
+                interval,
+                ..SequenceLoad::new(1, 1_772_409_600_000_000_000, 100)
+            };
+            let (lines, _) = run(load);
+            for (index, line) in lines.split_inclusive(|&byte| byte == b'\n').enumerate() {
+                assert_eq!(line.len(), RECORD_BYTES + 1);
+                let event: Value = serde_json::from_slice(line).unwrap();
+                let time: Timestamp = event["time"].as_str().unwrap().parse().unwrap();
+                let expected = 1_772_409_600_000_000_000 + i128::from(interval) * index as i128;
+                assert_eq!(time.as_nanosecond(), expected);
+            }
         }
     }
 
