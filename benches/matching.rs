@@ -7,10 +7,10 @@ mod support;
 use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use olocus_cep::rule::parse_rule_file;
+use olocus_cep::rule::{TypePattern, parse_rule_file};
 use olocus_cep::{Engine, Key, Limits, Row, StepPlan};
-use olocus_document::{Diagnostics, SourceFile};
-use olocus_event::{Keyring, Record};
+use olocus_document::{Diagnostics, Scalar, SourceFile};
+use olocus_event::{Format, Keyring, Record};
 use olocus_expr::Schemas;
 use olocus_runtime::{InputId, Plan, Preparer, SourceSpec, Task, compile};
 use serde_json::Value;
@@ -83,10 +83,20 @@ fn run(plan: &Arc<Plan>, batches: Vec<Vec<Record>>) -> u64 {
 fn plan(rules: &str) -> Arc<Plan> {
     let mut diagnostics = Diagnostics::new();
     let files = [parse_rule_file(&SourceFile::new("rules.yaml", rules), &mut diagnostics)];
-    let source = SourceFile::new("source.yaml", "topic: bench.events\nformat: json\ntime: '\"time\"'\ntype: '\"type\"'\n");
-    let source = SourceSpec::of(vec![]);
+    let source = SourceSpec {
+        format: Format::Json,
+        time: Some(field("time")),
+        event_type: Some(field("type")),
+        ..SourceSpec::of(vec![TypePattern::parse(&support::topic()).unwrap()])
+    };
     let plan = compile(&files, &[source], Arc::new(Schemas::empty()), &mut diagnostics);
     Arc::new(plan.unwrap_or_else(|| panic!("{}", diagnostics.render(false))))
+}
+
+/// An expression that is one field, as a configuration file would hold it.
+fn field(name: &str) -> Scalar {
+    let file = SourceFile::new("source.yaml", format!("'\"{name}\"'"));
+    olocus_document::parse(&file).unwrap().scalar().unwrap().clone()
 }
 
 fn sequence() -> olocus_cep::Plan {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use olocus_bus::{Writer, WriterOptions};
 use olocus_event::{OutRecord, Record};
 use olocus_runtime::{Clock as _, SystemClock};
@@ -158,7 +157,7 @@ struct MatchData {
 struct Coordinates {
     partition: i32,
     offset: i64,
-    time: Timestamp,
+    time: String,
 }
 
 /// The number of matches, and of those whose last event's time is `counted` the latencies in milliseconds: from
@@ -180,7 +179,7 @@ fn read_back(
     let mut measure = |record: &Record| -> Option<()> {
         let data: MatchData = serde_json::from_slice(record.value.as_deref()?).ok()?;
         let last = data.events.get("c")?.first()?;
-        let time = i64::try_from(last.time.as_nanosecond()).ok()?;
+        let time = olocus_event::time::parse_rfc3339(&last.time)?;
         let append = appended.get(&last.partition)?.get(usize::try_from(last.offset).ok()?)?;
         if counted.contains(&time) {
             latencies.push(record.timestamp - append);
