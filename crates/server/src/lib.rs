@@ -1,1 +1,24 @@
-//! Stub.
+//! An engine, assembled: configuration, rule files, a transport, the processor, HTTP and webhooks.
+//!
+//! - [`config`]: the YAML configuration, with every mistake reported at its place;
+//! - [`load_rules`], [`load_schemas`]: rule files and event schemas from the file system;
+//! - [`Engine`]: all parts, started in an order in which a failure leaves nothing behind.
+//!
+//! This is the only crate that knows HTTP. What a rule means (`olocus-cep`, `olocus-expr`) and how events are
+//! processed (`olocus-runtime`) is none of its business.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod config;
+
+mod engine;
+mod error;
+mod http;
+mod metrics;
+mod rules_loader;
+mod topic_name;
+mod webhook;
+
+pub use self::engine::{Engine, Overrides};
+pub use self::error::StartError;
+pub use self::rules_loader::{load_rules, load_schemas};

@@ -35,14 +35,19 @@ pub fn load_rules(paths: &[PathBuf]) -> (Vec<RuleFile>, Diagnostics) {
                 let file = SourceFile::new(path.display().to_string(), text);
                 loaded.push(parse_rule_file(&file, &mut diagnostics));
             }
-            Err(problem) => diagnostics.push(problem),
+            Err(problem) => diagnostics.push(*problem),
         }
     }
     if !diagnostics.has_errors() && loaded.iter().all(|file| file.rules.is_empty()) {
         let named = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
-        let message = if paths.is_empty() { "no rule files are named".to_owned() } else { format!("there are no rules in {named}") };
+        let message = if paths.is_empty() {
+            "no rule files are named".to_owned()
+        } else {
+            format!("there are no rules in {named}")
+        };
         let problem = Diagnostic::error("no-rules", &SourceFile::new(named, ""), Span::empty(0), message);
-        diagnostics.push(problem.with_help("rules are in files `*.yaml` or `*.yml`; name files or folders of them"));
+        diagnostics
+            .push(problem.with_help("rules are in files `*.yaml` or `*.yml`; name files or folders of them"));
     }
     (loaded, diagnostics)
 }
@@ -64,22 +69,27 @@ pub fn load_schemas(directory: &Path) -> (Schemas, Diagnostics) {
         let name = path.file_name().and_then(OsStr::to_str);
         let Some(event_type) = name.and_then(|name| name.strip_suffix(SCHEMA_SUFFIX)) else { continue };
         if let Err(problem) = add_schema(&mut schemas, event_type, &path) {
-            diagnostics.push(problem);
+            diagnostics.push(*problem);
         }
     }
     (schemas, diagnostics)
 }
 
-fn add_schema(schemas: &mut Schemas, event_type: &str, path: &Path) -> Result<(), Diagnostic> {
+fn add_schema(schemas: &mut Schemas, event_type: &str, path: &Path) -> Result<(), Box<Diagnostic>> {
     let text = read(path)?;
     let file = SourceFile::new(path.display().to_string(), text);
     let schema = serde_json::from_str(file.text()).map_err(|error| {
         let at = byte_of(file.text(), error.line(), error.column());
-        Diagnostic::error("bad-json", &file, Span::empty(at), format!("the schema is not JSON: {error}"))
+        Box::new(Diagnostic::error(
+            "bad-json",
+            &file,
+            Span::empty(at),
+            format!("the schema is not JSON: {error}"),
+        ))
     })?;
-    schemas.insert_json(event_type, &schema).map_err(|error| {
-        Diagnostic::error("bad-schema", &file, Span::empty(0), format!("the schema of `{event_type}` can't be used: {error}"))
-    })
+    schemas
+        .insert_json(event_type, &schema)
+        .map_err(|error| Box::new(Diagnostic::error("bad-schema", &file, Span::empty(0), error.to_string())))
 }
 
 /// The byte at a line and column as serde_json tells them, both from 1.
@@ -89,10 +99,15 @@ fn byte_of(text: &str, line: usize, column: usize) -> usize {
 }
 
 /// The text of a file, or what is wrong with it.
-fn read(path: &Path) -> Result<String, Diagnostic> {
+fn read(path: &Path) -> Result<String, Box<Diagnostic>> {
     use std::io::Read;
     let problem = |code, message: String| {
-        Diagnostic::error(code, &SourceFile::new(path.display().to_string(), ""), Span::empty(0), message)
+        Box::new(Diagnostic::error(
+            code,
+            &SourceFile::new(path.display().to_string(), ""),
+            Span::empty(0),
+            message,
+        ))
     };
     let mut bytes = Vec::new();
     std::fs::File::open(path)
@@ -139,7 +154,9 @@ impl Search {
                 Ok(_) if is_yaml(&path) => self.add_file(&path),
                 Ok(_) => {}
                 // A dangling link under another name is none of our business.
-                Err(error) if is_yaml(&path) => self.report(&path, &format!("the rules can't be read: {error}")),
+                Err(error) if is_yaml(&path) => {
+                    self.report(&path, &format!("the rules can't be read: {error}"));
+                }
                 Err(_) => {}
             }
         }
@@ -163,3 +180,6 @@ impl Search {
 fn is_yaml(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
 }
+
+#[cfg(test)]
+mod tests;

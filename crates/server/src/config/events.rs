@@ -33,12 +33,17 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &mut Fields<'_>, config: &mut 
         config.compress = compress;
     }
     config.encryption = encryption(reader, fields.node("encryption"));
-    let durabilities =
-        [("persistent", Durability::Persistent), ("relaxed", Durability::Relaxed), ("none", Durability::None)];
+    let durabilities = [
+        ("persistent", Durability::Persistent),
+        ("relaxed", Durability::Relaxed),
+        ("none", Durability::None),
+    ];
     if let Some(durability) = reader.choice(&mut fields, "durability", &durabilities) {
         config.durability = durability;
     }
-    if let Some(ordering) = reader.choice(&mut fields, "ordering", &[("key", Ordering::Key), ("global", Ordering::Global)]) {
+    if let Some(ordering) =
+        reader.choice(&mut fields, "ordering", &[("key", Ordering::Key), ("global", Ordering::Global)])
+    {
         config.ordering = ordering;
     }
     fields.finish(reader.diagnostics);
@@ -74,17 +79,18 @@ fn foreign(kind: &str) -> String {
 
 fn embedded(reader: &mut Reader<'_>, mut fields: Fields<'_>) -> Option<TransportConfig> {
     let directory = fields.require("directory", reader.diagnostics);
-    let directory = directory.and_then(|node| read::string(node, "`directory`", reader.file, reader.diagnostics));
+    let directory =
+        directory.and_then(|node| read::string(node, "`directory`", reader.file, reader.diagnostics));
     for key in ["brokers", "nodes", "kafka", "tls", "auth"] {
-        fields.reject(key, "only `type: kafka` has it", reader.diagnostics);
+        fields.reject(key, "the embedded log", "only `type: kafka` has it", reader.diagnostics);
     }
     fields.finish(reader.diagnostics);
     Some(TransportConfig::Embedded { directory: reader.path(directory?) })
 }
 
 fn kafka(reader: &mut Reader<'_>, mut fields: Fields<'_>) -> Option<TransportConfig> {
-    fields.reject("nodes", "Kafka's are called `brokers`", reader.diagnostics);
-    fields.reject("directory", "only `type: embedded` has it", reader.diagnostics);
+    fields.reject("nodes", "`transport`", "Kafka's are called `brokers`", reader.diagnostics);
+    fields.reject("directory", "Kafka's settings", "only `type: embedded` has it", reader.diagnostics);
     let brokers = fields.require("brokers", reader.diagnostics);
     let brokers = brokers.and_then(|node| read::strings(node, "`brokers`", reader.file, reader.diagnostics));
     let brokers = brokers.and_then(|brokers| broker_list(reader, &brokers, fields.head()));
@@ -111,7 +117,8 @@ fn broker_list(reader: &mut Reader<'_>, brokers: &[&Scalar], head: olocus_docume
     let mut good = Vec::new();
     for broker in brokers {
         for part in broker.value.split(',').map(str::trim) {
-            let port = part.rsplit_once(':').map(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+            let port =
+                part.rsplit_once(':').map(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
             if port != Some(true) {
                 reader.error("bad-broker", broker.span, format!("`{part}` is not `host:port`"), HELP);
                 return None;
@@ -144,7 +151,9 @@ fn tls(reader: &mut Reader<'_>, node: Option<&Node>, properties: &mut BTreeMap<S
             properties.insert(property.to_owned(), Property::Text(path));
         }
     }
-    if let Some(secret) = reader.secret(&mut fields, ("key_password", "key_password_env", "key_password_file")) {
+    if let Some(secret) =
+        reader.secret(&mut fields, ("key_password", "key_password_env", "key_password_file"))
+    {
         properties.insert("ssl.key.password".to_owned(), Property::Secret(secret));
     }
     fields.finish(reader.diagnostics);
@@ -152,14 +161,22 @@ fn tls(reader: &mut Reader<'_>, node: Option<&Node>, properties: &mut BTreeMap<S
 }
 
 /// `auth`: returns whether there is one.
-fn authentication(reader: &mut Reader<'_>, node: Option<&Node>, properties: &mut BTreeMap<String, Property>) -> bool {
+fn authentication(
+    reader: &mut Reader<'_>,
+    node: Option<&Node>,
+    properties: &mut BTreeMap<String, Property>,
+) -> bool {
     let Some(mut fields) = reader.section(node, "`auth`") else { return false };
     fields.require("type", reader.diagnostics);
     let mechanism = reader.choice(&mut fields, "type", &MECHANISMS);
     fields.require("username", reader.diagnostics);
     let username = fields.string("username", reader.diagnostics);
     let password = reader.secret(&mut fields, ("password", "password_env", "password_file"));
-    if password.is_none() && !fields.has("password") && !fields.has("password_env") && !fields.has("password_file") {
+    if password.is_none()
+        && !fields.has("password")
+        && !fields.has("password_env")
+        && !fields.has("password_file")
+    {
         let help = "name where it is: `password_env: NAME` or `password_file: PATH`";
         reader.error("missing-key", fields.head(), "`auth` needs a password", help);
     }
@@ -204,7 +221,12 @@ fn looked_up(reader: &mut Reader<'_>, node: &Node) -> Option<SecretRef> {
     let file = fields.string("file", reader.diagnostics);
     if variable.is_some() == file.is_some() {
         let head = fields.head();
-        reader.error("bad-secret", head, "a secret is in one place", "write `{ env: NAME }` or `{ file: PATH }`");
+        reader.error(
+            "bad-secret",
+            head,
+            "a secret is in one place",
+            "write `{ env: NAME }` or `{ file: PATH }`",
+        );
     }
     fields.finish(reader.diagnostics);
     match (variable, file) {

@@ -9,7 +9,13 @@ use super::reader::Reader;
 const SECTIONS: [(&str, &[&str]); 5] = [
     (
         "registry",
-        &["discovery_enabled", "discovery_paths", "repository_urls", "auto_update_enabled", "health_check_interval"],
+        &[
+            "discovery_enabled",
+            "discovery_paths",
+            "repository_urls",
+            "auto_update_enabled",
+            "health_check_interval",
+        ],
     ),
     (
         "dependencies",
@@ -45,12 +51,16 @@ pub(super) fn sections(reader: &mut Reader<'_>, root: &mut Fields<'_>) {
             .with_help("it is recognised and changes nothing in this version");
         reader.diagnostics.push(note);
         let mut found = Diagnostics::new();
-        if let Some(mut fields) = Fields::new(node, "the section", reader.file, &mut found).filter(|_| !node.is_null()) {
+        if let Some(mut fields) =
+            Fields::new(node, "the section", reader.file, &mut found).filter(|_| !node.is_null())
+        {
             for key in keys {
                 fields.node(key);
             }
             fields.finish(&mut found);
         }
-        reader.diagnostics.extend(found.into_iter().map(|problem| Diagnostic { level: Level::Warning, ..problem }));
+        reader
+            .diagnostics
+            .extend(found.into_iter().map(|problem| Diagnostic { level: Level::Warning, ..problem }));
     }
 }

@@ -153,10 +153,15 @@ impl Config {
                 }
                 Err(error) => {
                     let at = error.utf8_error().valid_up_to();
-                    (None, unusable(name, "invalid-utf8", &format!("the file is not UTF-8, from byte {at} on")))
+                    (
+                        None,
+                        unusable(name, "invalid-utf8", &format!("the file is not UTF-8, from byte {at} on")),
+                    )
                 }
             },
-            Err(error) => (None, unusable(name, "unreadable", &format!("the configuration can't be read: {error}"))),
+            Err(error) => {
+                (None, unusable(name, "unreadable", &format!("the configuration can't be read: {error}")))
+            }
         }
     }
 

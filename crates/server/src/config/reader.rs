@@ -22,7 +22,13 @@ impl Reader<'_> {
         Fields::new(node, what, self.file, self.diagnostics)
     }
 
-    pub(super) fn error(&mut self, code: &'static str, span: Span, message: impl Into<String>, help: impl Into<String>) {
+    pub(super) fn error(
+        &mut self,
+        code: &'static str,
+        span: Span,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
         self.diagnostics.push(Diagnostic::error(code, self.file, span, message).with_help(help));
     }
 
@@ -51,20 +57,35 @@ impl Reader<'_> {
     pub(super) fn duration(&mut self, fields: &mut Fields<'_>, key: &'static str) -> Option<Duration> {
         let nanos = fields.duration(key, self.diagnostics)?;
         if nanos.value == 0 {
-            self.error("out-of-range", nanos.span, format!("`{key}` must be more than zero"), "write for example `100ms`");
+            self.error(
+                "out-of-range",
+                nanos.span,
+                format!("`{key}` must be more than zero"),
+                "write for example `100ms`",
+            );
             return None;
         }
         Some(Duration::from_nanos(nanos.value.unsigned_abs()))
     }
 
     /// A whole number.
-    pub(super) fn count(&mut self, fields: &mut Fields<'_>, key: &'static str, range: RangeInclusive<i64>) -> Option<usize> {
+    pub(super) fn count(
+        &mut self,
+        fields: &mut Fields<'_>,
+        key: &'static str,
+        range: RangeInclusive<i64>,
+    ) -> Option<usize> {
         let number = fields.integer(key, range, self.diagnostics)?;
         usize::try_from(number.value).ok()
     }
 
     /// A number of bytes: `1048576`, `10MB` or `16MiB`.
-    pub(super) fn bytes(&mut self, fields: &mut Fields<'_>, key: &'static str, range: RangeInclusive<u64>) -> Option<usize> {
+    pub(super) fn bytes(
+        &mut self,
+        fields: &mut Fields<'_>,
+        key: &'static str,
+        range: RangeInclusive<u64>,
+    ) -> Option<usize> {
         let node = fields.node(key)?;
         let bytes = match &node.value {
             Value::Integer(number) => u64::try_from(*number).ok(),
@@ -78,7 +99,12 @@ impl Reader<'_> {
         };
         if !range.contains(&bytes) {
             let message = format!("`{key}` must be between {} and {} bytes", range.start(), range.end());
-            self.error("out-of-range", node.span, message, "sizes are numbers of bytes; `MB` is a million of them");
+            self.error(
+                "out-of-range",
+                node.span,
+                message,
+                "sizes are numbers of bytes; `MB` is a million of them",
+            );
             return None;
         }
         usize::try_from(bytes).ok()
@@ -110,11 +136,16 @@ impl Reader<'_> {
         (plain, variable, file): (&'static str, &'static str, &'static str),
     ) -> Option<SecretRef> {
         let help = format!("name where it is: `{variable}: NAME` or `{file}: PATH`");
-        fields.reject(plain, &help, self.diagnostics);
+        fields.reject(plain, "a configuration file", &help, self.diagnostics);
         let named = fields.string(variable, self.diagnostics);
         let stored = fields.string(file, self.diagnostics);
         if let (Some(_), Some(second)) = (named, stored) {
-            self.error("two-values", second.span, format!("`{variable}` and `{file}` exclude each other"), "leave one of them");
+            self.error(
+                "two-values",
+                second.span,
+                format!("`{variable}` and `{file}` exclude each other"),
+                "leave one of them",
+            );
         }
         match (named, stored) {
             (Some(name), _) => Some(SecretRef::variable(name.value.clone(), self.file, name.span)),

@@ -53,7 +53,8 @@ fn application_id(reader: &mut Reader<'_>, fields: &mut Fields<'_>) -> Option<St
     }
     if id.value.len() > MAX_APPLICATION_ID {
         let message = format!("the application id has {} characters", id.value.len());
-        let help = format!("it can have {MAX_APPLICATION_ID}, because it starts the names of the engine's topics");
+        let help =
+            format!("it can have {MAX_APPLICATION_ID}, because it starts the names of the engine's topics");
         reader.error("bad-application-id", id.span, message, help);
         return None;
     }

@@ -57,17 +57,22 @@ impl SecretRef {
     /// # Errors
     /// A variable that is not set, a file that cannot be read, or an empty secret: a diagnostic that points at
     /// the reference.
-    pub fn read(&self, environment: &Environment) -> Result<Secret, Diagnostic> {
+    pub fn read(&self, environment: &Environment) -> Result<Secret, Box<Diagnostic>> {
         let text = match &self.origin {
-            Origin::Variable(name) => environment
-                .get(name)
-                .ok_or_else(|| self.problem("missing-secret", format!("the environment variable `{name}` is not set")))?,
-            Origin::File(path) => std::fs::read_to_string(path)
-                .map_err(|error| self.problem("missing-secret", format!("`{}` can't be read: {error}", path.display())))?,
+            Origin::Variable(name) => environment.get(name).ok_or_else(|| {
+                Box::new(
+                    self.problem("missing-secret", format!("the environment variable `{name}` is not set")),
+                )
+            })?,
+            Origin::File(path) => std::fs::read_to_string(path).map_err(|error| {
+                Box::new(
+                    self.problem("missing-secret", format!("`{}` can't be read: {error}", path.display())),
+                )
+            })?,
         };
         let text = text.trim_end_matches(['\r', '\n']);
         if text.is_empty() {
-            return Err(self.problem("missing-secret", "the secret is empty"));
+            return Err(Box::new(self.problem("missing-secret", "the secret is empty")));
         }
         Ok(Secret::new(text))
     }
@@ -80,7 +85,9 @@ impl SecretRef {
 
 /// Environment variables: those of the process, or fixed ones.
 #[derive(Clone)]
-pub struct Environment(Arc<dyn Fn(&str) -> Option<String> + Send + Sync>);
+pub struct Environment(Arc<Lookup>);
+
+type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 impl Environment {
     /// The variables of this process.
@@ -89,7 +96,9 @@ impl Environment {
     }
 
     /// Exactly these variables.
-    pub fn fixed<N: Into<String>, V: Into<String>>(variables: impl IntoIterator<Item = (N, V)>) -> Environment {
+    pub fn fixed<N: Into<String>, V: Into<String>>(
+        variables: impl IntoIterator<Item = (N, V)>,
+    ) -> Environment {
         let variables: BTreeMap<String, String> =
             variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         Environment(Arc::new(move |name| variables.get(name).cloned()))

@@ -26,14 +26,18 @@ pub(super) fn topics(reader: &mut Reader<'_>, root: &mut Fields<'_>) -> BTreeMap
 
 fn topic(reader: &mut Reader<'_>, name: &Scalar, node: &Node) -> Option<TopicSpec> {
     let mut spec = TopicSpec::new(name.value.as_str());
-    let Some(mut fields) = reader.section(Some(node), "a topic") else { return node.is_null().then_some(spec) };
+    let Some(mut fields) = reader.section(Some(node), "a topic") else {
+        return node.is_null().then_some(spec);
+    };
     spec.partitions = reader
         .count(&mut fields, "partitions", 1..=100_000)
         .and_then(|partitions| u32::try_from(partitions).ok());
     if let Some(node) = fields.node("config").filter(|node| !node.is_null()) {
         let mapping = read::mapping(node, "`config`", reader.file, reader.diagnostics);
         for (key, value) in mapping.into_iter().flat_map(|mapping| &mapping.entries) {
-            if let Some(text) = read::text(value, &format!("`{}`", key.value), reader.file, reader.diagnostics) {
+            if let Some(text) =
+                read::text(value, &format!("`{}`", key.value), reader.file, reader.diagnostics)
+            {
                 spec.config.insert(key.value.clone(), text.value.clone());
             }
         }
@@ -50,7 +54,9 @@ fn topic(reader: &mut Reader<'_>, name: &Scalar, node: &Node) -> Option<TopicSpe
 }
 
 pub(super) fn outputs(reader: &mut Reader<'_>, root: &mut Fields<'_>) -> OutputNames {
-    let Some(mut fields) = reader.section(root.node("outputs"), "`outputs`") else { return OutputNames::default() };
+    let Some(mut fields) = reader.section(root.node("outputs"), "`outputs`") else {
+        return OutputNames::default();
+    };
     let names = OutputNames {
         matches: reader.topic(&mut fields, "matches"),
         dead_letter: reader.topic(&mut fields, "dead_letter"),
@@ -102,12 +108,18 @@ pub(super) fn http(reader: &mut Reader<'_>, root: &mut Fields<'_>, http: &mut Ht
     let Some(mut fields) = reader.section(root.node("http"), "`http`") else { return };
     for (key, address) in [("listen", &mut http.listen), ("metrics_listen", &mut http.metrics_listen)] {
         let Some(text) = fields.string(key, reader.diagnostics) else { continue };
-        let port = text.value.rsplit_once(':').map(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+        let port =
+            text.value.rsplit_once(':').map(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
         if port == Some(true) {
             address.clone_from(&text.value);
         } else {
             let message = format!("`{}` is not `host:port`", text.value);
-            reader.error("bad-address", text.span, message, "write for example `127.0.0.1:8080`; the port 0 takes a free one");
+            reader.error(
+                "bad-address",
+                text.span,
+                message,
+                "write for example `127.0.0.1:8080`; the port 0 takes a free one",
+            );
         }
     }
     http.token = reader.secret(&mut fields, ("token", "token_env", "token_file"));

@@ -1,16 +1,15 @@
 //! `sources`: which topics are read, and where an event's time, type and key are.
 
-use std::sync::Arc;
-
 use olocus_cep::rule::TypePattern;
 use olocus_document::{Fields, Node, Scalar, read};
 use olocus_event::Format;
 use olocus_event::time::TimeUnit;
-use olocus_runtime::{Located, SourceSpec};
+use olocus_runtime::SourceSpec;
 
 use super::reader::Reader;
 
-const TOPICS_HELP: &str = "write `topic: NAME` or `topics: [NAME, …]`; `*` stands for one dotted segment, `**` for any number";
+const TOPICS_HELP: &str =
+    "write `topic: NAME` or `topics: [NAME, …]`; `*` stands for one dotted segment, `**` for any number";
 
 const FORMATS: [(&str, Format); 4] = [
     ("auto", Format::Auto),
@@ -45,7 +44,12 @@ fn source(reader: &mut Reader<'_>, node: &Node) -> Option<SourceSpec> {
     }
     if fields.has("time_unit") && !fields.has("time") {
         let head = fields.head();
-        reader.error("misplaced-key", head, "`time_unit` says nothing without `time`", "say where the time is: `time: FIELD`");
+        reader.error(
+            "misplaced-key",
+            head,
+            "`time_unit` says nothing without `time`",
+            "say where the time is: `time: FIELD`",
+        );
     }
     spec.event_type = expression(reader, &mut fields, "type");
     spec.key = expression(reader, &mut fields, "key");
@@ -99,7 +103,6 @@ fn pattern(reader: &mut Reader<'_>, name: &Scalar) -> Option<TypePattern> {
 }
 
 /// The text of an SQL expression; it is compiled with the rules, which tell its mistakes at this place.
-fn expression(reader: &mut Reader<'_>, fields: &mut Fields<'_>, key: &'static str) -> Option<Located> {
-    let text = fields.text(key, reader.diagnostics)?.clone();
-    Some(Located { file: Arc::clone(reader.file), text })
+fn expression(reader: &mut Reader<'_>, fields: &mut Fields<'_>, key: &'static str) -> Option<Scalar> {
+    fields.text(key, reader.diagnostics).cloned()
 }

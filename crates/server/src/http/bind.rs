@@ -24,6 +24,8 @@ pub(crate) struct BindError {
 enum Cause {
     /// Everybody on the network could reach it.
     Exposed(SocketAddr),
+    /// Both sockets have the same address.
+    Twice,
     Io(std::io::Error),
 }
 
@@ -33,6 +35,15 @@ impl Listeners {
     /// # Errors
     /// An address that is in use, not ours or unknown; one beyond the loopback interface without a token.
     pub(crate) fn bind(config: &HttpConfig, has_token: bool) -> Result<Listeners, BindError> {
+        let takes_any = |address: &str| address.ends_with(":0");
+        if config.listen == config.metrics_listen && !takes_any(&config.listen) {
+            let address = config.listen.clone();
+            return Err(BindError {
+                address,
+                option: "orchestration.http.metrics_listen",
+                cause: Cause::Twice,
+            });
+        }
         let main = bind(&config.listen, "orchestration.http.listen", has_token)?;
         let metrics = bind(&config.metrics_listen, "orchestration.http.metrics_listen", has_token)?;
         Ok(Listeners { main, metrics })
@@ -61,6 +72,10 @@ impl fmt::Display for BindError {
                  {} is none. Set `orchestration.http.token_env` or `token_file`, or listen on 127.0.0.1 (`{option}`)",
                 resolved.ip()
             ),
+            Cause::Twice => write!(
+                f,
+                "failed to listen on {address} twice: metrics have a port of their own, choose another one (`{option}`)"
+            ),
             Cause::Io(error) if error.kind() == std::io::ErrorKind::AddrInUse => write!(
                 f,
                 "failed to listen on {address}: another process uses this port. End it, or choose another port (`{option}`)"
@@ -73,7 +88,7 @@ impl fmt::Display for BindError {
 impl std::error::Error for BindError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.cause {
-            Cause::Exposed(_) => None,
+            Cause::Exposed(_) | Cause::Twice => None,
             Cause::Io(error) => Some(error),
         }
     }
@@ -92,6 +107,13 @@ mod tests {
         let error = Listeners::bind(&config("0.0.0.0:0"), false).unwrap_err().to_string();
         assert!(error.contains("token_env"), "{error}");
         Listeners::bind(&config("0.0.0.0:0"), true).unwrap();
+    }
+
+    #[test]
+    fn metrics_need_an_address_of_their_own() {
+        let config = HttpConfig { metrics_listen: "127.0.0.1:1".to_owned(), ..config("127.0.0.1:1") };
+        let error = Listeners::bind(&config, false).unwrap_err().to_string();
+        assert!(error.contains("a port of their own"), "{error}");
     }
 
     #[test]

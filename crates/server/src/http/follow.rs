@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where a stream begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum From {
+pub(super) enum Start {
     /// At the first record that is there.
     Beginning,
     /// After the last one.
@@ -41,7 +41,7 @@ pub(super) enum From {
 /// What a client asks to read.
 pub(super) struct Reading {
     pub(super) topic: Arc<str>,
-    pub(super) from: From,
+    pub(super) from: Start,
     /// Lines after which the stream ends.
     pub(super) count: Option<u64>,
     /// Whether the stream goes on at the end of the topic.
@@ -71,15 +71,15 @@ enum Stop {
     Failed(Error),
 }
 
-impl From {
+impl Start {
     /// `beginning`, `end` or a time.
-    pub(super) fn parse(text: &str) -> Result<From, String> {
+    pub(super) fn parse(text: &str) -> Result<Start, String> {
         match text {
-            "beginning" => Ok(From::Beginning),
-            "end" => Ok(From::End),
+            "beginning" => Ok(Start::Beginning),
+            "end" => Ok(Start::End),
             time => olocus_event::time::parse_rfc3339(time)
                 // The log keeps milliseconds: the first one that does not lie before the time.
-                .map(|nanos| From::Time(nanos.div_euclid(1_000_000) + i64::from(nanos.rem_euclid(1_000_000) > 0)))
+                .map(|nanos| Start::Time(nanos.div_euclid(1_000_000) + i64::from(nanos.rem_euclid(1_000_000) > 0)))
                 .ok_or_else(|| format!("`from={time}` is none of `beginning`, `end` and a time such as `2026-01-31T12:00:00Z`")),
         }
     }
@@ -94,22 +94,23 @@ impl Cursor {
         let cursor = Cursor::locate(transport, &reading.topic, reading.from)
             .map_err(|error| Problem::log("find the topic's events", &error))?;
         if cursor.starts.is_empty() && !reading.follow {
-            let message = format!("there is no topic `{}`; with `follow=true` it is waited for", reading.topic);
+            let message =
+                format!("there is no topic `{}`; with `follow=true` it is waited for", reading.topic);
             return Err(Problem::new(axum::http::StatusCode::NOT_FOUND, message));
         }
         Ok(cursor)
     }
 
-    fn locate(transport: &dyn Transport, topic: &Arc<str>, from: From) -> Result<Cursor, Error> {
+    fn locate(transport: &dyn Transport, topic: &Arc<str>, from: Start) -> Result<Cursor, Error> {
         let partitions = transport.topics()?.get(&**topic).copied().unwrap_or(0);
         let mut cursor = Cursor { starts: Vec::new(), ends: BTreeMap::new() };
         for partition in 0..i32::try_from(partitions).unwrap_or(i32::MAX) {
             let place = TopicPartition::new(Arc::clone(topic), partition);
             let range = transport.offsets(&place)?;
             let start = match from {
-                From::Beginning => range.start,
-                From::End => range.stable_end,
-                From::Time(time) => transport.offset_at(&place, time)?,
+                Start::Beginning => range.start,
+                Start::End => range.stable_end,
+                Start::Time(time) => transport.offset_at(&place, time)?,
             };
             cursor.ends.insert(partition, range.stable_end);
             cursor.starts.push((place, start));
@@ -127,7 +128,8 @@ impl Reading {
         to: &Sender<io::Result<Bytes>>,
         stopped: &watch::Receiver<bool>,
     ) {
-        let mut stream = Stream { reading: self, to, stopped, chunk: Vec::new(), sent: 0, last: Instant::now() };
+        let mut stream =
+            Stream { reading: self, to, stopped, chunk: Vec::new(), sent: 0, last: Instant::now() };
         match stream.run(transport, cursor) {
             Ok(()) | Err(Stop::Gone | Stop::Complete) => {}
             Err(Stop::Failed(error)) => {
@@ -162,11 +164,12 @@ impl Stream<'_> {
             }
             std::thread::sleep(TICK);
             // A topic that did not exist is read whole, wherever the stream was to begin in an existing one.
-            cursor = Cursor::locate(transport, &self.reading.topic, From::Beginning)?;
+            cursor = Cursor::locate(transport, &self.reading.topic, Start::Beginning)?;
         }
         let mut open = cursor.ends;
         if !self.reading.follow {
-            let starts: BTreeMap<i32, i64> = cursor.starts.iter().map(|(place, start)| (place.partition, *start)).collect();
+            let starts: BTreeMap<i32, i64> =
+                cursor.starts.iter().map(|(place, start)| (place.partition, *start)).collect();
             open.retain(|partition, end| starts.get(partition).is_some_and(|start| start < end));
             cursor.starts.retain(|(place, _)| open.contains_key(&place.partition));
         }
@@ -228,7 +231,9 @@ impl Stream<'_> {
         loop {
             item = match self.to.try_send(item) {
                 Ok(()) => return Ok(()),
-                Err(TrySendError::Full(item)) if since.elapsed() < PATIENCE && !*self.stopped.borrow() => item,
+                Err(TrySendError::Full(item)) if since.elapsed() < PATIENCE && !*self.stopped.borrow() => {
+                    item
+                }
                 Err(TrySendError::Full(_) | TrySendError::Closed(_)) => return Err(Stop::Gone),
             };
             std::thread::sleep(Duration::from_millis(5));
@@ -243,7 +248,7 @@ impl Stream<'_> {
     }
 }
 
-impl std::convert::From<Error> for Stop {
+impl From<Error> for Stop {
     fn from(error: Error) -> Stop {
         Stop::Failed(error)
     }
@@ -254,7 +259,10 @@ fn line(topic: &str, partition: i32, record: &Record, keyring: &Keyring, limits:
     let mut line = match record_to_json(topic, partition, record, keyring, limits) {
         Ok(Value::Object(event)) => event,
         Ok(other) => Map::from_iter([("data".to_owned(), other)]),
-        Err(error) => Map::from_iter([("error".to_owned(), error.to_string().into()), ("cause".to_owned(), error.code().into())]),
+        Err(error) => Map::from_iter([
+            ("error".to_owned(), error.to_string().into()),
+            ("cause".to_owned(), error.code().into()),
+        ]),
     };
     line.insert("topic".to_owned(), topic.into());
     line.insert("partition".to_owned(), partition.into());
@@ -266,14 +274,14 @@ fn line(topic: &str, partition: i32, record: &Record, keyring: &Keyring, limits:
 
 #[cfg(test)]
 mod tests {
-    use super::From;
+    use super::Start;
 
     #[test]
     fn a_stream_begins_at_a_word_or_a_time() {
-        assert_eq!(From::parse("beginning"), Ok(From::Beginning));
-        assert_eq!(From::parse("end"), Ok(From::End));
-        assert_eq!(From::parse("1970-01-01T00:00:01Z"), Ok(From::Time(1_000)));
-        assert_eq!(From::parse("1970-01-01T00:00:01.0005Z"), Ok(From::Time(1_001)));
-        assert!(From::parse("earliest").unwrap_err().contains("beginning"));
+        assert_eq!(Start::parse("beginning"), Ok(Start::Beginning));
+        assert_eq!(Start::parse("end"), Ok(Start::End));
+        assert_eq!(Start::parse("1970-01-01T00:00:01Z"), Ok(Start::Time(1_000)));
+        assert_eq!(Start::parse("1970-01-01T00:00:01.0005Z"), Ok(Start::Time(1_001)));
+        assert!(Start::parse("earliest").unwrap_err().contains("beginning"));
     }
 }

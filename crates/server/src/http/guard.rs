@@ -50,7 +50,8 @@ fn bears(headers: &HeaderMap, token: &str) -> bool {
 
 /// Compares in a time that tells nothing but the length of the token.
 fn equal(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && std::hint::black_box(a.iter().zip(b).fold(0, |difference, (a, b)| difference | (a ^ b))) == 0
+    a.len() == b.len()
+        && std::hint::black_box(a.iter().zip(b).fold(0, |difference, (a, b)| difference | (a ^ b))) == 0
 }
 
 /// A browser sends `Origin` when a page of another site asks, and its own idea of our name as `Host` when a
@@ -73,14 +74,18 @@ mod tests {
     use super::*;
 
     fn headers<const N: usize>(pairs: [(&'static str, &'static str); N]) -> HeaderMap {
-        pairs.into_iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value))).collect()
+        pairs
+            .into_iter()
+            .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)))
+            .collect()
     }
 
     #[test]
     fn only_the_exact_token_is_let_in() {
         assert!(bears(&headers([("authorization", "Bearer s3cret")]), "s3cret"));
         assert!(bears(&headers([("authorization", "bearer s3cret")]), "s3cret"));
-        for wrong in ["Bearer s3cre", "Bearer s3creT", "Bearer s3cret2", "Basic s3cret", "s3cret", "Bearer "] {
+        for wrong in ["Bearer s3cre", "Bearer s3creT", "Bearer s3cret2", "Basic s3cret", "s3cret", "Bearer "]
+        {
             assert!(!bears(&headers([("authorization", wrong)]), "s3cret"), "{wrong}");
         }
         assert!(!bears(&HeaderMap::new(), "s3cret"));
@@ -92,6 +97,9 @@ mod tests {
             assert!(is_local_program(&headers([("host", good)])), "{good}");
         }
         assert!(!is_local_program(&headers([("host", "evil.example:8080")])));
-        assert!(!is_local_program(&headers([("host", "localhost:8080"), ("origin", "https://evil.example")])));
+        assert!(!is_local_program(&headers([
+            ("host", "localhost:8080"),
+            ("origin", "https://evil.example")
+        ])));
     }
 }

@@ -35,7 +35,8 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
     match (app.readiness)() {
         Ok(()) => Json(json!({ "status": "ready" })).into_response(),
         Err(reason) => {
-            (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "waiting", "reason": reason }))).into_response()
+            (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "waiting", "reason": reason })))
+                .into_response()
         }
     }
 }
@@ -45,7 +46,9 @@ async fn metrics(State(app): State<Arc<App>>) -> Response {
         Some(handle) => {
             ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], handle.render()).into_response()
         }
-        None => Problem::new(StatusCode::NOT_FOUND, "this process gathers its metrics elsewhere").into_response(),
+        None => {
+            Problem::new(StatusCode::NOT_FOUND, "this process gathers its metrics elsewhere").into_response()
+        }
     }
 }
 

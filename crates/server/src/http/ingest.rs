@@ -76,7 +76,9 @@ impl Ingest {
             }
             Shape::StructuredArray => {
                 let events = array(&publication.body)?.into_iter().enumerate();
-                events.map(|(index, event)| structured(publication, index, event.get())).collect::<Result<_, _>>()?
+                events
+                    .map(|(index, event)| structured(publication, index, event.get()))
+                    .collect::<Result<_, _>>()?
             }
             Shape::Records => {
                 // Whatever they hold is what the sender wants to have there.
@@ -84,12 +86,20 @@ impl Ingest {
                 return lines.map(|(index, line)| verbatim(publication, index, line.get())).collect();
             }
             Shape::Json => {
-                let values = if is_array(&publication.body) { array(&publication.body)? } else { single(&publication.body)? };
+                let values = if is_array(&publication.body) {
+                    array(&publication.body)?
+                } else {
+                    single(&publication.body)?
+                };
                 plain(publication, &values)?
             }
             Shape::Lines => plain(publication, &values(&publication.body)?)?,
             Shape::Guess => {
-                let values = if is_array(&publication.body) { array(&publication.body)? } else { values(&publication.body)? };
+                let values = if is_array(&publication.body) {
+                    array(&publication.body)?
+                } else {
+                    values(&publication.body)?
+                };
                 plain(publication, &values)?
             }
         };
@@ -99,7 +109,8 @@ impl Ingest {
 
     /// Refuses what the engine could not read.
     fn check(&self, topic: &Arc<str>, records: &[OutRecord]) -> Result<(), Problem> {
-        let mut rest: Vec<Record> = (0..).zip(records).map(|(offset, record)| as_read(offset, record)).collect();
+        let mut rest: Vec<Record> =
+            (0..).zip(records).map(|(offset, record)| as_read(offset, record)).collect();
         while !rest.is_empty() {
             let decoded = self.decoder.decode(topic, 0, rest);
             if let Some(rejected) = decoded.rejected.first() {
@@ -115,18 +126,24 @@ impl Ingest {
 impl Shape {
     fn of(headers: &HeaderMap) -> Result<Shape, Problem> {
         let content_type = headers.get("content-type").map(|value| value.to_str().unwrap_or("?"));
-        let essence = content_type.map(|text| text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
+        let essence =
+            content_type.map(|text| text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
         let shape = match essence.as_deref() {
             Some("application/cloudevents+json") => Shape::Structured,
             Some("application/cloudevents-batch+json") => Shape::StructuredArray,
             _ if headers.contains_key("ce-specversion") => Shape::Binary,
             Some("application/json" | "text/json") => Shape::Json,
-            Some("application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines") => {
-                Shape::Lines
-            }
+            Some(
+                "application/x-ndjson"
+                | "application/ndjson"
+                | "application/jsonl"
+                | "application/x-jsonlines",
+            ) => Shape::Lines,
             Some("application/vnd.olocus.records+json") => Shape::Records,
             // What clients send when nobody told them.
-            None | Some("text/plain" | "application/octet-stream" | "application/x-www-form-urlencoded") => Shape::Guess,
+            None | Some("text/plain" | "application/octet-stream" | "application/x-www-form-urlencoded") => {
+                Shape::Guess
+            }
             Some(other) => {
                 let message = format!(
                     "events are sent as application/json, application/x-ndjson, application/cloudevents+json or \
@@ -148,11 +165,13 @@ fn binary(publication: &Publication<'_>) -> Result<OutRecord, Problem> {
         let attribute = name.strip_prefix("ce-").map(|attribute| format!("ce_{attribute}"));
         let kept = matches!(name, "content-type" | "traceparent" | "tracestate").then(|| name.to_owned());
         let Some(kept) = attribute.or(kept) else { continue };
-        let text = value
-            .to_str()
-            .ok()
-            .and_then(percent_decode)
-            .ok_or_else(|| Problem::bad_event(0, "bad-cloudevent", format!("the header `{name}` is not percent-encoded UTF-8")))?;
+        let text = value.to_str().ok().and_then(percent_decode).ok_or_else(|| {
+            Problem::bad_event(
+                0,
+                "bad-cloudevent",
+                format!("the header `{name}` is not percent-encoded UTF-8"),
+            )
+        })?;
         if kept == format!("ce_{PARTITION_KEY}") {
             key = Some(Bytes::from(text.clone()));
         }
@@ -215,16 +234,19 @@ fn verbatim(publication: &Publication<'_>, index: usize, line: &str) -> Result<O
     let bytes = |text: Option<String>, encoded: Option<String>| match (text, encoded) {
         (Some(_), Some(_)) => Err(bad("a text and its base64 form exclude each other".to_owned())),
         (Some(text), None) => Ok(Some(Bytes::from(text))),
-        (None, Some(encoded)) => {
-            STANDARD.decode(encoded).map(|bytes| Some(Bytes::from(bytes))).map_err(|error| bad(error.to_string()))
-        }
+        (None, Some(encoded)) => STANDARD
+            .decode(encoded)
+            .map(|bytes| Some(Bytes::from(bytes)))
+            .map_err(|error| bad(error.to_string())),
         (None, None) => Ok(None),
     };
     let line: Line = serde_json::from_str(line).map_err(|error| bad(error.to_string()))?;
     let mut headers = Headers::new();
     for (map, encoded) in [(line.headers, false), (line.headers_base64, true)] {
         for (name, value) in map {
-            let Value::String(text) = value else { return Err(bad(format!("the header `{name}` is not a string"))) };
+            let Value::String(text) = value else {
+                return Err(bad(format!("the header `{name}` is not a string")));
+            };
             let (text, base64) = if encoded { (None, Some(text)) } else { (Some(text), None) };
             headers.push(name, bytes(text, base64)?.unwrap_or_default());
         }
@@ -334,7 +356,10 @@ fn within_limit(events: usize) -> Result<(), Problem> {
 }
 
 fn too_many() -> Problem {
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a request can hold {EVENTS_MAX} events; send several"))
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        format!("a request can hold {EVENTS_MAX} events; send several"),
+    )
 }
 
 /// Undoes the percent-encoding that CloudEvents prescribe for header values.

@@ -27,7 +27,7 @@ use tokio::sync::watch;
 use crate::config::Secret;
 
 pub(crate) use self::bind::{BindError, Listeners};
-pub(crate) use self::publish::Publisher;
+pub(crate) use self::publish::{Creation, Publisher};
 pub(crate) use self::topics::Topics;
 
 /// How long running requests may take to end once the server stops.

@@ -23,7 +23,9 @@ impl Problem {
 
     /// An event of a request is at fault.
     pub(super) fn bad_event(index: usize, code: &str, cause: impl std::fmt::Display) -> Problem {
-        let message = format!("event {index} of the request (counted from 0) can't be read, and nothing was stored: {cause}");
+        let message = format!(
+            "event {index} of the request (counted from 0) can't be read, and nothing was stored: {cause}"
+        );
         let mut problem = Problem::bad_request(message);
         problem.body.insert("index".to_owned(), index.into());
         problem.body.insert("cause".to_owned(), code.into());

@@ -105,7 +105,8 @@ impl Group {
 
     fn write_group(&mut self, group: Vec<Waiting>) {
         if group.len() > 1 {
-            let records: Vec<OutRecord> = group.iter().flat_map(|waiting| &waiting.records).cloned().collect();
+            let records: Vec<OutRecord> =
+                group.iter().flat_map(|waiting| &waiting.records).cloned().collect();
             if self.write(&records).is_ok() {
                 group.into_iter().for_each(|waiting| tell(waiting.done, Ok(())));
                 return;
@@ -138,10 +139,10 @@ impl Group {
 
 impl Creation {
     fn spec_of(&self, topic: &str) -> TopicSpec {
-        self.specs.get(topic).cloned().unwrap_or_else(|| TopicSpec {
-            partitions: self.partitions,
-            ..TopicSpec::new(topic)
-        })
+        self.specs
+            .get(topic)
+            .cloned()
+            .unwrap_or_else(|| TopicSpec { partitions: self.partitions, ..TopicSpec::new(topic) })
     }
 }
 

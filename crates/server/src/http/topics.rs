@@ -20,7 +20,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::follow::{Cursor, From, Reading};
+use super::follow::{Cursor, Reading, Start};
 use super::ingest::{Ingest, Publication};
 use super::problem::Problem;
 use super::{App, Publisher};
@@ -101,9 +101,12 @@ pub(super) fn routes(app: &Arc<App>, stopped: &watch::Receiver<bool>) -> Router 
 
 async fn list(State(context): State<Context>) -> Result<Response, Problem> {
     let transport = Arc::clone(&context.topics()?.transport);
-    let topics = blocking(move || transport.topics().map_err(|error| Problem::log("list the topics", &error))).await?;
-    let topics: Vec<_> =
-        topics.into_iter().map(|(name, partitions)| json!({ "name": name, "partitions": partitions })).collect();
+    let topics =
+        blocking(move || transport.topics().map_err(|error| Problem::log("list the topics", &error))).await?;
+    let topics: Vec<_> = topics
+        .into_iter()
+        .map(|(name, partitions)| json!({ "name": name, "partitions": partitions }))
+        .collect();
     Ok(Json(json!({ "topics": topics })).into_response())
 }
 
@@ -144,10 +147,13 @@ async fn publish(
 /// Receives a body of bounded size from a client that keeps sending.
 async fn receive(body: Body, headers: &HeaderMap, limit: usize) -> Result<Bytes, Problem> {
     let too_large = || {
-        let message = format!("the body is larger than {limit} bytes (`orchestration.limits.body_bytes`); send several");
+        let message = format!(
+            "the body is larger than {limit} bytes (`orchestration.limits.body_bytes`); send several"
+        );
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, message)
     };
-    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let announced =
+        headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > limit) {
         return Err(too_large());
     }
@@ -155,7 +161,9 @@ async fn receive(body: Body, headers: &HeaderMap, limit: usize) -> Result<Bytes,
     let mut pieces = body.into_data_stream();
     loop {
         let piece = tokio::time::timeout(BODY_PAUSE, pieces.next()).await;
-        match piece.map_err(|_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"))? {
+        match piece
+            .map_err(|_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"))?
+        {
             Some(Ok(piece)) if received.len() + piece.len() > limit => return Err(too_large()),
             Some(Ok(piece)) => received.extend_from_slice(&piece),
             Some(Err(error)) => return Err(Problem::bad_request(format!("the body broke off: {error}"))),
@@ -184,7 +192,11 @@ async fn read(
     let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     let reading = Reading {
         topic: topic.into(),
-        from: query.from.as_deref().map_or(Ok(From::Beginning), From::parse).map_err(Problem::bad_request)?,
+        from: query
+            .from
+            .as_deref()
+            .map_or(Ok(Start::Beginning), Start::parse)
+            .map_err(Problem::bad_request)?,
         count: query.count,
         follow: query.follow,
         timeout: query.timeout.as_deref().map(parse_timeout).transpose()?,
@@ -192,7 +204,10 @@ async fn read(
         limits: topics.limits,
     };
     let place = Arc::clone(&topics.streams).try_acquire_owned().map_err(|_| {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, format!("{STREAMS} streams are being read already; try later"))
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("{STREAMS} streams are being read already; try later"),
+        )
     })?;
     let transport = Arc::clone(&topics.transport);
     let (reading, cursor) = blocking(move || {
@@ -208,7 +223,9 @@ async fn read(
         reading.run(&*transport, cursor, &sender, &stopped);
         drop(place);
     });
-    thread.map_err(|error| Problem::new(StatusCode::SERVICE_UNAVAILABLE, format!("no room for a stream: {error}")))?;
+    thread.map_err(|error| {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, format!("no room for a stream: {error}"))
+    })?;
     let body = Body::from_stream(ReceiverStream::new(receiver));
     Ok(([(CONTENT_TYPE, "application/x-ndjson")], body).into_response())
 }
@@ -230,6 +247,8 @@ fn check_name(topic: &str) -> Result<(), Problem> {
 }
 
 /// Calls what may take a while, such as the log.
-async fn blocking<T: Send + 'static>(call: impl FnOnce() -> Result<T, Problem> + Send + 'static) -> Result<T, Problem> {
+async fn blocking<T: Send + 'static>(
+    call: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
     tokio::task::spawn_blocking(call).await.unwrap_or_else(|_| Err(Problem::stopping()))
 }

@@ -12,8 +12,12 @@ fn ingest(pairs: &[(&str, &str)], key: Option<&str>, body: &[u8]) -> Result<Vec<
     let headers = headers(pairs);
     let body = Bytes::copy_from_slice(body);
     let limits = Limits { max_record_bytes: 1_000, ..Limits::default() };
-    Ingest::new(Arc::new(Keyring::empty()), limits)
-        .records(&Publication { topic: "t".into(), key, headers: &headers, body })
+    Ingest::new(Arc::new(Keyring::empty()), limits).records(&Publication {
+        topic: "t".into(),
+        key,
+        headers: &headers,
+        body,
+    })
 }
 
 const JSON: &[(&str, &str)] = &[("content-type", "application/json; charset=utf-8")];
@@ -26,15 +30,25 @@ fn values_of(records: &[OutRecord]) -> Vec<&str> {
 #[test]
 fn one_event_an_array_and_lines_are_stored_as_they_came() {
     assert_eq!(values_of(&ingest(JSON, None, b" { \"a\": 1.0 } ").unwrap()), ["{ \"a\": 1.0 }"]);
-    assert_eq!(values_of(&ingest(JSON, None, b"[{\"a\":1}, {\"b\":2}]").unwrap()), ["{\"a\":1}", "{\"b\":2}"]);
-    assert_eq!(values_of(&ingest(LINES, None, b"{\"a\":1}\r\n\n{\"b\":2}\n").unwrap()), ["{\"a\":1}", "{\"b\":2}"]);
-    assert_eq!(values_of(&ingest(&[], None, b"{\"a\":\n1}\n{\"b\":2}").unwrap()), ["{\"a\":\n1}", "{\"b\":2}"]);
+    assert_eq!(
+        values_of(&ingest(JSON, None, b"[{\"a\":1}, {\"b\":2}]").unwrap()),
+        ["{\"a\":1}", "{\"b\":2}"]
+    );
+    assert_eq!(
+        values_of(&ingest(LINES, None, b"{\"a\":1}\r\n\n{\"b\":2}\n").unwrap()),
+        ["{\"a\":1}", "{\"b\":2}"]
+    );
+    assert_eq!(
+        values_of(&ingest(&[], None, b"{\"a\":\n1}\n{\"b\":2}").unwrap()),
+        ["{\"a\":\n1}", "{\"b\":2}"]
+    );
     assert!(ingest(JSON, None, b"[]").unwrap().is_empty());
 }
 
 #[test]
 fn a_bad_event_is_named_by_its_index_and_cause() {
-    let cases: &[(&[(&str, &str)], &[u8], &str, &str)] = &[
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a [u8], &'a str, &'a str);
+    let cases: &[Case<'_>] = &[
         (JSON, b"[{},{},{\"a\":]", "event 2", "invalid-json"),
         (JSON, b"[{},{},{\"a\":", "event 2", "truncated-json"),
         (JSON, b"[{},5]", "event 1", "not-an-object"),
@@ -63,16 +77,19 @@ fn an_empty_body_and_a_foreign_type_are_refused() {
 #[test]
 fn keys_come_from_nested_and_flat_fields() {
     let body = b"{\"a\":{\"b\":\"u1\"}}\n{\"a.b\":7}\n{\"a\":{\"b\":null}}\n{}";
-    let keys: Vec<_> = ingest(LINES, Some("a.b"), body).unwrap().into_iter().map(|record| record.key).collect();
+    let keys: Vec<_> =
+        ingest(LINES, Some("a.b"), body).unwrap().into_iter().map(|record| record.key).collect();
     assert_eq!(keys, [Some(Bytes::from("u1")), Some(Bytes::from("7")), None, None]);
 }
 
 #[test]
 fn cloud_events_are_stored_in_binary_mode() {
     let event = r#"{"specversion":"1.0","id":"1","source":"/s","type":"auth.login","partitionkey":"u1","data":{"a":1}}"#;
-    let structured = ingest(&[("content-type", "application/cloudevents+json")], None, event.as_bytes()).unwrap();
+    let structured =
+        ingest(&[("content-type", "application/cloudevents+json")], None, event.as_bytes()).unwrap();
     let batch = format!("[{event}]");
-    let batch = ingest(&[("content-type", "application/cloudevents-batch+json")], None, batch.as_bytes()).unwrap();
+    let batch =
+        ingest(&[("content-type", "application/cloudevents-batch+json")], None, batch.as_bytes()).unwrap();
     let binary = ingest(
         &[
             ("content-type", "application/json"),
