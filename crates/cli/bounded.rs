@@ -28,13 +28,18 @@ impl Bounded {
     pub(crate) fn add(&mut self, input: &InputId) -> Result<(), Failure> {
         let source = self.source(input)?;
         let bound = self.plan.sources().nth(source).map_or(0, |spec| spec.out_of_order);
-        let start = Position { offset: 0, next: 0, progress: Progress::default(), frontier: None, late: Vec::new() };
+        let start =
+            Position { offset: 0, next: 0, progress: Progress::default(), frontier: None, late: Vec::new() };
         self.task.add_input(input.clone(), bound, Some(start), false);
         Ok(())
     }
 
     /// Decodes the next records of an input.
-    pub(crate) fn prepare(&mut self, input: &InputId, records: Vec<Record>) -> Result<Prepared, Failure> {
+    pub(crate) fn prepare(
+        &mut self,
+        input: &InputId,
+        records: Vec<Record>,
+    ) -> Result<Vec<Prepared>, Failure> {
         let source = self.source(input)?;
         Ok(self.preparer.prepare(source, &input.topic, input.partition, records))
     }
@@ -65,9 +70,9 @@ impl Bounded {
     }
 
     fn source(&self, input: &InputId) -> Result<usize, Failure> {
-        self.plan
-            .source_of(&input.topic)
-            .ok_or_else(|| Failure::new(format!("read `{}`: no source of the configuration reads it", input.topic)))
+        self.plan.source_of(&input.topic).ok_or_else(|| {
+            Failure::new(format!("read `{}`: no source of the configuration reads it", input.topic))
+        })
     }
 }
 

@@ -12,12 +12,7 @@ use crate::http::Client;
 #[group(id = "connection")]
 pub(crate) struct Args {
     /// Kafka brokers to ask first, as host:port, with commas between them
-    #[arg(
-        long,
-        value_name = "HOST:PORT",
-        env = "OLOCUS_BROKERS",
-        conflicts_with = "server"
-    )]
+    #[arg(long, value_name = "HOST:PORT", env = "OLOCUS_BROKERS", conflicts_with = "server")]
     brokers: Option<String>,
 
     /// A property of librdkafka for --brokers, such as security.protocol=SSL; may be given several times. `NAME=@FILE`
@@ -26,21 +21,11 @@ pub(crate) struct Args {
     kafka: Vec<String>,
 
     /// Engine on the embedded log to talk to, where there are no brokers
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "OLOCUS_SERVER",
-        default_value = "http://127.0.0.1:8080"
-    )]
+    #[arg(long, value_name = "URL", env = "OLOCUS_SERVER", default_value = "http://127.0.0.1:8080")]
     server: String,
 
     /// Bearer token for --server
-    #[arg(
-        long,
-        value_name = "TOKEN",
-        env = "OLOCUS_TOKEN",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "TOKEN", env = "OLOCUS_TOKEN", hide_env_values = true)]
     token: Option<String>,
 }
 
@@ -56,24 +41,13 @@ impl Args {
     /// Connects. A server is first reached when it is asked for something.
     pub(crate) fn connect(&self) -> Result<Connection, Failure> {
         let Some(brokers) = &self.brokers else {
-            return Ok(Connection::Server(Client::new(
-                &self.server,
-                self.token.clone(),
-            )?));
+            return Ok(Connection::Server(Client::new(&self.server, self.token.clone())?));
         };
-        let properties = self
-            .kafka
-            .iter()
-            .map(|text| property(text))
-            .collect::<Result<BTreeMap<_, _>, _>>()?;
-        let options = KafkaOptions {
-            brokers: brokers.clone(),
-            properties,
-            client_id: "olocus".to_owned(),
-        };
-        let kafka = Kafka::connect(options).map_err(|cause| {
-            Failure::doing(format_args!("connect to the brokers at {brokers}"), cause)
-        })?;
+        let properties =
+            self.kafka.iter().map(|text| property(text)).collect::<Result<BTreeMap<_, _>, _>>()?;
+        let options = KafkaOptions { brokers: brokers.clone(), properties, client_id: "olocus".to_owned() };
+        let kafka = Kafka::connect(options)
+            .map_err(|cause| Failure::doing(format_args!("connect to the brokers at {brokers}"), cause))?;
         Ok(Connection::Bus(Box::new(kafka)))
     }
 
@@ -84,18 +58,13 @@ impl Args {
 }
 
 fn property(text: &str) -> Result<(String, String), Failure> {
-    let (name, value) = text.split_once('=').ok_or_else(|| {
-        Failure::new(format!(
-            "read the Kafka property `{text}`: expected NAME=VALUE"
-        ))
-    })?;
+    let (name, value) = text
+        .split_once('=')
+        .ok_or_else(|| Failure::new(format!("read the Kafka property `{text}`: expected NAME=VALUE")))?;
     let value = match value.strip_prefix('@') {
         Some(path) => std::fs::read_to_string(path)
             .map_err(|cause| {
-                Failure::doing(
-                    format_args!("read the Kafka property {name} from {path}"),
-                    cause,
-                )
+                Failure::doing(format_args!("read the Kafka property {name} from {path}"), cause)
             })?
             .trim_end_matches(['\r', '\n'])
             .to_owned(),
@@ -108,9 +77,7 @@ fn property(text: &str) -> Result<(String, String), Failure> {
 pub(crate) fn check_topic(name: &str) -> Result<(), String> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     if name.is_empty() || name.len() > TOPIC_BYTES_MAX {
-        return Err(format!(
-            "a topic's name has 1 to {TOPIC_BYTES_MAX} characters"
-        ));
+        return Err(format!("a topic's name has 1 to {TOPIC_BYTES_MAX} characters"));
     }
     if name == "." || name == ".." || !name.bytes().all(allowed) {
         return Err(format!(
@@ -138,10 +105,7 @@ mod tests {
         std::fs::write(&path, "se=cret\n").unwrap();
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(property("a.b=c=d").unwrap(), pair("a.b", "c=d"));
-        assert_eq!(
-            property(&format!("p=@{}", path.display())).unwrap(),
-            pair("p", "se=cret")
-        );
+        assert_eq!(property(&format!("p=@{}", path.display())).unwrap(), pair("p", "se=cret"));
         assert_eq!(
             property("p").unwrap_err().to_string(),
             "read the Kafka property `p`: expected NAME=VALUE"

@@ -11,9 +11,7 @@ pub(crate) struct Failure {
 impl Failure {
     /// A fragment that fits after "failed to", such as `open x: no such file`.
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-        }
+        Self { message: message.into() }
     }
 
     /// An error of the world, with what was being done: `open x` gives `open x: no such file`.

@@ -52,8 +52,7 @@ enum Scenario {
 
 /// Runs the command.
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let out_of_range =
-        |_| Failure::new(format!("start at {}: the time is out of range", args.start));
+    let out_of_range = |_| Failure::new(format!("start at {}: the time is out of range", args.start));
     let start = i64::try_from(args.start.as_nanosecond()).map_err(out_of_range)?;
     let mut workload: Box<dyn Workload> = match args.scenario {
         Scenario::Enterprise => {
@@ -61,9 +60,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
             let events = args.events.unwrap_or(scenario.events);
             Box::new(Enterprise { events, ..scenario }.generate())
         }
-        Scenario::Sequence => Box::new(
-            SequenceLoad::new(args.seed, start, args.events.unwrap_or(1_000_000)).generate(),
-        ),
+        Scenario::Sequence => {
+            Box::new(SequenceLoad::new(args.seed, start, args.events.unwrap_or(1_000_000)).generate())
+        }
     };
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     match write_events(workload.as_mut(), &mut out) {
@@ -109,11 +108,7 @@ mod tests {
     fn truth_is_a_file_that_can_be_read_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("truth.json");
-        let mut workload = Enterprise {
-            events: 3_000,
-            ..Enterprise::new(1, 0)
-        }
-        .generate();
+        let mut workload = Enterprise { events: 3_000, ..Enterprise::new(1, 0) }.generate();
         let mut lines = Vec::new();
         write_events(&mut workload, &mut lines).unwrap();
         write_truth(&path, &workload.truth()).unwrap();
@@ -121,10 +116,7 @@ mod tests {
         assert_eq!(truth.events, 3_000);
         assert_eq!(lines.iter().filter(|&&byte| byte == b'\n').count(), 3_000);
         let last = truth.matches[0].events.last().unwrap();
-        let line = lines
-            .split(|&byte| byte == b'\n')
-            .nth(last.index as usize)
-            .unwrap();
+        let line = lines.split(|&byte| byte == b'\n').nth(last.index as usize).unwrap();
         assert!(String::from_utf8_lossy(line).contains(&last.id));
     }
 }

@@ -36,9 +36,8 @@ impl Client {
                 "use the server `{url}`: its URL must begin with http:// or https://"
             )));
         }
-        let tls = TlsConfig::builder()
-            .provider(TlsProvider::NativeTls)
-            .root_certs(RootCerts::PlatformVerifier);
+        let tls =
+            TlsConfig::builder().provider(TlsProvider::NativeTls).root_certs(RootCerts::PlatformVerifier);
         // A redirect would carry the token elsewhere, and a body of events is not to be sent as a GET.
         let config = Agent::config_builder()
             .tls_config(tls.build())
@@ -47,11 +46,7 @@ impl Client {
             .max_redirects_will_error(false)
             .http_status_as_error(false)
             .user_agent(concat!("olocus/", env!("CARGO_PKG_VERSION")));
-        Ok(Self {
-            agent: config.build().new_agent(),
-            url: url.trim_end_matches('/').to_owned(),
-            token,
-        })
+        Ok(Self { agent: config.build().new_agent(), url: url.trim_end_matches('/').to_owned(), token })
     }
 
     /// The server's address.
@@ -62,39 +57,22 @@ impl Client {
     /// Publishes a JSON array of CloudEvents; returns when the server says that they are durable.
     pub(crate) fn post_events(&self, topic: &str, body: &[u8]) -> Result<(), Refusal> {
         let url = format!("{}/v1/topics/{topic}/events", self.url);
-        let mut request = self
-            .agent
-            .post(url)
-            .header(header::CONTENT_TYPE, BATCH_CONTENT_TYPE);
+        let mut request = self.agent.post(url).header(header::CONTENT_TYPE, BATCH_CONTENT_TYPE);
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
-        let request = request
-            .config()
-            .timeout_recv_response(Some(Duration::from_secs(60)))
-            .build();
+        let request = request.config().timeout_recv_response(Some(Duration::from_secs(60))).build();
         self.judge(request.send(body)).map(drop)
     }
 
     /// Opens the stream of a topic's events, a line of JSON each.
-    pub(crate) fn stream(
-        &self,
-        topic: &str,
-        from: &str,
-    ) -> Result<impl Read + Send + 'static, Refusal> {
-        let url = format!(
-            "{}/v1/topics/{topic}/events?from={from}&follow=true",
-            self.url
-        );
-        let mut request = self
-            .agent
-            .get(url)
-            .header(header::ACCEPT, "application/x-ndjson");
+    pub(crate) fn stream(&self, topic: &str, from: &str) -> Result<impl Read + Send + 'static, Refusal> {
+        let url = format!("{}/v1/topics/{topic}/events?from={from}&follow=true", self.url);
+        let mut request = self.agent.get(url).header(header::ACCEPT, "application/x-ndjson");
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
-        self.judge(request.call())
-            .map(|response| response.into_body().into_reader())
+        self.judge(request.call()).map(|response| response.into_body().into_reader())
     }
 
     fn judge(
@@ -104,28 +82,18 @@ impl Client {
         let mut response = match outcome {
             Ok(response) => response,
             Err(error) if is_final(&error) => {
-                return Err(Refusal::Final(format!(
-                    "reach the server at {}: {error}",
-                    self.url
-                )));
+                return Err(Refusal::Final(format!("reach the server at {}: {error}", self.url)));
             }
             Err(error) => {
-                return Err(Refusal::Later(
-                    format!("reach the server at {}: {error}", self.url),
-                    None,
-                ));
+                return Err(Refusal::Later(format!("reach the server at {}: {error}", self.url), None));
             }
         };
         let status = response.status();
         if status.is_success() {
             return Ok(response);
         }
-        let said = response
-            .body_mut()
-            .with_config()
-            .limit(MESSAGE_BYTES_MAX)
-            .read_to_string()
-            .unwrap_or_default();
+        let said =
+            response.body_mut().with_config().limit(MESSAGE_BYTES_MAX).read_to_string().unwrap_or_default();
         let mut message = format!("get the server at {} to do it: {status}", self.url);
         if !said.trim().is_empty() {
             message += &format!(": {}", said.trim());
@@ -139,9 +107,9 @@ impl Client {
                 Refusal::Later(message, seconds.map(Duration::from_secs))
             }
             StatusCode::NOT_FOUND => Refusal::NotFound,
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Refusal::Final(format!(
-                "{message}; give its token with --token or OLOCUS_TOKEN"
-            )),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                Refusal::Final(format!("{message}; give its token with --token or OLOCUS_TOKEN"))
+            }
             _ => Refusal::Final(message),
         })
     }
@@ -151,10 +119,7 @@ impl Client {
 fn is_final(error: &ureq::Error) -> bool {
     matches!(
         error,
-        ureq::Error::BadUri(_)
-            | ureq::Error::Tls(_)
-            | ureq::Error::NativeTls(_)
-            | ureq::Error::Http(_)
+        ureq::Error::BadUri(_) | ureq::Error::Tls(_) | ureq::Error::NativeTls(_) | ureq::Error::Http(_)
     )
 }
 
@@ -168,10 +133,7 @@ pub(crate) struct Backoff {
 impl Backoff {
     /// For something that has to succeed within about a minute.
     pub(crate) fn about_a_minute() -> Self {
-        Self {
-            next: Duration::from_millis(100),
-            left: 17,
-        }
+        Self { next: Duration::from_millis(100), left: 17 }
     }
 
     /// Waits before the next attempt, at least as long as was asked for; `false` when no attempt is left.
@@ -245,16 +207,8 @@ pub(crate) mod test_server {
         pub(crate) fn start(answers: Vec<String>) -> Self {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let url = format!("http://{}", listener.local_addr().unwrap());
-            let serve = move || {
-                answers
-                    .into_iter()
-                    .map(|answer| serve(&listener, &answer))
-                    .collect()
-            };
-            Self {
-                url,
-                thread: thread::spawn(serve),
-            }
+            let serve = move || answers.into_iter().map(|answer| serve(&listener, &answer)).collect();
+            Self { url, thread: thread::spawn(serve) }
         }
 
         pub(crate) fn url(&self) -> String {
@@ -268,15 +222,11 @@ pub(crate) mod test_server {
     }
 
     pub(crate) fn ok(body: &str) -> String {
-        format!(
-            "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        )
+        format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len())
     }
 
     pub(crate) fn unavailable() -> String {
-        "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 7\r\n\r\nnot yet"
-            .to_owned()
+        "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 7\r\n\r\nnot yet".to_owned()
     }
 
     fn serve(listener: &TcpListener, answer: &str) -> Request {
@@ -286,12 +236,9 @@ pub(crate) mod test_server {
         while !head.ends_with("\r\n\r\n") {
             assert!(reader.read_line(&mut head).unwrap() > 0, "{head}");
         }
-        let length = head.lines().find_map(|line| {
-            line.to_ascii_lowercase()
-                .strip_prefix("content-length: ")?
-                .parse()
-                .ok()
-        });
+        let length = head
+            .lines()
+            .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
         let mut body = vec![0; length.unwrap_or(0)];
         reader.read_exact(&mut body).unwrap();
         connection.write_all(answer.as_bytes()).unwrap();

@@ -22,9 +22,8 @@ impl Args {
         let (text, place) = match &self.keyring {
             Some(path) => {
                 let place = path.display().to_string();
-                let text = std::fs::read_to_string(path).map_err(|cause| {
-                    Failure::doing(format_args!("read the keys in {place}"), cause)
-                })?;
+                let text = std::fs::read_to_string(path)
+                    .map_err(|cause| Failure::doing(format_args!("read the keys in {place}"), cause))?;
                 (text, place)
             }
             // Not an option of the command line, where other users of the machine could read it.

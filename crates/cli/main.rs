@@ -1,6 +1,8 @@
 //! The `olocus` command.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod bench;
+mod bounded;
 mod connection;
 mod failure;
 mod generate;
@@ -8,12 +10,15 @@ mod http;
 mod input;
 mod keys;
 mod publish;
+mod replay;
+mod rules;
+mod run;
 mod tail;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory as _, Parser};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -28,16 +33,37 @@ struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    Bench(bench::Args),
     Generate(generate::Args),
     Publish(publish::Args),
+    Replay(replay::Args),
+    #[command(subcommand)]
+    Rules(rules::Command),
+    Run(run::Args),
     Tail(tail::Args),
+    Completions(CompletionArgs),
+}
+
+/// Print a completion script for a shell: `olocus completions bash > /etc/bash_completion.d/olocus`.
+#[derive(Debug, clap::Args)]
+struct CompletionArgs {
+    /// The shell
+    shell: clap_complete::Shell,
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
+        Command::Bench(args) => bench::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Publish(args) => publish::run(&args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Rules(command) => rules::run(&command),
+        Command::Run(args) => run::run(&args),
         Command::Tail(args) => tail::run(&args),
+        Command::Completions(args) => {
+            clap_complete::generate(args.shell, &mut Cli::command(), "olocus", &mut io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
     };
     outcome.unwrap_or_else(|failure| {
         // Where standard error is gone there is nobody left to tell.
@@ -48,8 +74,6 @@ fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

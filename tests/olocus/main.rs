@@ -1,1 +1,5 @@
-fn main() {}
+//! The command as a user runs it.
+#![allow(clippy::unwrap_used)]
+
+mod rules;
+mod support;

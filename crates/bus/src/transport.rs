@@ -50,11 +50,7 @@ pub trait Transport: Send + Sync {
     ///
     /// # Errors
     /// If the log cannot be reached, or an open transaction holds the offsets back for too long (retryable).
-    fn committed(
-        &self,
-        group: &str,
-        of: &[TopicPartition],
-    ) -> Result<Vec<Option<GroupOffset>>, Error>;
+    fn committed(&self, group: &str, of: &[TopicPartition]) -> Result<Vec<Option<GroupOffset>>, Error>;
 
     /// A new reader, without partitions at first.
     ///
@@ -176,10 +172,7 @@ impl TopicPartition {
     /// The partition with this number of this topic.
     #[must_use]
     pub fn new(topic: impl Into<Arc<str>>, partition: i32) -> Self {
-        Self {
-            topic: topic.into(),
-            partition,
-        }
+        Self { topic: topic.into(), partition }
     }
 }
 
@@ -204,10 +197,7 @@ impl TopicSpec {
     /// A topic with the log's default number of partitions and default settings.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            ..Self::default()
-        }
+        Self { name: name.into(), ..Self::default() }
     }
 
     /// The same with this number of partitions.
@@ -264,9 +254,7 @@ pub struct ReaderOptions {
 
 impl Default for ReaderOptions {
     fn default() -> Self {
-        Self {
-            max_queued_bytes: 32 << 20,
-        }
+        Self { max_queued_bytes: 32 << 20 }
     }
 }
 

@@ -30,11 +30,7 @@ impl Agenda {
     /// Takes the first wake-up of a kind if it is due.
     pub(crate) fn pop_due(&mut self, wake: Wake, now: i64) -> Option<(i64, usize, Key)> {
         let due = self.set(wake);
-        if due.first().is_some_and(|(at, ..)| *at <= now) {
-            due.pop_first()
-        } else {
-            None
-        }
+        if due.first().is_some_and(|(at, ..)| *at <= now) { due.pop_first() } else { None }
     }
 
     /// Moves the wake-up of a key of a rule.

@@ -9,9 +9,7 @@ use crate::limits::Limits;
 use crate::plan::{Plan, WindowPlan};
 use crate::sequence::{Pattern, Sequence};
 use crate::stats::Stats;
-use crate::window::{
-    Aligned, AlignedPlan, Count, CountPlan, Session, SessionPlan, Trailing, TrailingPlan,
-};
+use crate::window::{Aligned, AlignedPlan, Count, CountPlan, Session, SessionPlan, Trailing, TrailingPlan};
 
 /// Runs many plans over one stream of rows.
 ///
@@ -98,16 +96,9 @@ enum Evaluator<E: Clone> {
 impl<E: Clone> Engine<E> {
     /// An engine for these plans; a rule is named by the position of its plan. The limits hold for each rule.
     pub fn new(plans: Vec<Plan>, limits: Limits) -> Engine<E> {
-        let rules = plans
-            .into_iter()
-            .enumerate()
-            .map(|(rule, plan)| Evaluator::new(rule, plan, &limits))
-            .collect();
-        Engine {
-            rules,
-            agenda: Agenda::default(),
-            clock: i64::MIN,
-        }
+        let rules =
+            plans.into_iter().enumerate().map(|(rule, plan)| Evaluator::new(rule, plan, &limits)).collect();
+        Engine { rules, agenda: Agenda::default(), clock: i64::MIN }
     }
 
     /// Shows a row to a rule; what that completes is appended to `out`, by start, oldest first.
@@ -137,30 +128,14 @@ impl<E: Clone> Engine<E> {
         }
         self.clock = row.time;
         self.expire(row.time, out);
-        self.rules[rule].process(
-            key,
-            &row,
-            &mut Output {
-                rule,
-                agenda: &mut self.agenda,
-                findings: out,
-            },
-        )
+        self.rules[rule].process(key, &row, &mut Output { rule, agenda: &mut self.agenda, findings: out })
     }
 
     /// Tells that no row earlier than `watermark` will come, and fires every timer up to it, ordered by (time, rule,
     /// key). A watermark below one told before, or below the time of a row, changes nothing.
     pub fn advance(&mut self, watermark: i64, out: &mut Vec<Finding<E>>) {
         while let Some((at, rule, key)) = self.agenda.pop_due(Wake::Timer, watermark) {
-            self.rules[rule].wake(
-                &key,
-                at,
-                &mut Output {
-                    rule,
-                    agenda: &mut self.agenda,
-                    findings: out,
-                },
-            );
+            self.rules[rule].wake(&key, at, &mut Output { rule, agenda: &mut self.agenda, findings: out });
         }
         self.expire(watermark, out);
         self.clock = self.clock.max(watermark);
@@ -189,15 +164,7 @@ impl<E: Clone> Engine<E> {
     /// Frees what can no longer take part in anything at `now`.
     fn expire(&mut self, now: i64, out: &mut Vec<Finding<E>>) {
         while let Some((_, rule, key)) = self.agenda.pop_due(Wake::Expiry, now) {
-            self.rules[rule].wake(
-                &key,
-                now,
-                &mut Output {
-                    rule,
-                    agenda: &mut self.agenda,
-                    findings: out,
-                },
-            );
+            self.rules[rule].wake(&key, now, &mut Output { rule, agenda: &mut self.agenda, findings: out });
         }
     }
 }
@@ -211,11 +178,7 @@ pub(crate) struct Output<'a, E> {
 
 impl<E> Output<'_, E> {
     pub(crate) fn push(&mut self, key: &Key, found: Found<E>) {
-        self.findings.push(Finding {
-            rule: self.rule,
-            key: key.clone(),
-            found,
-        });
+        self.findings.push(Finding { rule: self.rule, key: key.clone(), found });
     }
 }
 
@@ -230,24 +193,15 @@ impl<E: Clone> Evaluator<E> {
                 WindowPlan::Count(size) => {
                     Evaluator::Count(Keyed::new(rule, CountPlan::new(size, aggregates), limits))
                 }
-                WindowPlan::Tumbling(size) => Evaluator::Aligned(Keyed::new(
-                    rule,
-                    AlignedPlan::new(size, size, aggregates),
-                    limits,
-                )),
-                WindowPlan::Sliding {
-                    size,
-                    every: Some(every),
-                } => Evaluator::Aligned(Keyed::new(
-                    rule,
-                    AlignedPlan::new(size, every, aggregates),
-                    limits,
-                )),
-                WindowPlan::Sliding { size, every: None } => Evaluator::Trailing(Keyed::new(
-                    rule,
-                    TrailingPlan::new(size, aggregates),
-                    limits,
-                )),
+                WindowPlan::Tumbling(size) => {
+                    Evaluator::Aligned(Keyed::new(rule, AlignedPlan::new(size, size, aggregates), limits))
+                }
+                WindowPlan::Sliding { size, every: Some(every) } => {
+                    Evaluator::Aligned(Keyed::new(rule, AlignedPlan::new(size, every, aggregates), limits))
+                }
+                WindowPlan::Sliding { size, every: None } => {
+                    Evaluator::Trailing(Keyed::new(rule, TrailingPlan::new(size, aggregates), limits))
+                }
                 WindowPlan::Session(gap) => {
                     Evaluator::Session(Keyed::new(rule, SessionPlan::new(gap, aggregates), limits))
                 }
@@ -255,21 +209,11 @@ impl<E: Clone> Evaluator<E> {
         }
     }
 
-    fn process(
-        &mut self,
-        key: &Key,
-        row: &Row<'_, E>,
-        out: &mut Output<'_, E>,
-    ) -> Result<(), Error> {
+    fn process(&mut self, key: &Key, row: &Row<'_, E>, out: &mut Output<'_, E>) -> Result<(), Error> {
         match self {
             Evaluator::Single => {
                 if row.steps & 1 == 1 {
-                    out.push(
-                        key,
-                        Found::Sequence {
-                            events: vec![row.event.clone()],
-                        },
-                    );
+                    out.push(key, Found::Sequence { events: vec![row.event.clone()] });
                 }
                 Ok(())
             }

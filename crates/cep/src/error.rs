@@ -10,22 +10,10 @@ pub struct Error {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum ErrorKind {
-    LimitReached {
-        rule: usize,
-        limit: Limit,
-        most: usize,
-    },
-    OutOfOrder {
-        time: i64,
-        clock: i64,
-    },
-    TimerDue {
-        time: i64,
-        timer: i64,
-    },
-    UnknownRule {
-        rule: usize,
-    },
+    LimitReached { rule: usize, limit: Limit, most: usize },
+    OutOfOrder { time: i64, clock: i64 },
+    TimerDue { time: i64, timer: i64 },
+    UnknownRule { rule: usize },
 }
 
 /// The limit that an [`Error`] reports as reached.
@@ -50,27 +38,19 @@ impl Error {
     }
 
     pub(crate) fn limit(rule: usize, limit: Limit, most: usize) -> Error {
-        Error {
-            kind: ErrorKind::LimitReached { rule, limit, most },
-        }
+        Error { kind: ErrorKind::LimitReached { rule, limit, most } }
     }
 
     pub(crate) fn out_of_order(time: i64, clock: i64) -> Error {
-        Error {
-            kind: ErrorKind::OutOfOrder { time, clock },
-        }
+        Error { kind: ErrorKind::OutOfOrder { time, clock } }
     }
 
     pub(crate) fn timer_due(time: i64, timer: i64) -> Error {
-        Error {
-            kind: ErrorKind::TimerDue { time, timer },
-        }
+        Error { kind: ErrorKind::TimerDue { time, timer } }
     }
 
     pub(crate) fn unknown_rule(rule: usize) -> Error {
-        Error {
-            kind: ErrorKind::UnknownRule { rule },
-        }
+        Error { kind: ErrorKind::UnknownRule { rule } }
     }
 }
 
@@ -86,16 +66,10 @@ impl fmt::Display for Error {
                 write!(f, "rule {rule} already holds its limit of {most} {what}")
             }
             ErrorKind::OutOfOrder { time, clock } => {
-                write!(
-                    f,
-                    "row of time {time} came after time {clock} had been reached"
-                )
+                write!(f, "row of time {time} came after time {clock} had been reached")
             }
             ErrorKind::TimerDue { time, timer } => {
-                write!(
-                    f,
-                    "row of time {time} came before the timer at {timer} had fired"
-                )
+                write!(f, "row of time {time} came before the timer at {timer} had fired")
             }
             ErrorKind::UnknownRule { rule } => write!(f, "there is no rule {rule}"),
         }

@@ -39,8 +39,7 @@ pub(crate) trait State {
 
     /// By how much [`enter`](Self::enter) would raise what is held for a key (`None`: a key that holds nothing yet);
     /// `None` if the row has no place in this rule.
-    fn growth(state: Option<&Self>, plan: &Self::Plan, row: &Row<'_, Self::Event>)
-    -> Option<usize>;
+    fn growth(state: Option<&Self>, plan: &Self::Plan, row: &Row<'_, Self::Event>) -> Option<usize>;
 
     /// Takes a row in. If that makes a new entry, it has this age.
     fn enter(
@@ -125,12 +124,7 @@ impl<S: State> Keyed<S> {
         };
         Keyed {
             plan,
-            ceiling: Ceiling {
-                rule,
-                held,
-                keys: limits.keys_per_rule,
-                policy: limits.policy,
-            },
+            ceiling: Ceiling { rule, held, keys: limits.keys_per_rule, policy: limits.policy },
             slots: HashMap::default(),
             ages: VecDeque::new(),
             next_age: 0,
@@ -180,13 +174,7 @@ impl<S: State> Keyed<S> {
             + self.held.entries * S::entry_bytes(&self.plan)
             + self.held.values * DISTINCT_VALUE_BYTES
             + self.ages.len() * size_of::<(u64, Key)>();
-        Stats {
-            partial_matches,
-            keys: self.slots.len(),
-            window_events,
-            bytes,
-            dropped: self.dropped,
-        }
+        Stats { partial_matches, keys: self.slots.len(), window_events, bytes, dropped: self.dropped }
     }
 
     /// Takes the row in, if it has a place here and the limits allow it.
@@ -201,13 +189,7 @@ impl<S: State> Keyed<S> {
         }
         if !self.slots.contains_key(key) {
             self.key_bytes += key.as_json().len();
-            self.slots.insert(
-                key.clone(),
-                Slot {
-                    state: S::new(&self.plan),
-                    scheduled: None,
-                },
-            );
+            self.slots.insert(key.clone(), Slot { state: S::new(&self.plan), scheduled: None });
         }
         let age = self.next_age;
         let newest = self.change(key, |state, plan| {
@@ -222,12 +204,7 @@ impl<S: State> Keyed<S> {
     }
 
     /// Whether the row may enter; drops what is oldest if that is needed and wanted.
-    fn make_room(
-        &mut self,
-        key: &Key,
-        row: &Row<'_, S::Event>,
-        agenda: &mut Agenda,
-    ) -> Result<bool, Error> {
+    fn make_room(&mut self, key: &Key, row: &Row<'_, S::Event>, agenda: &mut Agenda) -> Result<bool, Error> {
         let Some(least) = S::growth(None, &self.plan, row) else {
             return Ok(false);
         };
@@ -292,10 +269,7 @@ impl<S: State> Keyed<S> {
     /// The key that holds the oldest entry.
     fn oldest_key(&mut self) -> Option<Key> {
         while let Some((age, key)) = self.ages.front() {
-            let live = self
-                .slots
-                .get(key)
-                .is_some_and(|slot| slot.state.oldest() == Some(*age));
+            let live = self.slots.get(key).is_some_and(|slot| slot.state.oldest() == Some(*age));
             if live {
                 return Some(key.clone());
             }

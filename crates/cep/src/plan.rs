@@ -71,11 +71,7 @@ impl fmt::Display for Plan {
     }
 }
 
-fn list_sequence(
-    steps: &[StepPlan],
-    within: Option<i64>,
-    f: &mut fmt::Formatter<'_>,
-) -> fmt::Result {
+fn list_sequence(steps: &[StepPlan], within: Option<i64>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     for (index, step) in steps.iter().enumerate() {
         let mark = if index == 0 { '^' } else { ' ' };
         write!(f, "{mark} {index}: step {index} => {}", index + 1)?;
@@ -104,23 +100,15 @@ fn list_window(
         WindowPlan::Count(count) => {
             writeln!(f, "1 once {count} are held, keeping the last {count}")?;
         }
-        WindowPlan::Tumbling(size) => writeln!(
-            f,
-            "0, at each end of [start, start + {}) => 1",
-            duration(size)
-        )?,
+        WindowPlan::Tumbling(size) => {
+            writeln!(f, "0, at each end of [start, start + {}) => 1", duration(size))?
+        }
         WindowPlan::Sliding { size, every: None } => {
             writeln!(f, "1, keeping those in (t - {}, t]", duration(size))?;
         }
-        WindowPlan::Sliding {
-            size,
-            every: Some(every),
-        } => {
+        WindowPlan::Sliding { size, every: Some(every) } => {
             let (size, every) = (duration(size), duration(every));
-            writeln!(
-                f,
-                "0, at each end of [start, start + {size}), one every {every} => 1"
-            )?;
+            writeln!(f, "0, at each end of [start, start + {size}), one every {every} => 1")?;
         }
         WindowPlan::Session(gap) => writeln!(f, "0, {} after the last => 1", duration(gap))?,
     }
@@ -147,9 +135,7 @@ mod tests {
         let plan = Plan::Sequence {
             steps: vec![
                 StepPlan { within: None },
-                StepPlan {
-                    within: Some(5 * MINUTE),
-                },
+                StepPlan { within: Some(5 * MINUTE) },
                 StepPlan { within: None },
             ],
             within: Some(90 * MINUTE),
@@ -164,13 +150,7 @@ mod tests {
 
     #[test]
     fn a_window_lists_how_it_collects_and_what_it_judges() {
-        let list = |window| {
-            Plan::Window {
-                window,
-                aggregates: vec![AggregateFunction::Avg],
-            }
-            .to_string()
-        };
+        let list = |window| Plan::Window { window, aggregates: vec![AggregateFunction::Avg] }.to_string();
         insta::assert_snapshot!(list(WindowPlan::Count(100)), @r"
         ^ 0: event => 1 once 100 are held, keeping the last 100
         > 1: judge count, avg(#0)

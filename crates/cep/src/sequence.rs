@@ -40,10 +40,7 @@ struct Partial<E> {
 
 impl Pattern {
     pub(crate) fn new(steps: &[StepPlan], within: Option<i64>) -> Pattern {
-        Pattern {
-            withins: steps.iter().map(|step| step.within).collect(),
-            within,
-        }
+        Pattern { withins: steps.iter().map(|step| step.within).collect(), within }
     }
 
     /// When it is too late for a step, given the times of the previous and of the first event. A time beyond the range
@@ -63,9 +60,7 @@ impl<E: Clone> State for Sequence<E> {
 
     fn new(plan: &Pattern) -> Sequence<E> {
         let queues = plan.withins.len().saturating_sub(1);
-        Sequence {
-            waiting: (0..queues).map(|_| VecDeque::new()).collect(),
-        }
+        Sequence { waiting: (0..queues).map(|_| VecDeque::new()).collect() }
     }
 
     fn advance(&mut self, plan: &Pattern, row: &Row<'_, E>, found: &mut dyn FnMut(Found<E>)) {
@@ -79,9 +74,7 @@ impl<E: Clone> State for Sequence<E> {
             for mut partial in here[index].drain(..) {
                 partial.events.push(row.event.clone());
                 match beyond.first_mut() {
-                    None => found(Found::Sequence {
-                        events: partial.events,
-                    }),
+                    None => found(Found::Sequence { events: partial.events }),
                     Some(next) => {
                         partial.deadline = plan.deadline(step + 1, row.time, partial.start);
                         next.push_back(partial);
@@ -99,38 +92,23 @@ impl<E: Clone> State for Sequence<E> {
         let mut events = Vec::with_capacity(plan.withins.len());
         events.push(row.event.clone());
         let deadline = plan.deadline(1, row.time, row.time);
-        self.waiting[0].push_back(Partial {
-            age,
-            start: row.time,
-            deadline,
-            events,
-        });
+        self.waiting[0].push_back(Partial { age, start: row.time, deadline, events });
     }
 
     fn wake_at(&self, _: &Pattern) -> Option<i64> {
-        self.waiting
-            .iter()
-            .filter_map(|queue| queue.front()?.deadline)
-            .min()
+        self.waiting.iter().filter_map(|queue| queue.front()?.deadline).min()
     }
 
     fn wake(&mut self, _: &Pattern, at: i64, _: &mut dyn FnMut(Found<E>)) {
         for queue in &mut self.waiting {
-            while queue
-                .front()
-                .and_then(|partial| partial.deadline)
-                .is_some_and(|deadline| deadline <= at)
-            {
+            while queue.front().and_then(|partial| partial.deadline).is_some_and(|deadline| deadline <= at) {
                 queue.pop_front();
             }
         }
     }
 
     fn held(&self) -> Held {
-        Held {
-            entries: self.waiting.iter().map(VecDeque::len).sum(),
-            values: 0,
-        }
+        Held { entries: self.waiting.iter().map(VecDeque::len).sum(), values: 0 }
     }
 
     fn ages(&self) -> impl Iterator<Item = u64> {
@@ -138,18 +116,11 @@ impl<E: Clone> State for Sequence<E> {
     }
 
     fn oldest(&self) -> Option<u64> {
-        self.waiting
-            .iter()
-            .rev()
-            .find_map(VecDeque::front)
-            .map(|partial| partial.age)
+        self.waiting.iter().rev().find_map(VecDeque::front).map(|partial| partial.age)
     }
 
     fn newest(&self) -> Option<u64> {
-        self.waiting
-            .iter()
-            .find_map(VecDeque::back)
-            .map(|partial| partial.age)
+        self.waiting.iter().find_map(VecDeque::back).map(|partial| partial.age)
     }
 
     fn drop_oldest(&mut self) -> u64 {

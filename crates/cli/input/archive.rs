@@ -35,9 +35,8 @@ pub(super) fn members(path: &str, file: File) -> Result<Vec<Member>, Error> {
                 ));
             }
         };
-        let start = entry
-            .data_start()
-            .ok_or_else(|| Error::unusable(&shown, "has no data in the archive"))?;
+        let start =
+            entry.data_start().ok_or_else(|| Error::unusable(&shown, "has no data in the archive"))?;
         members.push(Member {
             path: path.to_owned(),
             name: shown,
@@ -49,10 +48,7 @@ pub(super) fn members(path: &str, file: File) -> Result<Vec<Member>, Error> {
         });
     }
     if members.is_empty() {
-        return Err(Error::unusable(
-            path,
-            "has no member named .json, .jsonl or .ndjson",
-        ));
+        return Err(Error::unusable(path, "has no member named .json, .jsonl or .ndjson"));
     }
     members.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(members)
@@ -98,12 +94,7 @@ impl Member {
             Packing::Stored => Box::new(packed),
             Packing::Deflated => Box::new(flate2::bufread::DeflateDecoder::new(packed)),
         };
-        let checked = Checked {
-            inner: unpacked,
-            crc: Crc::new(),
-            expected: self.crc,
-            left: self.bytes,
-        };
+        let checked = Checked { inner: unpacked, crc: Crc::new(), expected: self.crc, left: self.bytes };
         Ok(Box::new(BufReader::with_capacity(BUFFER_BYTES, checked)))
     }
 }
@@ -125,12 +116,8 @@ impl Read for Checked {
         if read == 0 && self.left > 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        let damaged = || {
-            io::Error::new(
-                io::ErrorKind::InvalidData,
-                "the member is damaged: its checksum is wrong",
-            )
-        };
+        let damaged =
+            || io::Error::new(io::ErrorKind::InvalidData, "the member is damaged: its checksum is wrong");
         self.left = self.left.checked_sub(read as u64).ok_or_else(damaged)?;
         self.crc.update(&into[..read]);
         if read == 0 && self.crc.sum() != self.expected {
@@ -143,8 +130,6 @@ impl Read for Checked {
 /// JSON files, but not the shadows that macOS adds.
 fn is_wanted(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
-    let is_json = [".json", ".jsonl", ".ndjson"]
-        .iter()
-        .any(|extension| lower.ends_with(extension));
+    let is_json = [".json", ".jsonl", ".ndjson"].iter().any(|extension| lower.ends_with(extension));
     is_json && !name.split('/').any(|segment| segment == "__MACOSX")
 }

@@ -9,9 +9,7 @@ use bytes::Bytes;
 use super::{BATCH_BYTES, Cut, Error, RECORD_BYTES_MAX};
 
 /// Whether text begins with a bracket; nothing of it is lost but blanks before the bracket.
-pub(super) fn begins(
-    mut text: Box<dyn BufRead + Send>,
-) -> io::Result<(Box<dyn BufRead + Send>, bool)> {
+pub(super) fn begins(mut text: Box<dyn BufRead + Send>) -> io::Result<(Box<dyn BufRead + Send>, bool)> {
     let mut blanks = Vec::new();
     let is_array = loop {
         let available = match text.fill_buf() {
@@ -19,10 +17,7 @@ pub(super) fn begins(
             Err(cause) if cause.kind() == io::ErrorKind::Interrupted => continue,
             Err(cause) => return Err(cause),
         };
-        let count = available
-            .iter()
-            .take_while(|byte| byte.is_ascii_whitespace())
-            .count();
+        let count = available.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
         let first = available.get(count).copied();
         let ends = available.is_empty();
         // Blank lines count as lines, so they go back; an endless run of them is kept only as far as this.
@@ -77,13 +72,7 @@ enum Step {
 
 impl Array {
     pub(super) fn new(file: Arc<str>, text: Box<dyn BufRead + Send>) -> Self {
-        Self {
-            file,
-            text,
-            element: 0,
-            state: State::Begin,
-            failed: None,
-        }
+        Self { file, text, element: 0, state: State::Begin, failed: None }
     }
 
     /// The next elements; none at the end.
@@ -108,9 +97,7 @@ impl Array {
             return Err(error);
         }
         let buffer = Bytes::from(buffer);
-        Ok((first..)
-            .zip(ranges.into_iter().map(|range| buffer.slice(range)))
-            .collect())
+        Ok((first..).zip(ranges.into_iter().map(|range| buffer.slice(range))).collect())
     }
 
     /// Appends the next element; `false` when there is none.
@@ -163,71 +150,32 @@ impl State {
             (State::Begin, b'[') => (State::Between { first: true }, Step::Skip),
             (State::Begin | State::Between { .. } | State::End, _) if blank => (*self, Step::Skip),
             (State::Begin, _) => (*self, Step::Broken("expected `[`")),
-            (State::End, _) => (
-                *self,
-                Step::Broken("there is more after the array's closing `]`"),
-            ),
+            (State::End, _) => (*self, Step::Broken("there is more after the array's closing `]`")),
 
             (State::Between { first: true }, b']') => (State::End, Step::Skip),
             (State::Between { first: false }, b']') => {
                 (*self, Step::Broken("expected an element after the comma"))
             }
-            (State::Between { .. }, b',') => {
-                (*self, Step::Broken("expected an element before the comma"))
-            }
-            (State::Between { .. }, b'"') => (
-                State::String {
-                    depth: 0,
-                    escaped: false,
-                },
-                Step::Keep,
-            ),
+            (State::Between { .. }, b',') => (*self, Step::Broken("expected an element before the comma")),
+            (State::Between { .. }, b'"') => (State::String { depth: 0, escaped: false }, Step::Keep),
             (State::Between { .. }, b'{' | b'[') => (State::Inside { depth: 1 }, Step::Keep),
             (State::Between { .. }, _) => (State::Inside { depth: 0 }, Step::Keep),
 
             (State::Inside { depth: 0 }, b',') => (State::Between { first: false }, Step::Cut),
             (State::Inside { depth: 0 }, b']') => (State::End, Step::Cut),
-            (State::Inside { depth }, b'"') => (
-                State::String {
-                    depth,
-                    escaped: false,
-                },
-                Step::Keep,
-            ),
-            (State::Inside { depth }, b'{' | b'[') => (
-                State::Inside {
-                    depth: depth.saturating_add(1),
-                },
-                Step::Keep,
-            ),
-            (State::Inside { depth }, b'}' | b']') => (
-                State::Inside {
-                    depth: depth.saturating_sub(1),
-                },
-                Step::Keep,
-            ),
+            (State::Inside { depth }, b'"') => (State::String { depth, escaped: false }, Step::Keep),
+            (State::Inside { depth }, b'{' | b'[') => {
+                (State::Inside { depth: depth.saturating_add(1) }, Step::Keep)
+            }
+            (State::Inside { depth }, b'}' | b']') => {
+                (State::Inside { depth: depth.saturating_sub(1) }, Step::Keep)
+            }
             (State::Inside { .. }, _) => (*self, Step::Keep),
 
-            (
-                State::String {
-                    depth,
-                    escaped: true,
-                },
-                _,
-            ) => (
-                State::String {
-                    depth,
-                    escaped: false,
-                },
-                Step::Keep,
-            ),
-            (State::String { depth, .. }, b'\\') => (
-                State::String {
-                    depth,
-                    escaped: true,
-                },
-                Step::Keep,
-            ),
+            (State::String { depth, escaped: true }, _) => {
+                (State::String { depth, escaped: false }, Step::Keep)
+            }
+            (State::String { depth, .. }, b'\\') => (State::String { depth, escaped: true }, Step::Keep),
             (State::String { depth, .. }, b'"') => (State::Inside { depth }, Step::Keep),
             (State::String { .. }, _) => (*self, Step::Keep),
         };

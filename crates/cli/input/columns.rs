@@ -22,26 +22,14 @@ pub(super) struct Columns {
 impl Columns {
     pub(super) fn open(path: &str, file: File) -> Result<(Self, Progress), Error> {
         let broken = |cause: parquet::errors::ParquetError| {
-            Error::unusable(
-                path,
-                &format!("is not a Parquet file that can be read: {cause}"),
-            )
+            Error::unusable(path, &format!("is not a Parquet file that can be read: {cause}"))
         };
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(broken)?;
         let rows = builder.metadata().file_metadata().num_rows();
         let progress = Progress::of_length(rows.unsigned_abs());
         let reader = builder.with_batch_size(ROWS).build().map_err(broken)?;
         let waiting = VecDeque::new();
-        Ok((
-            Self {
-                file: path.to_owned(),
-                reader,
-                waiting,
-                row: 0,
-                progress: progress.clone(),
-            },
-            progress,
-        ))
+        Ok((Self { file: path.to_owned(), reader, waiting, row: 0, progress: progress.clone() }, progress))
     }
 
     /// The next rows; none at the end.
@@ -51,8 +39,7 @@ impl Columns {
                 return Ok(Vec::new());
             };
             let failed = |cause: arrow::error::ArrowError| {
-                Error::unusable(&self.file, &format!("cannot be turned into JSON: {cause}"))
-                    .at_line(self.row)
+                Error::unusable(&self.file, &format!("cannot be turned into JSON: {cause}")).at_line(self.row)
             };
             let batch = batch.map_err(failed)?;
             let mut text = Vec::new();
@@ -63,9 +50,7 @@ impl Columns {
             writer.finish().map_err(failed)?;
             drop(writer);
             let text = Bytes::from(text);
-            let lines = text
-                .split(|&byte| byte == b'\n')
-                .filter(|line| !line.is_empty());
+            let lines = text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
             self.waiting.extend(lines.map(|line| text.slice_ref(line)));
         }
         let count = max.min(self.waiting.len());

@@ -23,45 +23,24 @@ enum ErrorKind {
 
 impl Error {
     pub(super) fn io(file: &str, cause: io::Error) -> Self {
-        Self {
-            file: file.into(),
-            line: None,
-            kind: ErrorKind::Io(cause),
-        }
+        Self { file: file.into(), line: None, kind: ErrorKind::Io(cause) }
     }
 
     pub(super) fn unusable(file: &str, why: &str) -> Self {
-        Self {
-            file: file.into(),
-            line: None,
-            kind: ErrorKind::Unusable(why.to_owned()),
-        }
+        Self { file: file.into(), line: None, kind: ErrorKind::Unusable(why.to_owned()) }
     }
 
     pub(super) fn too_long(file: &str, line: u64) -> Self {
-        let kind = ErrorKind::RecordTooLong {
-            limit: super::RECORD_BYTES_MAX,
-        };
-        Self {
-            file: file.into(),
-            line: Some(line),
-            kind,
-        }
+        let kind = ErrorKind::RecordTooLong { limit: super::RECORD_BYTES_MAX };
+        Self { file: file.into(), line: Some(line), kind }
     }
 
     pub(super) fn broken_array(file: &str, line: u64, what: &'static str) -> Self {
-        Self {
-            file: file.into(),
-            line: Some(line),
-            kind: ErrorKind::BrokenArray(what),
-        }
+        Self { file: file.into(), line: Some(line), kind: ErrorKind::BrokenArray(what) }
     }
 
     pub(super) fn at_line(self, line: u64) -> Self {
-        Self {
-            line: Some(line),
-            ..self
-        }
+        Self { line: Some(line), ..self }
     }
 }
 

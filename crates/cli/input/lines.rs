@@ -20,13 +20,7 @@ pub(super) struct Lines {
 
 impl Lines {
     pub(super) fn new(file: Arc<str>, text: Box<dyn BufRead + Send>) -> Self {
-        Self {
-            file,
-            text,
-            line: 0,
-            failed: None,
-            ended: false,
-        }
+        Self { file, text, line: 0, failed: None, ended: false }
     }
 
     /// The next lines that are not blank; none at the end.
@@ -34,11 +28,7 @@ impl Lines {
         // The records of a batch share one allocation.
         let mut buffer = Vec::new();
         let mut ranges: Vec<(u64, Range<usize>)> = Vec::new();
-        while ranges.len() < max
-            && buffer.len() < BATCH_BYTES
-            && !self.ended
-            && self.failed.is_none()
-        {
+        while ranges.len() < max && buffer.len() < BATCH_BYTES && !self.ended && self.failed.is_none() {
             let begin = buffer.len();
             match self.read_line(&mut buffer) {
                 Ok(()) => {
@@ -62,10 +52,7 @@ impl Lines {
             return Err(error);
         }
         let buffer = Bytes::from(buffer);
-        Ok(ranges
-            .into_iter()
-            .map(|(line, range)| (line, buffer.slice(range)))
-            .collect())
+        Ok(ranges.into_iter().map(|(line, range)| (line, buffer.slice(range))).collect())
     }
 
     /// Appends the next line and its end.

@@ -53,11 +53,7 @@ pub(crate) fn open(path: &str) -> Result<Vec<Source>, Error> {
     if path == STANDARD_INPUT {
         let progress = Progress::of_unknown_length();
         let raw = Box::new(BufReader::with_capacity(BUFFER_BYTES, io::stdin()));
-        return Ok(vec![Source::from_reader(
-            path,
-            progress.counting(raw),
-            progress,
-        )?]);
+        return Ok(vec![Source::from_reader(path, progress.counting(raw), progress)?]);
     }
     let failed = |cause| Error::io(path, cause);
     let mut file = File::open(path).map_err(failed)?;
@@ -66,10 +62,7 @@ pub(crate) fn open(path: &str) -> Result<Vec<Source>, Error> {
         return Err(Error::unusable(path, "is a directory"));
     }
     let mut magic = Vec::new();
-    (&mut file)
-        .take(4)
-        .read_to_end(&mut magic)
-        .map_err(failed)?;
+    (&mut file).take(4).read_to_end(&mut magic).map_err(failed)?;
     let progress = Progress::of_length(metadata.len());
     if magic == ZIP_MAGIC || magic == ZIP_EMPTY_MAGIC {
         let source = |member: Member| Source {
@@ -77,41 +70,24 @@ pub(crate) fn open(path: &str) -> Result<Vec<Source>, Error> {
             progress: Progress::of_length(member.packed_bytes()),
             records: Records::Member(member),
         };
-        return Ok(archive::members(path, file)?
-            .into_iter()
-            .map(source)
-            .collect());
+        return Ok(archive::members(path, file)?.into_iter().map(source).collect());
     }
     if magic == PARQUET_MAGIC {
         let (columns, progress) = Columns::open(path, file)?;
-        return Ok(vec![Source {
-            name: path.into(),
-            records: Records::Columns(columns),
-            progress,
-        }]);
+        return Ok(vec![Source { name: path.into(), records: Records::Columns(columns), progress }]);
     }
     let lacking = expected_magic(path).filter(|(expected, _)| !magic.starts_with(expected));
     if let Some((_, format)) = lacking {
-        return Err(Error::unusable(
-            path,
-            &format!("is not a {format} file, though its name says so"),
-        ));
+        return Err(Error::unusable(path, &format!("is not a {format} file, though its name says so")));
     }
     // A pipe cannot seek, and what was read of it is not lost.
     let raw: Box<dyn BufRead + Send> = if metadata.is_file() {
         file.seek(SeekFrom::Start(0)).map_err(failed)?;
         Box::new(BufReader::with_capacity(BUFFER_BYTES, file))
     } else {
-        Box::new(BufReader::with_capacity(
-            BUFFER_BYTES,
-            io::Cursor::new(magic).chain(file),
-        ))
+        Box::new(BufReader::with_capacity(BUFFER_BYTES, io::Cursor::new(magic).chain(file)))
     };
-    Ok(vec![Source::from_reader(
-        path,
-        progress.counting(raw),
-        progress,
-    )?])
+    Ok(vec![Source::from_reader(path, progress.counting(raw), progress)?])
 }
 
 /// The records of one file or member.
@@ -161,20 +137,12 @@ impl Source {
             return cut.map(|_| None);
         }
         let cut = cut?;
-        let item = |(line, bytes)| Item {
-            file: Arc::clone(&self.name),
-            line,
-            bytes,
-        };
+        let item = |(line, bytes)| Item { file: Arc::clone(&self.name), line, bytes };
         Ok(Some(cut.into_iter().map(item).collect()))
     }
 
     /// Reads text, unpacked where it begins like gzip or Zstandard.
-    fn from_reader(
-        name: &str,
-        mut raw: Box<dyn BufRead + Send>,
-        progress: Progress,
-    ) -> Result<Self, Error> {
+    fn from_reader(name: &str, mut raw: Box<dyn BufRead + Send>, progress: Progress) -> Result<Self, Error> {
         let failed = |cause| Error::io(name, cause);
         let head = peek(&mut raw).map_err(failed)?;
         let text: Box<dyn BufRead + Send> = if head.starts_with(&GZIP_MAGIC) {
@@ -188,11 +156,7 @@ impl Source {
         };
         let name: Arc<str> = name.into();
         let records = Records::from_text(&name, text)?;
-        Ok(Self {
-            name,
-            records,
-            progress,
-        })
+        Ok(Self { name, records, progress })
     }
 }
 
@@ -235,17 +199,11 @@ impl Progress {
     }
 
     fn of_length(length: u64) -> Self {
-        Self {
-            position: Arc::default(),
-            length: Some(length),
-        }
+        Self { position: Arc::default(), length: Some(length) }
     }
 
     fn of_unknown_length() -> Self {
-        Self {
-            position: Arc::default(),
-            length: None,
-        }
+        Self { position: Arc::default(), length: None }
     }
 
     fn advance(&self, by: u64) {
@@ -254,10 +212,7 @@ impl Progress {
 
     /// A reader that notes here what is taken from it.
     fn counting(&self, inner: Box<dyn BufRead + Send>) -> Box<dyn BufRead + Send> {
-        Box::new(Counting {
-            inner,
-            progress: self.clone(),
-        })
+        Box::new(Counting { inner, progress: self.clone() })
     }
 }
 

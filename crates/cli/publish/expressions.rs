@@ -34,16 +34,10 @@ impl Expressions {
             return Ok(Self { compiled: None });
         }
         let mut compiler = Compiler::new(Arc::new(Schemas::empty()));
-        let scope = EventScope {
-            step: None,
-            types: Vec::new(),
-            other_steps: Vec::new(),
-        };
+        let scope = EventScope { step: None, types: Vec::new(), other_steps: Vec::new() };
         let mut compile = |option: &str, text: Option<&str>| {
             let compiled = text.map(|text| {
-                compiler
-                    .value(text, &scope)
-                    .map_err(|problems| Failure::new(render(option, text, problems)))
+                compiler.value(text, &scope).map_err(|problems| Failure::new(render(option, text, problems)))
             });
             compiled.transpose()
         };
@@ -51,20 +45,8 @@ impl Expressions {
         let event_type = compile("--type-expr", event_type)?;
         let program = compiler.finish();
         let projection = Arc::clone(program.projection());
-        let decoder = Decoder::new(
-            Format::Json,
-            projection,
-            Arc::new(Keyring::empty()),
-            Limits::default(),
-        );
-        Ok(Self {
-            compiled: Some(Compiled {
-                program,
-                decoder,
-                topic,
-                event_type,
-            }),
-        })
+        let decoder = Decoder::new(Format::Json, projection, Arc::new(Keyring::empty()), Limits::default());
+        Ok(Self { compiled: Some(Compiled { program, decoder, topic, event_type }) })
     }
 
     /// One choice a line. A line that is no JSON object gets an empty one: it is refused anyway.
@@ -84,23 +66,20 @@ impl Expressions {
         let meta = MetaColumns {
             time: vec![0; batch.len()],
             event_type: vec![Arc::clone(topic); batch.len()],
+            key: None,
         };
-        let mut fill =
-            |id: Option<ValueId>,
-             option: &str,
-             of: fn(&mut Choice) -> &mut Option<Result<String, String>>| {
-                let Some(id) = id else { return };
-                let values = compiled.program.value(id, &batch, &meta);
-                for row in 0..batch.len() {
-                    let value =
-                        text_of(&values.get(row)).ok_or_else(|| format!("{option} has no value"));
-                    *of(&mut choices[batch.offset(row) as usize]) = Some(value);
-                }
-            };
+        let mut fill = |id: Option<ValueId>,
+                        option: &str,
+                        of: fn(&mut Choice) -> &mut Option<Result<String, String>>| {
+            let Some(id) = id else { return };
+            let values = compiled.program.value(id, &batch, &meta);
+            for row in 0..batch.len() {
+                let value = text_of(&values.get(row)).ok_or_else(|| format!("{option} has no value"));
+                *of(&mut choices[batch.offset(row) as usize]) = Some(value);
+            }
+        };
         fill(compiled.topic, "--topic-expr", |choice| &mut choice.topic);
-        fill(compiled.event_type, "--type-expr", |choice| {
-            &mut choice.event_type
-        });
+        fill(compiled.event_type, "--type-expr", |choice| &mut choice.event_type);
         choices
     }
 }
@@ -129,8 +108,7 @@ fn render(option: &str, text: &str, problems: Vec<Problem>) -> String {
     let mut shown = format!("compile {option}");
     for problem in problems {
         let (start, end) = problem.range;
-        let mut diagnostic =
-            Diagnostic::error(problem.code, &file, Span { start, end }, problem.message);
+        let mut diagnostic = Diagnostic::error(problem.code, &file, Span { start, end }, problem.message);
         if let Some(help) = problem.help {
             diagnostic = diagnostic.with_help(help);
         }
@@ -146,39 +124,25 @@ mod tests {
     use super::*;
 
     fn item(text: &str) -> Item {
-        Item {
-            file: "f".into(),
-            line: 0,
-            bytes: Bytes::copy_from_slice(text.as_bytes()),
-        }
+        Item { file: "f".into(), line: 0, bytes: Bytes::copy_from_slice(text.as_bytes()) }
     }
 
     #[test]
     fn lines_choose_their_topic_and_type() {
-        let mut expressions =
-            Expressions::compile(Some("kind"), Some("'win.' || EventID")).unwrap();
+        let mut expressions = Expressions::compile(Some("kind"), Some("'win.' || EventID")).unwrap();
         let lines = [r#"{"kind":"a","EventID":1}"#, "oops", r#"{"EventID":"x"}"#].map(item);
         let choices = expressions.evaluate(&"t".into(), &lines);
         assert_eq!(choices[0].topic, Some(Ok("a".to_owned())));
         assert_eq!(choices[0].event_type, Some(Ok("win.1".to_owned())));
         assert_eq!(choices[1], Choice::default());
-        assert_eq!(
-            choices[2].topic,
-            Some(Err("--topic-expr has no value".to_owned()))
-        );
+        assert_eq!(choices[2].topic, Some(Err("--topic-expr has no value".to_owned())));
         assert_eq!(choices[2].event_type, Some(Ok("win.x".to_owned())));
     }
 
     #[test]
     fn mistakes_are_pointed_at() {
-        let failure = Expressions::compile(None, Some("lowr(kind)"))
-            .err()
-            .unwrap()
-            .to_string();
-        assert!(
-            failure.starts_with("compile --type-expr\nerror["),
-            "{failure}"
-        );
+        let failure = Expressions::compile(None, Some("lowr(kind)")).err().unwrap().to_string();
+        assert!(failure.starts_with("compile --type-expr\nerror["), "{failure}");
         assert!(failure.contains("lowr(kind)"), "{failure}");
     }
 }

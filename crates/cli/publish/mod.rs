@@ -124,11 +124,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     publisher.bar.finish_and_clear();
     publisher.summarise(begin.elapsed());
     outcome?;
-    Ok(if publisher.skipped > 0 || publisher.broken {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(if publisher.skipped > 0 || publisher.broken { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// A run of the command.
@@ -164,11 +160,7 @@ impl Publisher {
     }
 
     /// Publishes one file; the inner error is that of reading it.
-    fn publish(
-        &mut self,
-        source: &mut Source,
-        before: u64,
-    ) -> Result<Result<(), Failure>, Failure> {
+    fn publish(&mut self, source: &mut Source, before: u64) -> Result<Result<(), Failure>, Failure> {
         let batch = self.pace.as_ref().map_or(BATCH, |pace| pace.batch(BATCH));
         loop {
             let items = match source.next_batch(batch) {
@@ -177,8 +169,7 @@ impl Publisher {
                 Err(error) => return Ok(Err(error.into())),
             };
             let Prepared { records, problems } =
-                self.plan
-                    .prepare(items, &mut self.expressions, self.strict)?;
+                self.plan.prepare(items, &mut self.expressions, self.strict)?;
             for problem in &problems {
                 self.skipped += 1;
                 if self.skipped <= REPORTED_MAX {
@@ -200,8 +191,7 @@ impl Publisher {
             self.sink.send(records, &|what| tell(&self.bar, what))?;
             self.published += count;
             self.bar.set_position(before + source.progress().position());
-            self.bar
-                .set_message(format!("{}: {} events", source.name(), self.published));
+            self.bar.set_message(format!("{}: {} events", source.name(), self.published));
             if self.strict && !problems.is_empty() {
                 return Err(Failure::new(
                     "publish every line: stopped at the first that could not be (--strict)",
@@ -246,16 +236,12 @@ fn progress_bar(sources: &[Source]) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let length = sources
-        .iter()
-        .map(|source| source.progress().length())
-        .sum::<Option<u64>>();
+    let length = sources.iter().map(|source| source.progress().length()).sum::<Option<u64>>();
     let template = match length {
         Some(_) => "{bar:32} {percent:>3} % {msg} in {elapsed}, {eta} left",
         None => "{spinner} {msg} in {elapsed}",
     };
-    let style =
-        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr()).with_style(style)
 }
 

@@ -13,11 +13,7 @@ pub(super) struct Pace {
 
 impl Pace {
     pub(super) fn new(rate: f64) -> Self {
-        Self {
-            begin: None,
-            sent: 0,
-            rate,
-        }
+        Self { begin: None, sent: 0, rate }
     }
 
     /// How many events to send at once, so that they come about twenty times a second.
@@ -34,8 +30,7 @@ impl Pace {
 
     /// How long it is until the next event is due.
     fn delay(&self, elapsed: Duration) -> Duration {
-        let due =
-            Duration::try_from_secs_f64(self.sent as f64 / self.rate).unwrap_or(Duration::MAX);
+        let due = Duration::try_from_secs_f64(self.sent as f64 / self.rate).unwrap_or(Duration::MAX);
         due.saturating_sub(elapsed)
     }
 }
@@ -49,10 +44,7 @@ mod tests {
         let mut pace = Pace::new(50.0);
         assert_eq!(pace.delay(Duration::ZERO), Duration::ZERO);
         pace.sent = 100;
-        assert_eq!(
-            pace.delay(Duration::from_millis(1500)),
-            Duration::from_millis(500)
-        );
+        assert_eq!(pace.delay(Duration::from_millis(1500)), Duration::from_millis(500));
         assert_eq!(pace.delay(Duration::from_secs(3)), Duration::ZERO);
         assert_eq!(Pace::new(1.0).batch(1000), 1);
         assert_eq!(Pace::new(1000.0).batch(1000), 50);

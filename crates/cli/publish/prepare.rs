@@ -51,11 +51,7 @@ pub(super) struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let file = if &*self.file == STANDARD_INPUT {
-            "standard input"
-        } else {
-            &self.file
-        };
+        let file = if &*self.file == STANDARD_INPUT { "standard input" } else { &self.file };
         write!(f, "{file}:{}: {}", self.line + 1, self.what)
     }
 }
@@ -81,20 +77,13 @@ impl Plan {
         expressions: &mut Expressions,
         strict: bool,
     ) -> Result<Prepared, Failure> {
-        let mut prepared = Prepared {
-            records: Vec::with_capacity(items.len()),
-            problems: Vec::new(),
-        };
+        let mut prepared = Prepared { records: Vec::with_capacity(items.len()), problems: Vec::new() };
         let choices = expressions.evaluate(&self.topic, &items);
         for (item, choice) in items.into_iter().zip(choices) {
             match self.record(&item, choice) {
                 Ok(record) => prepared.records.push(self.sealed(record)?),
                 Err(what) => {
-                    prepared.problems.push(Problem {
-                        file: item.file,
-                        line: item.line,
-                        what,
-                    });
+                    prepared.problems.push(Problem { file: item.file, line: item.line, what });
                     if strict {
                         break;
                     }
@@ -118,15 +107,11 @@ impl Plan {
             Some(event_type) => event_type,
             None => self.event_type.clone().unwrap_or_else(|| topic.to_string()),
         };
-        let time = self
-            .time
-            .as_ref()
-            .map(|field| field.time(&object))
-            .transpose()?;
+        let time = self.time.as_ref().map(|field| field.time(&object)).transpose()?;
         let id = match &self.id {
-            Some(field) => field
-                .text(&object)
-                .ok_or_else(|| format!("the field `{field}` has no value for the id"))?,
+            Some(field) => {
+                field.text(&object).ok_or_else(|| format!("the field `{field}` has no value for the id"))?
+            }
             None => format!("{}:{}", self.file_name(item), item.line),
         };
         let event = CloudEvent {
@@ -140,11 +125,7 @@ impl Plan {
             extensions: BTreeMap::new(),
             data: Some(item.bytes.clone()),
         };
-        let key = self
-            .key
-            .as_ref()
-            .and_then(|field| field.text(&object))
-            .map(Bytes::from);
+        let key = self.key.as_ref().and_then(|field| field.text(&object)).map(Bytes::from);
         Ok(event.to_binary(topic, key))
     }
 
@@ -157,11 +138,7 @@ impl Plan {
     }
 
     fn file_name<'a>(&'a self, item: &'a Item) -> &'a str {
-        if &*item.file == STANDARD_INPUT {
-            &self.run
-        } else {
-            &item.file
-        }
+        if &*item.file == STANDARD_INPUT { &self.run } else { &item.file }
     }
 }
 
@@ -172,15 +149,10 @@ impl Encryption {
         }
         let keyring = args.keys.load()?;
         if args.encrypt && keyring.is_none() {
-            return Err(Failure::new(
-                "encrypt: there are no keys; give --keyring FILE or set OLOCUS_KEYS",
-            ));
+            return Err(Failure::new("encrypt: there are no keys; give --keyring FILE or set OLOCUS_KEYS"));
         }
         Ok(Some(Self {
-            sealing: Sealing {
-                compress: args.compress,
-                encrypt: args.encrypt,
-            },
+            sealing: Sealing { compress: args.compress, encrypt: args.encrypt },
             keyring: keyring.unwrap_or_else(Keyring::empty),
         }))
     }
@@ -195,11 +167,8 @@ struct Field {
 impl Field {
     /// Reads `a.b.c`; a segment that contains dots stands in double quotes.
     fn parse(text: &str) -> Result<Self, Failure> {
-        let wrong = || {
-            Failure::new(format!(
-                "read the field `{text}`: expected names with dots between them"
-            ))
-        };
+        let wrong =
+            || Failure::new(format!("read the field `{text}`: expected names with dots between them"));
         let mut segments = Vec::new();
         let mut rest = text;
         loop {
@@ -221,9 +190,7 @@ impl Field {
     /// The value, if it is there and not null.
     fn find<'a>(&self, object: &'a Map<String, Value>) -> Option<&'a Value> {
         let (first, rest) = self.segments.split_first()?;
-        let value = rest
-            .iter()
-            .try_fold(object.get(first)?, |value, segment| value.get(segment))?;
+        let value = rest.iter().try_fold(object.get(first)?, |value, segment| value.get(segment))?;
         (!value.is_null()).then_some(value)
     }
 
@@ -241,9 +208,7 @@ impl Field {
             Some(Value::String(text)) => Scalar::Text(text.as_str().into()),
             Some(other) => Scalar::Json(other.to_string().into()),
             None => {
-                return Err(format!(
-                    "the field `{self}` has no value for the event's time"
-                ));
+                return Err(format!("the field `{self}` has no value for the event's time"));
             }
         };
         time_from_value(&value, TimeUnit::Auto)
@@ -273,11 +238,7 @@ fn explain(error: &serde_json::Error) -> String {
 /// `/olocus/publish/FILE` as a URI reference.
 fn source(file: &str) -> String {
     let mut source = String::from("/olocus/publish/");
-    let name = if file == STANDARD_INPUT {
-        "stdin"
-    } else {
-        file.trim_start_matches('/')
-    };
+    let name = if file == STANDARD_INPUT { "stdin" } else { file.trim_start_matches('/') };
     for byte in name.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
             source.push(char::from(byte));
@@ -325,20 +286,12 @@ mod tests {
 
     fn prepare(plan: &Plan, lines: &[&str], strict: bool) -> (Vec<OutRecord>, Vec<String>) {
         let mut expressions = Expressions::compile(None, None).unwrap();
-        let prepared = plan
-            .prepare(items(lines), &mut expressions, strict)
-            .unwrap();
-        (
-            prepared.records,
-            prepared.problems.iter().map(ToString::to_string).collect(),
-        )
+        let prepared = plan.prepare(items(lines), &mut expressions, strict).unwrap();
+        (prepared.records, prepared.problems.iter().map(ToString::to_string).collect())
     }
 
     fn header<'a>(record: &'a OutRecord, name: &str) -> Option<&'a str> {
-        record
-            .headers
-            .get(name)
-            .map(|value| std::str::from_utf8(value).unwrap())
+        record.headers.get(name).map(|value| std::str::from_utf8(value).unwrap())
     }
 
     #[test]
@@ -358,20 +311,14 @@ mod tests {
         assert_eq!(header(record, "ce_specversion"), Some("1.0"));
         assert_eq!(header(record, "ce_id"), Some("dir/my log.json:0"));
         assert_eq!(header(record, "ce_type"), Some("logs"));
-        assert_eq!(
-            header(record, "ce_source"),
-            Some("/olocus/publish/dir/my%20log.json")
-        );
+        assert_eq!(header(record, "ce_source"), Some("/olocus/publish/dir/my%20log.json"));
         assert_eq!(header(record, "ce_time"), Some("2023-11-14T22:13:20.500Z"));
         assert_eq!(header(record, "content-type"), Some("application/json"));
     }
 
     #[test]
     fn lines_that_cannot_be_published_are_named_and_cost_no_other() {
-        let plan = Plan {
-            time: Some(Field::parse("t").unwrap()),
-            ..plan()
-        };
+        let plan = Plan { time: Some(Field::parse("t").unwrap()), ..plan() };
         let lines = [
             r#"{"t":1}"#,
             "[1]",
@@ -386,19 +333,9 @@ mod tests {
         assert_eq!(header(&records[1], "ce_id"), Some("dir/my log.json:6"));
         assert_eq!(problems[0], "dir/my log.json:2: it is no JSON object");
         assert_eq!(problems[1], "dir/my log.json:3: the JSON is cut off");
-        assert_eq!(
-            problems[2],
-            "dir/my log.json:4: it is no JSON object: trailing characters at column 8"
-        );
-        assert!(
-            problems[3].starts_with("dir/my log.json:5: the field `t` is no time: "),
-            "{}",
-            problems[3]
-        );
-        assert_eq!(
-            problems[4],
-            "dir/my log.json:6: the field `t` has no value for the event's time"
-        );
+        assert_eq!(problems[2], "dir/my log.json:4: it is no JSON object: trailing characters at column 8");
+        assert!(problems[3].starts_with("dir/my log.json:5: the field `t` is no time: "), "{}", problems[3]);
+        assert_eq!(problems[4], "dir/my log.json:6: the field `t` has no value for the event's time");
 
         let (records, problems) = prepare(&plan, &lines, true);
         assert_eq!((records.len(), problems.len()), (1, 1));
@@ -414,28 +351,16 @@ mod tests {
         let (records, problems) = prepare(&plan, &[r#"{"id":7}"#, "{}"], false);
         assert_eq!(header(&records[0], "ce_id"), Some("7"));
         assert_eq!(header(&records[0], "ce_type"), Some("auth.login"));
-        assert_eq!(
-            problems,
-            ["dir/my log.json:2: the field `id` has no value for the id"]
-        );
+        assert_eq!(problems, ["dir/my log.json:2: the field `id` has no value for the id"]);
     }
 
     #[test]
     fn encrypted_data_opens_with_the_key_only() {
         let keyring = Keyring::new(Some("k1"), [("k1".to_owned(), [7; 32])]).unwrap();
-        let sealing = Sealing {
-            compress: true,
-            encrypt: true,
-        };
-        let plan = Plan {
-            encryption: Some(Encryption { sealing, keyring }),
-            ..plan()
-        };
+        let sealing = Sealing { compress: true, encrypt: true };
+        let plan = Plan { encryption: Some(Encryption { sealing, keyring }), ..plan() };
         let (records, _) = prepare(&plan, &[r#"{"secret":1}"#, r#"{"secret":1}"#], false);
-        assert_eq!(
-            header(&records[0], "olocus-encoding"),
-            Some("lz4+aes256gcm")
-        );
+        assert_eq!(header(&records[0], "olocus-encoding"), Some("lz4+aes256gcm"));
         assert_ne!(records[0].value, records[1].value, "nonces differ");
         let shown = String::from_utf8_lossy(records[0].value.as_deref().unwrap());
         assert!(!shown.contains("secret"));
@@ -454,11 +379,7 @@ mod tests {
 
     #[test]
     fn events_of_standard_input_have_ids_of_their_run() {
-        let item = Item {
-            file: STANDARD_INPUT.into(),
-            line: 3,
-            bytes: Bytes::from_static(b"{}"),
-        };
+        let item = Item { file: STANDARD_INPUT.into(), line: 3, bytes: Bytes::from_static(b"{}") };
         let record = plan().record(&item, Choice::default()).unwrap();
         assert_eq!(header(&record, "ce_id"), Some("run:3"));
         assert_eq!(header(&record, "ce_source"), Some("/olocus/publish/stdin"));

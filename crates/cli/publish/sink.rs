@@ -27,16 +27,9 @@ pub(super) struct BusSink {
 
 impl BusSink {
     pub(super) fn new(transport: Box<dyn Transport>, tell: &dyn Fn(&str)) -> Result<Self, Failure> {
-        let options = WriterOptions {
-            transactional_id: None,
-            durability: Durability::Persistent,
-        };
+        let options = WriterOptions { transactional_id: None, durability: Durability::Persistent };
         let writer = retrying("open a writer", tell, || transport.writer(options.clone()))?;
-        Ok(Self {
-            writer,
-            transport,
-            topics: BTreeSet::new(),
-        })
+        Ok(Self { writer, transport, topics: BTreeSet::new() })
     }
 
     fn create_topics(&mut self, records: &[OutRecord], tell: &dyn Fn(&str)) -> Result<(), Failure> {
@@ -48,13 +41,8 @@ impl BusSink {
         if missing.is_empty() {
             return Ok(());
         }
-        let specs: Vec<TopicSpec> = missing
-            .iter()
-            .map(|topic| TopicSpec::new(&**topic))
-            .collect();
-        retrying("create topics", tell, || {
-            self.transport.create_topics(&specs)
-        })?;
+        let specs: Vec<TopicSpec> = missing.iter().map(|topic| TopicSpec::new(&**topic)).collect();
+        retrying("create topics", tell, || self.transport.create_topics(&specs))?;
         self.topics.extend(missing);
         Ok(())
     }
@@ -143,8 +131,7 @@ fn bodies(records: &[OutRecord]) -> Vec<(Arc<str>, Vec<u8>)> {
     for record in records {
         let event = structured(record);
         let current = open.get(&record.topic).copied();
-        let index = match current.filter(|&index| bodies[index].1.len() + event.len() < BODY_BYTES)
-        {
+        let index = match current.filter(|&index| bodies[index].1.len() + event.len() < BODY_BYTES) {
             Some(index) => index,
             None => {
                 bodies.push((Arc::clone(&record.topic), Vec::new()));
@@ -170,11 +157,7 @@ fn structured(record: &OutRecord) -> Vec<u8> {
         event.push(if event.is_empty() { b'{' } else { b',' });
         event.extend(Value::from(name).to_string().into_bytes());
         event.push(b':');
-        event.extend(
-            Value::from(String::from_utf8_lossy(value))
-                .to_string()
-                .into_bytes(),
-        );
+        event.extend(Value::from(String::from_utf8_lossy(value)).to_string().into_bytes());
     };
     for (name, value) in record.headers.iter() {
         match name.strip_prefix("ce_") {
@@ -211,54 +194,31 @@ mod tests {
         let client = Client::new(&server.url(), Some("secret".to_owned())).unwrap();
         let told = std::cell::RefCell::new(Vec::new());
         let records = vec![record("a", r#"{"x":1}"#), record("b", "{}")];
-        HttpSink::new(client)
-            .send(records, &|what| told.borrow_mut().push(what.to_owned()))
-            .unwrap();
+        HttpSink::new(client).send(records, &|what| told.borrow_mut().push(what.to_owned())).unwrap();
 
         let requests = server.requests();
         assert_eq!(requests.len(), 3);
         assert!(
-            requests[0]
-                .head
-                .starts_with("POST /v1/topics/a/events HTTP/1.1\r\n"),
+            requests[0].head.starts_with("POST /v1/topics/a/events HTTP/1.1\r\n"),
             "{}",
             requests[0].head
         );
-        assert!(
-            requests[0]
-                .head
-                .contains("authorization: Bearer secret\r\n"),
-            "{}",
-            requests[0].head
-        );
-        assert!(
-            requests[0]
-                .head
-                .contains("content-type: application/cloudevents-batch+json\r\n")
-        );
+        assert!(requests[0].head.contains("authorization: Bearer secret\r\n"), "{}", requests[0].head);
+        assert!(requests[0].head.contains("content-type: application/cloudevents-batch+json\r\n"));
         assert_eq!(requests[0].body, requests[1].body);
         assert!(requests[2].head.starts_with("POST /v1/topics/b/events "));
         let events: Vec<Value> = serde_json::from_slice(&requests[1].body).unwrap();
         assert_eq!(events[0]["data"]["x"], 1);
         let told = told.borrow();
         assert_eq!(told.len(), 1);
-        assert!(
-            told[0].contains("503 Service Unavailable: not yet; trying again"),
-            "{}",
-            told[0]
-        );
+        assert!(told[0].contains("503 Service Unavailable: not yet; trying again"), "{}", told[0]);
     }
 
     #[test]
     fn a_server_that_refuses_is_not_asked_again() {
-        let server = Server::start(vec![
-            "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n".to_owned(),
-        ]);
+        let server = Server::start(vec!["HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n".to_owned()]);
         let client = Client::new(&server.url(), None).unwrap();
-        let failure = HttpSink::new(client)
-            .send(vec![record("a", "{}")], &|_| ())
-            .unwrap_err()
-            .to_string();
+        let failure = HttpSink::new(client).send(vec![record("a", "{}")], &|_| ()).unwrap_err().to_string();
         assert!(
             failure.ends_with("401 Unauthorized; give its token with --token or OLOCUS_TOKEN"),
             "{failure}"
@@ -267,11 +227,7 @@ mod tests {
     }
 
     fn record(topic: &str, data: &str) -> OutRecord {
-        let headers = [
-            ("ce_specversion", "1.0"),
-            ("ce_id", "a\"b"),
-            ("content-type", "application/json"),
-        ];
+        let headers = [("ce_specversion", "1.0"), ("ce_id", "a\"b"), ("content-type", "application/json")];
         OutRecord {
             topic: topic.into(),
             partition: None,
@@ -301,12 +257,7 @@ mod tests {
         let bodies = bodies(&records);
         let shape: Vec<(&str, usize)> = bodies
             .iter()
-            .map(|(topic, body)| {
-                (
-                    &**topic,
-                    serde_json::from_slice::<Vec<Value>>(body).unwrap().len(),
-                )
-            })
+            .map(|(topic, body)| (&**topic, serde_json::from_slice::<Vec<Value>>(body).unwrap().len()))
             .collect();
         assert_eq!(shape, [("a", 2), ("b", 2), ("b", 1)]);
     }

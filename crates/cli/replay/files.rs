@@ -36,8 +36,9 @@ pub(super) fn feed(run: &mut Replay<'_>, paths: &[String], batch: usize) -> Resu
         match source.next_batch(batch)? {
             Some(items) => {
                 let records = items.into_iter().map(|item| record(item, started)).collect();
-                let prepared = run.bounded.prepare(id, records)?;
-                run.feed(prepared)?;
+                for prepared in run.bounded.prepare(id, records)? {
+                    run.feed(prepared)?;
+                }
             }
             None => {
                 run.bounded.end(id)?;

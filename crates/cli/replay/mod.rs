@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use olocus_cep::rule::TypePattern;
-use olocus_document::{Diagnostics, Scalar, SourceFile};
+use olocus_document::{Scalar, SourceFile};
 use olocus_event::Keyring;
 use olocus_event::time::TimeUnit;
 use olocus_runtime::{Plan, Prepared, SourceSpec, compile};
@@ -111,7 +111,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         Err(_) if run.matches.closed() => return Ok(ExitCode::SUCCESS),
         outcome => outcome?,
     }
-    run.summary.print(&mut io::stderr().lock()).map_err(|cause| Failure::doing("write to standard error", cause))?;
+    run.summary
+        .print(&mut io::stderr().lock())
+        .map_err(|cause| Failure::doing("write to standard error", cause))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -137,7 +139,9 @@ impl Replay<'_> {
         self.write()?;
         let flush = |file: &mut Option<BufWriter<File>>| file.as_mut().map_or(Ok(()), Write::flush);
         self.matches.flush()?;
-        flush(&mut self.late).and_then(|()| flush(&mut self.dead)).map_err(|cause| Failure::doing("write the late or dead events", cause))
+        flush(&mut self.late)
+            .and_then(|()| flush(&mut self.dead))
+            .map_err(|cause| Failure::doing("write the late or dead events", cause))
     }
 
     fn write(&mut self) -> Result<(), Failure> {
@@ -146,7 +150,9 @@ impl Replay<'_> {
         for late in &outputs.late {
             let Some(file) = &mut self.late else { break };
             let line = late.record.value.as_deref().unwrap_or_default();
-            file.write_all(line).and_then(|()| file.write_all(b"\n")).map_err(|cause| Failure::doing("write the late events", cause))?;
+            file.write_all(line)
+                .and_then(|()| file.write_all(b"\n"))
+                .map_err(|cause| Failure::doing("write the late events", cause))?;
         }
         for dead in &outputs.dead {
             let Some(file) = &mut self.dead else { break };
@@ -199,7 +205,8 @@ pub(crate) fn field_expression(field: &str) -> String {
 
 fn open(path: Option<&PathBuf>) -> Result<Option<BufWriter<File>>, Failure> {
     let create = |path: &PathBuf| {
-        let file = File::create(path).map_err(|cause| Failure::doing(format_args!("create {}", path.display()), cause))?;
+        let file = File::create(path)
+            .map_err(|cause| Failure::doing(format_args!("create {}", path.display()), cause))?;
         Ok(BufWriter::new(file))
     };
     path.map(create).transpose()

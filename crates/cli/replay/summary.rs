@@ -73,7 +73,11 @@ impl Summary {
             writeln!(out, "  {cause}: {count}")?;
         }
         if self.unconverted > 0 {
-            writeln!(out, "values of another kind than a rule asks for, taken as NULL  {}", self.unconverted)?;
+            writeln!(
+                out,
+                "values of another kind than a rule asks for, taken as NULL  {}",
+                self.unconverted
+            )?;
         }
         if self.failed > 0 {
             writeln!(out, "conditions that could not be evaluated, taken as NULL  {}", self.failed)?;

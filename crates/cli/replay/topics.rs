@@ -20,7 +20,9 @@ pub(super) fn feed(run: &mut Replay<'_>, brokers: &str, args: &Args) -> Result<(
     let kafka = Kafka::connect(options).map_err(reading)?;
     let stretches = stretches(&kafka, args).map_err(|cause| match cause {
         Missing::Bus(cause) => reading(cause),
-        Missing::Topic(topic) => Failure::new(format!("read topic `{topic}`: the brokers have no such topic")),
+        Missing::Topic(topic) => {
+            Failure::new(format!("read topic `{topic}`: the brokers have no such topic"))
+        }
     })?;
     let mut reader = kafka.reader(ReaderOptions::default()).map_err(reading)?;
     let mut open: HashMap<TopicPartition, i64> = HashMap::new();
@@ -33,7 +35,8 @@ pub(super) fn feed(run: &mut Replay<'_>, brokers: &str, args: &Args) -> Result<(
             run.bounded.end(&id)?;
         }
     }
-    let assignment: Vec<_> = open.keys().map(|partition| (partition.clone(), stretches[partition].0)).collect();
+    let assignment: Vec<_> =
+        open.keys().map(|partition| (partition.clone(), stretches[partition].0)).collect();
     reader.assign(&assignment).map_err(reading)?;
     read(run, &mut *reader, open, args.batch_records as usize, reading)
 }
@@ -56,12 +59,14 @@ fn read(
             let partition = TopicPartition { topic: part.topic, partition: part.partition };
             let Some(&end) = open.get(&partition) else { continue };
             // Offsets may end in gaps, which transactions leave: the end of the partition counts as well.
-            let mut over = part.end.is_some() || part.records.last().is_some_and(|last| last.offset + 1 >= end);
+            let mut over =
+                part.end.is_some() || part.records.last().is_some_and(|last| last.offset + 1 >= end);
             part.records.retain(|record| record.offset < end);
             let id = id(&partition);
             if !part.records.is_empty() {
-                let prepared = run.bounded.prepare(&id, part.records)?;
-                run.feed(prepared)?;
+                for prepared in run.bounded.prepare(&id, part.records)? {
+                    run.feed(prepared)?;
+                }
             }
             over |= part.end.is_some_and(|found| found.offset >= end);
             if over {
@@ -99,7 +104,8 @@ fn stretches(kafka: &Kafka, args: &Args) -> Result<BTreeMap<TopicPartition, (i64
                 Some(time) => kafka.offset_at(&partition, time.as_millisecond()),
                 None => Ok(otherwise),
             };
-            let stretch = (at(args.since, range.start)?, at(args.until, range.stable_end)?.min(range.stable_end));
+            let stretch =
+                (at(args.since, range.start)?, at(args.until, range.stable_end)?.min(range.stable_end));
             stretches.insert(partition, stretch);
         }
     }

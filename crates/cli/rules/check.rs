@@ -37,8 +37,15 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     }
     if !failed && !args.json {
         let rules: usize = files.iter().map(|file| file.rules.len()).sum();
-        let text = format!("{} in {}: no mistakes\n", super::plural(rules, "rule"), super::plural(files.len(), "file"));
-        io::stdout().lock().write_all(text.as_bytes()).map_err(|cause| Failure::doing("write to standard output", cause))?;
+        let text = format!(
+            "{} in {}: no mistakes\n",
+            super::plural(rules, "rule"),
+            super::plural(files.len(), "file")
+        );
+        io::stdout()
+            .lock()
+            .write_all(text.as_bytes())
+            .map_err(|cause| Failure::doing("write to standard output", cause))?;
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

@@ -23,13 +23,19 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let files = olocus_server::find_rule_files(&args.paths).map_err(|cause| Failure::new(cause.to_string()))?;
+    let (files, diagnostics) = olocus_server::find_rule_files(&args.paths);
+    if diagnostics.has_errors() {
+        super::print_diagnostics(&diagnostics)?;
+        return Ok(ExitCode::FAILURE);
+    }
     let mut out = io::stdout().lock();
     let mut differing = 0;
     for path in files {
         let name = path.display();
-        let text = std::fs::read_to_string(&path).map_err(|cause| Failure::doing(format_args!("read {name}"), cause))?;
-        let formatted = layout(&text).map_err(|cause| Failure::doing(format_args!("format {name}"), cause))?;
+        let text = std::fs::read_to_string(&path)
+            .map_err(|cause| Failure::doing(format_args!("read {name}"), cause))?;
+        let formatted =
+            layout(&text).map_err(|cause| Failure::doing(format_args!("format {name}"), cause))?;
         if formatted == text {
             continue;
         }
@@ -37,14 +43,18 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         let verb = if args.check { "differs" } else { "formatted" };
         writeln!(out, "{verb} {name}").map_err(|cause| Failure::doing("write to standard output", cause))?;
         if !args.check {
-            write_beside(&path, &formatted).map_err(|cause| Failure::doing(format_args!("write {name}"), cause))?;
+            write_beside(&path, &formatted)
+                .map_err(|cause| Failure::doing(format_args!("write {name}"), cause))?;
         }
     }
     Ok(if args.check && differing > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn layout(text: &str) -> Result<String, String> {
-    let options = FormatOptions { layout: LayoutOptions { print_width: 120, ..LayoutOptions::default() }, ..FormatOptions::default() };
+    let options = FormatOptions {
+        layout: LayoutOptions { print_width: 120, ..LayoutOptions::default() },
+        ..FormatOptions::default()
+    };
     pretty_yaml::format_text(text, &options).map_err(|cause| cause.to_string())
 }
 

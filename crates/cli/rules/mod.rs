@@ -49,7 +49,14 @@ pub(crate) fn load_schemas(named: Option<&Path>) -> Result<Arc<Schemas>, Failure
     let folder = named.or_else(|| usual.is_dir().then_some(usual));
     match folder {
         None => Ok(Arc::new(Schemas::empty())),
-        Some(folder) => olocus_server::load_schemas(folder).map(Arc::new).map_err(|cause| Failure::new(cause.to_string())),
+        Some(folder) => {
+            let (schemas, diagnostics) = olocus_server::load_schemas(folder);
+            if diagnostics.has_errors() {
+                print_diagnostics(&diagnostics)?;
+                return Err(Failure::new(format!("read the event schemas in {}", folder.display())));
+            }
+            Ok(Arc::new(schemas))
+        }
     }
 }
 

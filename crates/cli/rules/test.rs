@@ -53,16 +53,26 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
                 let name = format!("{} / {}", rule.name.value, test.name);
                 let written = match &outcome {
                     Ok(()) => writeln!(out, "ok     {name}"),
-                    Err(why) => writeln!(out, "FAILED {name}\n       {}:{line}: {}", file.file.name(), why.replace('\n', "\n       ")),
+                    Err(why) => writeln!(
+                        out,
+                        "FAILED {name}\n       {}:{line}: {}",
+                        file.file.name(),
+                        why.replace('\n', "\n       ")
+                    ),
                 };
                 written.map_err(|cause| Failure::doing("write to standard output", cause))?;
-                if outcome.is_ok() { passed += 1 } else { failed += 1 }
+                if outcome.is_ok() {
+                    passed += 1
+                } else {
+                    failed += 1
+                }
                 suite.add_test_case(junit_case(&name, outcome.err()));
             }
         }
         report.add_test_suite(suite);
     }
-    writeln!(out, "{passed} passed, {failed} failed").map_err(|cause| Failure::doing("write to standard output", cause))?;
+    writeln!(out, "{passed} passed, {failed} failed")
+        .map_err(|cause| Failure::doing("write to standard output", cause))?;
     if let Some(path) = &args.junit {
         let name = path.display();
         let xml = report.to_string().map_err(|cause| Failure::doing("make the JUnit report", cause))?;
@@ -72,7 +82,12 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
 }
 
 /// Runs one test; the inner error says in words what differs.
-fn run_test(file: &RuleFile, rule: &Rule, test: &RuleTest, schemas: &Arc<Schemas>) -> Result<Result<(), String>, Failure> {
+fn run_test(
+    file: &RuleFile,
+    rule: &Rule,
+    test: &RuleTest,
+    schemas: &Arc<Schemas>,
+) -> Result<Result<(), String>, Failure> {
     let plan = plan_of(file, rule, schemas)?;
     let matches = matches_of(&plan, &test.events)?;
     Ok(compare(&matches, &test.expect))
@@ -80,7 +95,8 @@ fn run_test(file: &RuleFile, rule: &Rule, test: &RuleTest, schemas: &Arc<Schemas
 
 /// The plan of this rule alone; a disabled rule is tested like any other.
 fn plan_of(file: &RuleFile, rule: &Rule, schemas: &Arc<Schemas>) -> Result<Arc<Plan>, Failure> {
-    let alone = RuleFile { file: Arc::clone(&file.file), rules: vec![Rule { enabled: true, ..rule.clone() }] };
+    let alone =
+        RuleFile { file: Arc::clone(&file.file), rules: vec![Rule { enabled: true, ..rule.clone() }] };
     let everything = TypePattern::parse("*").map_err(Failure::new)?;
     let mut diagnostics = Diagnostics::new();
     let plan = compile(&[alone], &[SourceSpec::of(vec![everything])], Arc::clone(schemas), &mut diagnostics);
@@ -89,14 +105,20 @@ fn plan_of(file: &RuleFile, rule: &Rule, schemas: &Arc<Schemas>) -> Result<Arc<P
 
 fn matches_of(plan: &Arc<Plan>, events: &[TestEvent]) -> Result<Vec<Match>, Failure> {
     let input = InputId { topic: "test".into(), partition: 0 };
-    let records = expand(events).into_iter().zip(0..).map(|((time, event), offset)| record(event, time, offset)).collect();
+    let records = expand(events)
+        .into_iter()
+        .zip(0..)
+        .map(|((time, event), offset)| record(event, time, offset))
+        .collect();
     let mut run = Bounded::new(Arc::clone(plan), &Arc::new(Keyring::empty()), olocus_cep::Limits::default());
     run.add(&input)?;
     let prepared = run.prepare(&input, records)?;
-    if let Some(dead) = prepared.dead_letters().first() {
-        return Err(Failure::new(format!("read a test event: {}", dead.cause)));
+    for prepared in prepared {
+        if let Some(dead) = prepared.dead_letters().first() {
+            return Err(Failure::new(format!("read a test event: {}", dead.cause)));
+        }
+        run.feed(prepared)?;
     }
-    run.feed(prepared)?;
     run.finish()?;
     Ok(run.take_outputs().matches)
 }
@@ -106,7 +128,9 @@ fn expand(events: &[TestEvent]) -> Vec<(i64, &TestEvent)> {
     let repetitions = |event: &TestEvent| 0..i64::try_from(event.repeat).unwrap_or(i64::MAX);
     let mut expanded: Vec<(i64, &TestEvent)> = events
         .iter()
-        .flat_map(|event| repetitions(event).map(move |at| (event.at.saturating_add(event.every.saturating_mul(at)), event)))
+        .flat_map(|event| {
+            repetitions(event).map(move |at| (event.at.saturating_add(event.every.saturating_mul(at)), event))
+        })
         .collect();
     expanded.sort_by_key(|(time, _)| *time);
     expanded
@@ -131,7 +155,11 @@ fn record(event: &TestEvent, time: i64, offset: i64) -> Record {
 fn compare(matches: &[Match], expected: &[ExpectedMatch]) -> Result<(), String> {
     let mut differences = Vec::new();
     if matches.len() != expected.len() {
-        differences.push(format!("expected {}, found {}", super::plural_match(expected.len()), super::plural_match(matches.len())));
+        differences.push(format!(
+            "expected {}, found {}",
+            super::plural_match(expected.len()),
+            super::plural_match(matches.len())
+        ));
     }
     for (at, (found, expected)) in matches.iter().zip(expected).enumerate() {
         if let Some(key) = &expected.key
@@ -142,7 +170,9 @@ fn compare(matches: &[Match], expected: &[ExpectedMatch]) -> Result<(), String> 
         for (name, value) in expected.emit.iter().flatten() {
             match found.data["emit"].get(name) {
                 Some(emitted) if same(value, emitted) => {}
-                Some(emitted) => differences.push(format!("match {}: expected {name} = {value}, found {emitted}", at + 1)),
+                Some(emitted) => {
+                    differences.push(format!("match {}: expected {name} = {value}, found {emitted}", at + 1))
+                }
                 None => differences.push(format!("match {}: the rule emits no `{name}`", at + 1)),
             }
         }
@@ -160,7 +190,9 @@ fn compare(matches: &[Match], expected: &[ExpectedMatch]) -> Result<(), String> 
 /// JSON equality, with numbers compared by value: `1` and `1.0` are the same.
 fn same(expected: &Value, found: &Value) -> bool {
     match (expected, found) {
-        (Value::Number(a), Value::Number(b)) => a == b || (a.as_f64() == b.as_f64() && (a.is_f64() || b.is_f64())),
+        (Value::Number(a), Value::Number(b)) => {
+            a == b || (a.as_f64() == b.as_f64() && (a.is_f64() || b.is_f64()))
+        }
         (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
         (Value::Object(a), Value::Object(b)) => {
             a.len() == b.len() && a.iter().all(|(name, a)| b.get(name).is_some_and(|b| same(a, b)))

@@ -19,12 +19,7 @@ pub(super) fn follow(
     keyring: &Keyring,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
-    let mut follower = Follower {
-        transport,
-        topic,
-        known: BTreeSet::new(),
-        reader: None,
-    };
+    let mut follower = Follower { transport, topic, known: BTreeSet::new(), reader: None };
     let mut from = from;
     let mut looked: Option<Instant> = None;
     let limits = Limits::default();
@@ -53,10 +48,9 @@ pub(super) fn follow(
             for record in &run.records {
                 match line(topic, run.partition, record, keyring, &limits) {
                     Ok(line) => output.line(line.as_bytes())?,
-                    Err(why) => output.problem(format_args!(
-                        "{topic}/{}/{}: {why}",
-                        run.partition, record.offset
-                    )),
+                    Err(why) => {
+                        output.problem(format_args!("{topic}/{}/{}: {why}", run.partition, record.offset))
+                    }
                 }
             }
         }
@@ -82,10 +76,7 @@ impl Follower<'_> {
             // The log is away, or the topic not quite there yet: look again later.
             Err(error) if error.retryable() || error.unknown_topic() => return Ok(()),
             Err(error) => {
-                return Err(Failure::doing(
-                    format_args!("look for {}", self.topic),
-                    error,
-                ));
+                return Err(Failure::doing(format_args!("look for {}", self.topic), error));
             }
         };
         if found.is_empty() {
@@ -94,25 +85,15 @@ impl Follower<'_> {
         let failed = |error| Failure::doing(format_args!("read {}", self.topic), error);
         let reader = match &mut self.reader {
             Some(reader) => reader,
-            None => self.reader.insert(
-                self.transport
-                    .reader(ReaderOptions::default())
-                    .map_err(failed)?,
-            ),
+            None => self.reader.insert(self.transport.reader(ReaderOptions::default()).map_err(failed)?),
         };
         reader.add(&found).map_err(failed)?;
-        self.known
-            .extend(found.iter().map(|(partition, _)| partition.partition));
+        self.known.extend(found.iter().map(|(partition, _)| partition.partition));
         Ok(())
     }
 
     fn find(&self, from: From) -> Result<Vec<(TopicPartition, i64)>, olocus_bus::Error> {
-        let count = self
-            .transport
-            .topics()?
-            .get(self.topic)
-            .copied()
-            .unwrap_or(0);
+        let count = self.transport.topics()?.get(self.topic).copied().unwrap_or(0);
         let new = (0..count as i32).filter(|partition| !self.known.contains(partition));
         new.map(|partition| {
             let partition = TopicPartition::new(self.topic, partition);
@@ -121,8 +102,7 @@ impl Follower<'_> {
                 From::End => self.transport.offsets(&partition)?.stable_end,
                 // Record timestamps are milliseconds: a time within one begins with the next.
                 From::Time(time) => {
-                    let milliseconds =
-                        time.div_euclid(1_000_000) + i64::from(time.rem_euclid(1_000_000) > 0);
+                    let milliseconds = time.div_euclid(1_000_000) + i64::from(time.rem_euclid(1_000_000) > 0);
                     self.transport.offset_at(&partition, milliseconds)?
                 }
             };
@@ -142,10 +122,7 @@ fn line(
 ) -> Result<String, olocus_event::Error> {
     let mut event = record_to_json(topic, partition, record, keyring, limits)?;
     if let Value::Object(event) = &mut event {
-        let key = record
-            .key
-            .as_ref()
-            .map(|key| String::from_utf8_lossy(key).into_owned());
+        let key = record.key.as_ref().map(|key| String::from_utf8_lossy(key).into_owned());
         event.insert("topic".into(), topic.into());
         event.insert("partition".into(), partition.into());
         event.insert("offset".into(), record.offset.into());
@@ -175,10 +152,7 @@ mod tests {
         let event: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(event["id"], "t/2/7");
         assert_eq!(event["data"]["a"], 1);
-        assert_eq!(
-            (&event["topic"], &event["partition"]),
-            (&"t".into(), &2.into())
-        );
+        assert_eq!((&event["topic"], &event["partition"]), (&"t".into(), &2.into()));
         assert_eq!((&event["offset"], &event["key"]), (&7.into(), &"k".into()));
     }
 }

@@ -61,21 +61,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     match args.connection.connect()? {
         Connection::Bus(transport) => {
             let keyring = args.keys.load()?.unwrap_or_else(Keyring::empty);
-            bus::follow(
-                transport.as_ref(),
-                &args.topic,
-                args.from,
-                &keyring,
-                &mut output,
-            )?;
+            bus::follow(transport.as_ref(), &args.topic, args.from, &keyring, &mut output)?;
         }
         Connection::Server(client) => server::follow(client, &args.topic, args.from, &mut output)?,
     }
-    Ok(if output.failed > 0 {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(if output.failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// Where to begin.
@@ -97,8 +87,7 @@ impl FromStr for From {
             _ => {
                 let value = olocus_event::Value::Text(text.into());
                 let time = time_from_value(&value, TimeUnit::Auto);
-                time.map(Self::Time)
-                    .map_err(|_| "expected `beginning`, `end` or a time".to_owned())
+                time.map(Self::Time).map_err(|_| "expected `beginning`, `end` or a time".to_owned())
             }
         }
     }
@@ -128,13 +117,7 @@ struct Output<'a> {
 
 impl<'a> Output<'a> {
     fn new(to: Box<dyn Write + 'a>, count: Option<u64>, timeout: Option<Duration>) -> Self {
-        Self {
-            to,
-            left: count,
-            timeout,
-            last: Instant::now(),
-            failed: 0,
-        }
+        Self { to, left: count, timeout, last: Instant::now(), failed: 0 }
     }
 
     /// Whether nothing more is wanted.
@@ -144,8 +127,7 @@ impl<'a> Output<'a> {
 
     /// How long to wait for an event; `None` is for ever.
     fn patience(&self) -> Option<Duration> {
-        self.timeout
-            .map(|timeout| timeout.saturating_sub(self.last.elapsed()))
+        self.timeout.map(|timeout| timeout.saturating_sub(self.last.elapsed()))
     }
 
     /// How long to wait now before it is time to look around: at most `step`.
@@ -160,10 +142,7 @@ impl<'a> Output<'a> {
         }
         self.last = Instant::now();
         self.left = self.left.map(|left| left - 1);
-        let written = self
-            .to
-            .write_all(line)
-            .and_then(|()| self.to.write_all(b"\n"));
+        let written = self.to.write_all(line).and_then(|()| self.to.write_all(b"\n"));
         self.judge(written)
     }
 
@@ -195,8 +174,8 @@ impl<'a> Output<'a> {
 }
 
 fn parse_timeout(text: &str) -> Result<Duration, String> {
-    let nanoseconds = olocus_document::parse_duration(text)
-        .and_then(|nanoseconds| u64::try_from(nanoseconds).ok());
+    let nanoseconds =
+        olocus_document::parse_duration(text).and_then(|nanoseconds| u64::try_from(nanoseconds).ok());
     nanoseconds
         .map(Duration::from_nanos)
         .ok_or_else(|| "expected a duration such as 500ms, 30s or 5m".to_owned())
@@ -241,14 +220,8 @@ mod tests {
     fn places_to_begin() {
         assert_eq!("beginning".parse(), Ok(From::Beginning));
         assert_eq!("end".parse(), Ok(From::End));
-        assert_eq!(
-            "1970-01-01T00:00:01Z".parse(),
-            Ok(From::Time(1_000_000_000))
-        );
-        assert_eq!(
-            From::Time(1_000_000_000).to_string(),
-            "1970-01-01T00:00:01Z"
-        );
+        assert_eq!("1970-01-01T00:00:01Z".parse(), Ok(From::Time(1_000_000_000)));
+        assert_eq!(From::Time(1_000_000_000).to_string(), "1970-01-01T00:00:01Z");
         assert!("yesterday".parse::<From>().is_err());
     }
 
@@ -265,10 +238,7 @@ mod tests {
 
     #[test]
     fn a_closed_pipe_ends_it_well() {
-        let pipe = Pipe {
-            breaks_at: Some(1),
-            ..Pipe::default()
-        };
+        let pipe = Pipe { breaks_at: Some(1), ..Pipe::default() };
         let mut output = output(&pipe, None);
         output.line(b"a").unwrap();
         assert!(output.is_done());

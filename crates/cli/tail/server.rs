@@ -48,9 +48,7 @@ fn print(lines: &Receiver<Incoming>, url: &str, output: &mut Output<'_>) -> Resu
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
                 output.flush()?;
-                return Err(Failure::new(format!(
-                    "read on: the server at {url} has ended the stream"
-                )));
+                return Err(Failure::new(format!("read on: the server at {url} has ended the stream")));
             }
         }
     }
@@ -64,10 +62,8 @@ fn stream(client: &Client, topic: &str, from: From, to: &Sender<Incoming>) {
         match client.stream(topic, &from.to_string()) {
             Ok(body) => {
                 if let Err(cause) = hand_over(body, to) {
-                    let failure = Failure::doing(
-                        format_args!("read on from the server at {}", client.url()),
-                        cause,
-                    );
+                    let failure =
+                        Failure::doing(format_args!("read on from the server at {}", client.url()), cause);
                     // Nobody listens any more: then nobody has to know.
                     let _ = to.send(Incoming::Failed(failure));
                 }
@@ -97,17 +93,12 @@ fn hand_over(body: impl Read, to: &Sender<Incoming>) -> io::Result<()> {
     loop {
         let mut line = Vec::new();
         // The engine caps records; a stream that is no stream of lines must not fill the memory either.
-        (&mut body)
-            .take(LINE_BYTES_MAX)
-            .read_until(b'\n', &mut line)?;
+        (&mut body).take(LINE_BYTES_MAX).read_until(b'\n', &mut line)?;
         if line.is_empty() {
             return Ok(());
         }
         if line.len() as u64 == LINE_BYTES_MAX {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "a line is longer than 128 MiB",
-            ));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a line is longer than 128 MiB"));
         }
         let length = line.trim_ascii_end().len();
         line.truncate(length);
@@ -128,34 +119,17 @@ mod tests {
 
     #[test]
     fn a_topic_is_waited_for_and_then_read_from_its_beginning() {
-        let missing =
-            "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".to_owned();
-        let server = Server::start(vec![
-            unavailable(),
-            missing,
-            ok("{\"a\":1}\n\n{\"a\":2}\n{\"a\":3}\n"),
-        ]);
+        let missing = "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".to_owned();
+        let server = Server::start(vec![unavailable(), missing, ok("{\"a\":1}\n\n{\"a\":2}\n{\"a\":3}\n")]);
         let client = Client::new(&server.url(), None).unwrap();
         let mut seen = Vec::new();
         let mut output = Output::new(Box::new(&mut seen), Some(2), None);
         follow(client, "t", From::End, &mut output).unwrap();
         drop(output);
         assert_eq!(seen, b"{\"a\":1}\n{\"a\":2}\n");
-        let heads: Vec<String> = server
-            .requests()
-            .into_iter()
-            .map(|request| request.head)
-            .collect();
-        assert!(
-            heads[1].starts_with("GET /v1/topics/t/events?from=end&follow=true "),
-            "{}",
-            heads[1]
-        );
-        assert!(
-            heads[2].starts_with("GET /v1/topics/t/events?from=beginning&follow=true "),
-            "{}",
-            heads[2]
-        );
+        let heads: Vec<String> = server.requests().into_iter().map(|request| request.head).collect();
+        assert!(heads[1].starts_with("GET /v1/topics/t/events?from=end&follow=true "), "{}", heads[1]);
+        assert!(heads[2].starts_with("GET /v1/topics/t/events?from=beginning&follow=true "), "{}", heads[2]);
     }
 
     #[test]
@@ -164,17 +138,11 @@ mod tests {
         let client = Client::new(&server.url(), None).unwrap();
         let mut seen = Vec::new();
         let mut output = Output::new(Box::new(&mut seen), None, None);
-        let failure = follow(client, "t", From::Time(0), &mut output)
-            .unwrap_err()
-            .to_string();
+        let failure = follow(client, "t", From::Time(0), &mut output).unwrap_err().to_string();
         drop(output);
         assert!(failure.ends_with("has ended the stream"), "{failure}");
         assert_eq!(seen, b"{}\n");
-        assert!(
-            server.requests()[0]
-                .head
-                .contains("?from=1970-01-01T00:00:00Z&")
-        );
+        assert!(server.requests()[0].head.contains("?from=1970-01-01T00:00:00Z&"));
     }
 
     #[test]

@@ -74,10 +74,7 @@ impl Diagnostic {
         span: Span,
         message: impl Into<String>,
     ) -> Diagnostic {
-        Diagnostic {
-            level: Level::Warning,
-            ..Diagnostic::error(code, file, span, message)
-        }
+        Diagnostic { level: Level::Warning, ..Diagnostic::error(code, file, span, message) }
     }
 
     /// Says what would be right.
@@ -104,18 +101,13 @@ impl Diagnostic {
     /// The problem as text in the style of rustc: `error[code]: message`, the place as
     /// `--> path:line:column`, an excerpt that points at it, and the help. Ends without line break.
     pub fn render(&self, color: bool) -> String {
-        let renderer = if color {
-            Renderer::styled()
-        } else {
-            Renderer::plain()
-        };
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         let level = match self.level {
             Level::Error => annotate_snippets::Level::ERROR,
             Level::Warning => annotate_snippets::Level::WARNING,
         };
         let message = printable(&self.message).replace('\n', "␊");
-        let mut group =
-            Group::with_title(level.primary_title(message).id(self.code)).element(self.excerpt());
+        let mut group = Group::with_title(level.primary_title(message).id(self.code)).element(self.excerpt());
         if let Some(help) = &self.help {
             group = group.element(annotate_snippets::Level::HELP.message(printable(help)));
         }
@@ -146,11 +138,11 @@ impl Diagnostic {
             .line_start(line)
             .path(printable(self.file.name()))
             .annotation(primary)
-            .annotations(self.related.iter().map(|(span, text)| {
-                AnnotationKind::Context
-                    .span(within(*span))
-                    .label(printable(text))
-            }))
+            .annotations(
+                self.related
+                    .iter()
+                    .map(|(span, text)| AnnotationKind::Context.span(within(*span)).label(printable(text))),
+            )
     }
 }
 
@@ -190,9 +182,7 @@ impl Diagnostics {
 
     /// How many are errors.
     pub fn error_count(&self) -> usize {
-        self.iter()
-            .filter(|diagnostic| diagnostic.level == Level::Error)
-            .count()
+        self.iter().filter(|diagnostic| diagnostic.level == Level::Error).count()
     }
 
     /// How many there are.
@@ -214,10 +204,7 @@ impl Diagnostics {
     pub fn sort(&mut self) {
         self.0.sort_by(|a, b| {
             let key = |d: &Diagnostic| (d.span.start, d.span.end, d.level);
-            a.file
-                .name()
-                .cmp(b.file.name())
-                .then_with(|| key(a).cmp(&key(b)))
+            a.file.name().cmp(b.file.name()).then_with(|| key(a).cmp(&key(b)))
         });
     }
 
@@ -302,10 +289,7 @@ mod tests {
             let file = SourceFile::new("f", text);
             for (start, end) in [(text.len(), text.len()), (0, 100), (100, 200), (1, 0)] {
                 let problem = Diagnostic::error("c", &file, Span::new(start, end), "m");
-                assert!(
-                    problem.render(false).contains("--> f:"),
-                    "{text:?} {start}..{end}"
-                );
+                assert!(problem.render(false).contains("--> f:"), "{text:?} {start}..{end}");
             }
         }
     }
@@ -316,12 +300,7 @@ mod tests {
         let mut all = Diagnostics::new();
         for (file, at) in [(0, 0), (1, 2), (1, 0)] {
             let span = Span::new(at, at + 1);
-            all.push(Diagnostic::warning(
-                "c",
-                &files[file],
-                span,
-                format!("m{file}{at}"),
-            ));
+            all.push(Diagnostic::warning("c", &files[file], span, format!("m{file}{at}")));
         }
         let text = all.render(false);
         let places = ["m10", "m12", "m00"].map(|message| text.find(message).unwrap());
@@ -335,10 +314,7 @@ mod tests {
         let problem = Diagnostic::error("c", &file, Span::new(0, 1), "key `\u{1b}[31m\u{9b}\n`")
             .with_help("\u{202e}\u{7f}");
         let text = problem.render(false);
-        assert!(
-            !text.contains(|c: char| c.is_control() && c != '\n'),
-            "{text:?}"
-        );
+        assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
         assert!(!text.contains('\u{202e}'));
         assert_eq!(text.lines().next(), Some("error[c]: key `␛[31m\\u{9b}␊`"));
     }

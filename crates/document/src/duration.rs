@@ -18,11 +18,7 @@ const UNITS: [(&str, i64); 8] = [
 /// units `w d h m s ms us ns`) or in ISO 8601 (`PT1M30S`, without years and months, whose length
 /// varies). `None` if it is neither, negative, or beyond the range of `i64`.
 pub fn parse_duration(text: &str) -> Option<i64> {
-    if text.starts_with(['P', 'p']) {
-        parse_iso8601(text)
-    } else {
-        parse_short(text)
-    }
+    if text.starts_with(['P', 'p']) { parse_iso8601(text) } else { parse_short(text) }
 }
 
 /// The short form of a duration in nanoseconds, read back by [`parse_duration`] to the same value:
@@ -73,25 +69,17 @@ fn parse_short(text: &str) -> Option<i64> {
         let (whole, mut tail) = rest.split_at(digits);
         let mut fraction = "";
         if let Some(after_point) = tail.strip_prefix('.') {
-            let end = after_point.len()
-                - after_point
-                    .trim_start_matches(|c: char| c.is_ascii_digit())
-                    .len();
+            let end = after_point.len() - after_point.trim_start_matches(|c: char| c.is_ascii_digit()).len();
             (fraction, tail) = after_point.split_at(end);
             if fraction.is_empty() {
                 return None;
             }
         }
-        let letters = tail.len()
-            - tail
-                .trim_start_matches(|c: char| c.is_ascii_lowercase())
-                .len();
+        let letters = tail.len() - tail.trim_start_matches(|c: char| c.is_ascii_lowercase()).len();
         let (name, next) = tail.split_at(letters);
         let (_, length) = units.find(|(unit, _)| *unit == name)?;
         let part = whole.parse::<i64>().ok()?.checked_mul(*length)?;
-        total = total
-            .checked_add(part)?
-            .checked_add(fraction_of(fraction, *length)?)?;
+        total = total.checked_add(part)?.checked_add(fraction_of(fraction, *length)?)?;
         rest = next;
     }
     (!text.is_empty()).then_some(total)
@@ -104,10 +92,7 @@ fn fraction_of(fraction: &str, length: i64) -> Option<i64> {
         return Some(0);
     }
     let scale = 10_i128.checked_pow(u32::try_from(fraction.len()).ok()?)?;
-    let scaled = fraction
-        .parse::<i128>()
-        .ok()?
-        .checked_mul(i128::from(length))?;
+    let scaled = fraction.parse::<i128>().ok()?.checked_mul(i128::from(length))?;
     if scaled % scale != 0 {
         return None;
     }

@@ -3,9 +3,7 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use crate::{
-    Diagnostic, Diagnostics, Mapping, Node, Scalar, SourceFile, Span, Spanned, read, suggest,
-};
+use crate::{Diagnostic, Diagnostics, Mapping, Node, Scalar, SourceFile, Span, Spanned, read, suggest};
 
 /// Reads the keys of a mapping and remembers which were asked for, so that [`Fields::finish`] can
 /// report the others.
@@ -66,11 +64,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The value of a key that must be there; its absence is reported.
-    pub fn require(
-        &mut self,
-        key: &'static str,
-        diagnostics: &mut Diagnostics,
-    ) -> Option<&'a Node> {
+    pub fn require(&mut self, key: &'static str, diagnostics: &mut Diagnostics) -> Option<&'a Node> {
         let node = self.node(key);
         if node.is_none() {
             let message = format!("{} needs the key `{key}`", self.what);
@@ -83,11 +77,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A string.
-    pub fn string(
-        &mut self,
-        key: &'static str,
-        diagnostics: &mut Diagnostics,
-    ) -> Option<&'a Scalar> {
+    pub fn string(&mut self, key: &'static str, diagnostics: &mut Diagnostics) -> Option<&'a Scalar> {
         let node = self.node(key)?;
         read::string(node, &quoted(key), &self.file, diagnostics)
     }
@@ -116,21 +106,13 @@ impl<'a> Fields<'a> {
     }
 
     /// A duration in nanoseconds, zero or more.
-    pub fn duration(
-        &mut self,
-        key: &'static str,
-        diagnostics: &mut Diagnostics,
-    ) -> Option<Spanned<i64>> {
+    pub fn duration(&mut self, key: &'static str, diagnostics: &mut Diagnostics) -> Option<Spanned<i64>> {
         let node = self.node(key)?;
         read::duration(node, &quoted(key), &self.file, diagnostics)
     }
 
     /// A string or a list of strings.
-    pub fn strings(
-        &mut self,
-        key: &'static str,
-        diagnostics: &mut Diagnostics,
-    ) -> Option<Vec<&'a Scalar>> {
+    pub fn strings(&mut self, key: &'static str, diagnostics: &mut Diagnostics) -> Option<Vec<&'a Scalar>> {
         let node = self.node(key)?;
         read::strings(node, &quoted(key), &self.file, diagnostics)
     }
@@ -142,44 +124,27 @@ impl<'a> Fields<'a> {
     }
 
     /// A mapping.
-    pub fn mapping(
-        &mut self,
-        key: &'static str,
-        diagnostics: &mut Diagnostics,
-    ) -> Option<&'a Mapping> {
+    pub fn mapping(&mut self, key: &'static str, diagnostics: &mut Diagnostics) -> Option<&'a Mapping> {
         let node = self.node(key)?;
         read::mapping(node, &quoted(key), &self.file, diagnostics)
     }
 
     /// Reports a key that has no place in `what`, though another mapping knows it, with a help of
     /// its own. Nothing happens where the key is absent.
-    pub fn reject(
-        &mut self,
-        key: &'static str,
-        what: &str,
-        help: &str,
-        diagnostics: &mut Diagnostics,
-    ) {
+    pub fn reject(&mut self, key: &'static str, what: &str, help: &str, diagnostics: &mut Diagnostics) {
         if let Some((scalar, _)) = self.mapping.entry(key) {
             self.rejected.push(key);
             let message = format!("`{key}` has no place in {what}");
-            diagnostics.push(
-                Diagnostic::error("misplaced-key", &self.file, scalar.span, message)
-                    .with_help(help),
-            );
+            diagnostics
+                .push(Diagnostic::error("misplaced-key", &self.file, scalar.span, message).with_help(help));
         }
     }
 
     /// Reports every key that was not asked for, with the known ones.
     pub fn finish(self, diagnostics: &mut Diagnostics) {
         let is_known = |name: &str| self.asked.contains(&name) || self.rejected.contains(&name);
-        let mut unknown = self
-            .mapping
-            .entries
-            .iter()
-            .map(|(key, _)| key)
-            .filter(|key| !is_known(&key.value))
-            .peekable();
+        let mut unknown =
+            self.mapping.entries.iter().map(|(key, _)| key).filter(|key| !is_known(&key.value)).peekable();
         if unknown.peek().is_none() {
             return;
         }
@@ -194,9 +159,7 @@ impl<'a> Fields<'a> {
                 None => known.clone(),
             };
             let message = format!("unknown key `{}` in {}", key.value, self.what);
-            diagnostics.push(
-                Diagnostic::error("unknown-key", &self.file, key.span, message).with_help(help),
-            );
+            diagnostics.push(Diagnostic::error("unknown-key", &self.file, key.span, message).with_help(help));
         }
     }
 }
@@ -212,8 +175,7 @@ mod tests {
 
     #[test]
     fn values_are_read_and_the_rest_is_reported() {
-        let text =
-            "s: x\nb: true\ni: 7\nd: 5m\nl: [a, b]\none: a\ne: 12\nm: { k: v }\nodd: 1\nlate: 2\n";
+        let text = "s: x\nb: true\ni: 7\nd: 5m\nl: [a, b]\none: a\ne: 12\nm: { k: v }\nodd: 1\nlate: 2\n";
         let file = SourceFile::new("f.yaml", text);
         let root = parse(&file).unwrap();
         let mut problems = Diagnostics::new();
@@ -235,15 +197,7 @@ mod tests {
         fields.reject("late", "this place", "not here", &mut problems);
         fields.finish(&mut problems);
         let codes: Vec<_> = problems.iter().map(|problem| problem.code).collect();
-        assert_eq!(
-            codes,
-            [
-                "out-of-range",
-                "missing-key",
-                "misplaced-key",
-                "unknown-key"
-            ]
-        );
+        assert_eq!(codes, ["out-of-range", "missing-key", "misplaced-key", "unknown-key"]);
         let unknown = problems.iter().last().unwrap();
         assert_eq!(unknown.message, "unknown key `odd` in a thing");
         assert_eq!(file.line_column(unknown.span.start), (9, 1));

@@ -34,20 +34,12 @@ pub enum Value {
 
 impl Node {
     pub(crate) fn new(span: Span, value: Value) -> Node {
-        Node {
-            span,
-            value,
-            plain: None,
-        }
+        Node { span, value, plain: None }
     }
 
     /// A null, boolean or number and how it was written.
     pub(crate) fn plain(scalar: Scalar, value: Value) -> Node {
-        Node {
-            span: scalar.span,
-            value,
-            plain: Some(Box::new(scalar)),
-        }
+        Node { span: scalar.span, value, plain: Some(Box::new(scalar)) }
     }
 
     /// The text of any scalar, as written: `007` of the integer 7. `None` for lists and mappings.

@@ -6,8 +6,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use crate::{
-    Diagnostic, Diagnostics, Mapping, Node, Scalar, SourceFile, Span, Spanned, Value,
-    parse_duration,
+    Diagnostic, Diagnostics, Mapping, Node, Scalar, SourceFile, Span, Spanned, Value, parse_duration,
 };
 
 /// What to write instead of a text that is no duration.
@@ -133,10 +132,8 @@ pub fn duration(
         }
         _ => format!("{what} must be a duration, not {}", node.describe()),
     };
-    diagnostics.push(
-        Diagnostic::error("bad-duration", file, place(node, file), problem)
-            .with_help(DURATION_HELP),
-    );
+    diagnostics
+        .push(Diagnostic::error("bad-duration", file, place(node, file), problem).with_help(DURATION_HELP));
     None
 }
 
@@ -183,21 +180,10 @@ pub fn strings<'a>(
         Value::String(scalar) => Some(vec![scalar]),
         Value::Sequence(items) => {
             let item = format!("an item of {what}");
-            Some(
-                items
-                    .iter()
-                    .filter_map(|node| string(node, &item, file, diagnostics))
-                    .collect(),
-            )
+            Some(items.iter().filter_map(|node| string(node, &item, file, diagnostics)).collect())
         }
         _ => {
-            wrong_type(
-                node,
-                what,
-                "a string or a list of strings",
-                file,
-                diagnostics,
-            );
+            wrong_type(node, what, "a string or a list of strings", file, diagnostics);
             None
         }
     }

@@ -35,23 +35,13 @@ pub(crate) enum Style {
 
 impl Scalar {
     pub(crate) fn new(value: String, span: Span, style: Style, file: &Arc<SourceFile>) -> Scalar {
-        Scalar {
-            value,
-            span,
-            style,
-            file: Arc::clone(file),
-        }
+        Scalar { value, span, style, file: Arc::clone(file) }
     }
 
     /// The whole of a file that is no YAML, such as an expression given on the command line.
     pub fn verbatim(file: &Arc<SourceFile>) -> Scalar {
         let text = file.text();
-        Scalar::new(
-            text.to_owned(),
-            Span::new(0, text.len()),
-            Style::Verbatim,
-            file,
-        )
+        Scalar::new(text.to_owned(), Span::new(0, text.len()), Style::Verbatim, file)
     }
 
     /// The file that the text stands in.
@@ -78,9 +68,7 @@ impl Scalar {
         if count == 0 {
             return Span::empty(from);
         }
-        let to = places
-            .get(first + count - 1)
-            .map_or(from, |place| place.end);
+        let to = places.get(first + count - 1).map_or(from, |place| place.end);
         Span::new(from, to.max(from))
     }
 
@@ -91,9 +79,7 @@ impl Scalar {
         let reading = match self.style {
             Style::Verbatim => return Some(verbatim(&self.value, self.span.start)),
             Style::Plain | Style::Single | Style::Double => read_flow(text, self.span, self.style),
-            Style::Literal | Style::Folded => {
-                read_block(text, self.span.start, &self.value, self.style)?
-            }
+            Style::Literal | Style::Folded => read_block(text, self.span.start, &self.value, self.style)?,
         };
         (reading.value == self.value).then_some(reading.places)
     }
@@ -153,10 +139,7 @@ impl Reading {
 }
 
 fn verbatim(value: &str, start: usize) -> Vec<Span> {
-    value
-        .char_indices()
-        .map(|(at, c)| Span::new(start + at, start + at + c.len_utf8()))
-        .collect()
+    value.char_indices().map(|(at, c)| Span::new(start + at, start + at + c.len_utf8())).collect()
 }
 
 /// Reads plain and quoted texts: a line break is a blank, further ones are breaks, blanks around
@@ -281,9 +264,7 @@ fn read_block(text: &str, start: usize, value: &str, style: Style) -> Option<Rea
     let empty_lines = value.len() - value.trim_start_matches('\n').len();
     let before = line_breaks(text, 0, line_start);
     let first = before.len().checked_sub(empty_lines)?;
-    before[first..]
-        .iter()
-        .for_each(|place| reading.push('\n', *place));
+    before[first..].iter().for_each(|place| reading.push('\n', *place));
 
     let mut at = start;
     loop {
@@ -304,9 +285,7 @@ fn read_block(text: &str, start: usize, value: &str, style: Style) -> Option<Rea
         } else {
             // Folding drops the first of several breaks, but not beside more indented lines.
             let dropped = breaks.len().checked_sub(newlines)?;
-            breaks[dropped..]
-                .iter()
-                .for_each(|place| reading.push('\n', *place));
+            breaks[dropped..].iter().for_each(|place| reading.push('\n', *place));
         }
         at = next?;
     }

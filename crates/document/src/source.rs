@@ -15,14 +15,8 @@ impl SourceFile {
     /// A file of that name and text.
     pub fn new(name: impl Into<String>, text: impl Into<Arc<str>>) -> Arc<SourceFile> {
         let text = text.into();
-        let line_starts = std::iter::once(0)
-            .chain(text.match_indices('\n').map(|(at, _)| at + 1))
-            .collect();
-        Arc::new(SourceFile {
-            name: name.into(),
-            text,
-            line_starts,
-        })
+        let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Arc::new(SourceFile { name: name.into(), text, line_starts })
     }
 
     /// The name shown to users.
@@ -59,20 +53,13 @@ impl SourceFile {
             Some(next) => next - 1,
             None => self.text.len(),
         };
-        if end > byte && self.text[..end].ends_with('\r') {
-            end - 1
-        } else {
-            end
-        }
+        if end > byte && self.text[..end].ends_with('\r') { end - 1 } else { end }
     }
 }
 
 impl fmt::Debug for SourceFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SourceFile")
-            .field("name", &self.name)
-            .field("bytes", &self.text.len())
-            .finish()
+        f.debug_struct("SourceFile").field("name", &self.name).field("bytes", &self.text.len()).finish()
     }
 }
 
@@ -114,10 +101,7 @@ impl<T> Spanned<T> {
 
     /// The same place with another value.
     pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> Spanned<U> {
-        Spanned {
-            value: convert(self.value),
-            span: self.span,
-        }
+        Spanned { value: convert(self.value), span: self.span }
     }
 }
 

@@ -3,10 +3,7 @@
 /// The candidate that was most likely meant by `unknown`, if any is near enough: the same but for
 /// case, one the start of the other, or at most a third of its letters (at least one) wrong,
 /// missing, superfluous or swapped.
-pub fn suggest<'a>(
-    unknown: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn suggest<'a>(unknown: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = unknown.to_lowercase();
     candidates
         .into_iter()
@@ -18,8 +15,7 @@ pub fn suggest<'a>(
                 false => strsim::damerau_levenshtein(&lower, &other),
             };
             let longest = unknown.chars().count().max(candidate.chars().count());
-            (distance <= (longest / 3).max(1) && distance < longest)
-                .then_some((distance, candidate))
+            (distance <= (longest / 3).max(1) && distance < longest).then_some((distance, candidate))
         })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)

@@ -43,10 +43,7 @@ pub(crate) enum Envelope {
 
 impl Row {
     pub(crate) fn payload<'a>(&'a self, record: &'a Record) -> &'a [u8] {
-        self.opened
-            .as_ref()
-            .or(record.value.as_ref())
-            .map_or(&[], |payload| payload)
+        self.opened.as_ref().or(record.value.as_ref()).map_or(&[], |payload| payload)
     }
 }
 
@@ -58,13 +55,7 @@ impl Batch {
         rows: Vec<Row>,
         columns: Vec<Column>,
     ) -> Self {
-        Self {
-            topic,
-            partition,
-            records,
-            rows,
-            columns,
-        }
+        Self { topic, partition, records, rows, columns }
     }
 
     /// Number of events.
@@ -125,12 +116,7 @@ impl Batch {
     pub fn id(&self, row: usize) -> Cow<'_, str> {
         match self.attribute(row, "ce_id", |event| Some(&event.id)) {
             Some(id) => Cow::Borrowed(id),
-            None => Cow::Owned(format!(
-                "{}/{}/{}",
-                self.topic,
-                self.partition,
-                self.offset(row)
-            )),
+            None => Cow::Owned(format!("{}/{}/{}", self.topic, self.partition, self.offset(row))),
         }
     }
 
@@ -144,8 +130,7 @@ impl Batch {
 
     /// The subject of a CloudEvent that has one.
     pub fn subject(&self, row: usize) -> Option<Cow<'_, str>> {
-        self.attribute(row, "ce_subject", |event| event.subject.as_deref())
-            .map(Cow::Borrowed)
+        self.attribute(row, "ce_subject", |event| event.subject.as_deref()).map(Cow::Borrowed)
     }
 
     /// The W3C trace context that came with the event, as a `traceparent` header or as an extension
@@ -161,12 +146,7 @@ impl Batch {
 
     /// The event's data, out of its envelope and inflated; empty where there is none.
     pub fn payload(&self, row: usize) -> Bytes {
-        self.rows[row]
-            .opened
-            .as_ref()
-            .or(self.records[row].value.as_ref())
-            .cloned()
-            .unwrap_or_default()
+        self.rows[row].opened.as_ref().or(self.records[row].value.as_ref()).cloned().unwrap_or_default()
     }
 
     /// Whether the event's data is JSON (or empty), rather than MessagePack or something unknown.
@@ -185,9 +165,7 @@ impl Batch {
         }
         let mask = BooleanArray::from(keep.to_vec());
         for column in &mut self.columns {
-            *column = column
-                .filtered(&mask)
-                .expect("the mask is as long as the column");
+            *column = column.filtered(&mask).expect("the mask is as long as the column");
         }
         let mut kept = keep.iter();
         self.rows.retain(|_| kept.next().is_some_and(|keep| *keep));

@@ -1,8 +1,7 @@
 //! Growing columns: values in, Arrow arrays out. How values convert is told at [`Column`].
 
 use arrow::array::{
-    BooleanBuilder, Float64Builder, Int64Builder, StringBuilder, TimestampNanosecondBuilder,
-    UInt64Builder,
+    BooleanBuilder, Float64Builder, Int64Builder, StringBuilder, TimestampNanosecondBuilder, UInt64Builder,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -91,12 +90,7 @@ pub(crate) struct NumberBuilder {
 
 impl NumberBuilder {
     fn new(rows: usize) -> Self {
-        Self {
-            ints: Int64Builder::with_capacity(rows),
-            wides: None,
-            floats: None,
-            rows: 0,
-        }
+        Self { ints: Int64Builder::with_capacity(rows), wides: None, floats: None, rows: 0 }
     }
 
     fn append(&mut self, number: Option<Number>) -> bool {

@@ -124,9 +124,5 @@ impl NumberColumn {
 }
 
 fn pick(array: &dyn Array, row: usize, value: impl FnOnce(usize) -> Value) -> Value {
-    if array.is_null(row) {
-        Value::Null
-    } else {
-        value(row)
-    }
+    if array.is_null(row) { Value::Null } else { value(row) }
 }

@@ -38,10 +38,7 @@ impl Content {
 
     /// A plain event: MessagePack where the headers say so, else JSON.
     pub(crate) fn of_plain(headers: &Headers) -> Self {
-        match headers
-            .text("content-type")
-            .map(|name| Self::of(Some(name)))
-        {
+        match headers.text("content-type").map(|name| Self::of(Some(name))) {
             Some(Self::MessagePack) => Self::MessagePack,
             _ => Self::Json,
         }
@@ -50,10 +47,7 @@ impl Content {
 
 /// A media type without its parameters.
 pub(crate) fn essence(media_type: &str) -> &str {
-    media_type
-        .split_once(';')
-        .map_or(media_type, |(name, _)| name)
-        .trim()
+    media_type.split_once(';').map_or(media_type, |(name, _)| name).trim()
 }
 
 #[cfg(test)]
@@ -62,18 +56,10 @@ mod tests {
 
     #[test]
     fn media_types_tell_the_content() {
-        for json in [
-            "application/json",
-            "text/JSON; charset=utf-8",
-            "application/problem+json",
-        ] {
+        for json in ["application/json", "text/JSON; charset=utf-8", "application/problem+json"] {
             assert_eq!(Content::of(Some(json)), Content::Json, "{json}");
         }
-        for packed in [
-            "application/msgpack",
-            "application/x-msgpack",
-            "Application/vnd.msgpack ;x=y",
-        ] {
+        for packed in ["application/msgpack", "application/x-msgpack", "Application/vnd.msgpack ;x=y"] {
             assert_eq!(Content::of(Some(packed)), Content::MessagePack, "{packed}");
         }
         for other in ["text/plain", "", "json", "/json", "application/jsonx", "é"] {
@@ -87,9 +73,6 @@ mod tests {
         let headers = |value: &'static str| Headers::from_iter([("content-type", value)]);
         assert_eq!(Content::of_plain(&Headers::new()), Content::Json);
         assert_eq!(Content::of_plain(&headers("text/plain")), Content::Json);
-        assert_eq!(
-            Content::of_plain(&headers("application/x-msgpack")),
-            Content::MessagePack
-        );
+        assert_eq!(Content::of_plain(&headers("application/x-msgpack")), Content::MessagePack);
     }
 }

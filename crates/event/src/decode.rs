@@ -78,20 +78,9 @@ pub struct Rejected {
 
 impl Decoder {
     /// A decoder for payloads of one format, reading the fields of `projection`.
-    pub fn new(
-        format: Format,
-        projection: Arc<Projection>,
-        keyring: Arc<Keyring>,
-        limits: Limits,
-    ) -> Self {
+    pub fn new(format: Format, projection: Arc<Projection>, keyring: Arc<Keyring>, limits: Limits) -> Self {
         let fields = FieldTree::new(&projection);
-        Self {
-            format,
-            projection,
-            fields,
-            keyring,
-            limits,
-        }
+        Self { format, projection, fields, keyring, limits }
     }
 
     /// The fields that the columns of a batch hold.
@@ -146,30 +135,15 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn new(decoder: &'a Decoder, rows: usize) -> Self {
-        let columns = decoder
-            .projection
-            .columns
-            .iter()
-            .map(|(_, kind)| ColumnBuilder::new(*kind, rows))
-            .collect();
+        let columns =
+            decoder.projection.columns.iter().map(|(_, kind)| ColumnBuilder::new(*kind, rows)).collect();
         let slots = vec![Slot::MISSING; decoder.fields.len()];
-        Self {
-            decoder,
-            columns,
-            slots,
-            scratch: String::new(),
-            unconverted: 0,
-        }
+        Self { decoder, columns, slots, scratch: String::new(), unconverted: 0 }
     }
 
     /// Decodes one record. Either all columns grow by its row, or none does and it is rejected.
     fn decode(&mut self, topic: &str, record: &Record) -> Result<Row, Error> {
-        let Decoder {
-            format,
-            keyring,
-            limits,
-            ..
-        } = self.decoder;
+        let Decoder { format, keyring, limits, .. } = self.decoder;
         let opened = unseal(topic, record, keyring, limits)?;
         let binding = match format {
             Format::Auto | Format::CloudEvents => cloud_event::binding(&record.headers)?,
@@ -183,9 +157,7 @@ impl<'a> Run<'a> {
                     Format::MessagePack => Content::MessagePack,
                     Format::Auto | Format::CloudEvents => Content::of_plain(&record.headers),
                 };
-                let payload = opened
-                    .filter(|payload| !payload.is_empty())
-                    .ok_or(ErrorKind::NoPayload)?;
+                let payload = opened.filter(|payload| !payload.is_empty()).ok_or(ErrorKind::NoPayload)?;
                 self.read_object(content, &payload)?;
                 Ok(Row {
                     envelope: Envelope::Plain,
@@ -198,11 +170,7 @@ impl<'a> Run<'a> {
                 let content = Content::of(record.headers.text("content-type"));
                 self.read_data(content, opened.as_ref().map(|payload| &***payload))?;
                 let opened = opened.and_then(owned);
-                Ok(Row {
-                    envelope: Envelope::Binary { time },
-                    opened,
-                    is_json: content == Content::Json,
-                })
+                Ok(Row { envelope: Envelope::Binary { time }, opened, is_json: content == Content::Json })
             }
             Some(Binding::Structured) => {
                 let payload = opened.ok_or(ErrorKind::NoPayload)?;
@@ -283,11 +251,7 @@ fn reset(fields: &FieldTree, slots: &mut [Slot], node: usize) {
 }
 
 /// Notes where the members of a node stand; a later one overrides an earlier one of its name.
-fn collector<'s>(
-    fields: &'s FieldTree,
-    slots: &'s mut [Slot],
-    node: usize,
-) -> impl FnMut(&str, Slot) + 's {
+fn collector<'s>(fields: &'s FieldTree, slots: &'s mut [Slot], node: usize) -> impl FnMut(&str, Slot) + 's {
     let children = &fields.node(node).children;
     move |name, slot| {
         if let Some(child) = children.get(name) {

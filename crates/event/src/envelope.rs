@@ -47,20 +47,14 @@ pub fn seal(
     let Some(value) = record.value.take() else {
         return Ok(record);
     };
-    let mut payload = if encoding.is_compressed() {
-        deflate(&value)?
-    } else {
-        value.to_vec()
-    };
+    let mut payload = if encoding.is_compressed() { deflate(&value)? } else { value.to_vec() };
     record.headers.push(ENCODING, encoding.name());
     if encoding.is_encrypted() {
         let (id, cipher) = keyring.active_cipher().ok_or(ErrorKind::NoActiveKey)?;
         let data = associated_data(encoding.name(), &record.topic, record.key.as_deref());
         cipher
             .encrypt_in_place(&nonce.into(), &data, &mut payload)
-            .map_err(|_| ErrorKind::BadEnvelope {
-                problem: "the payload is too large to encrypt",
-            })?;
+            .map_err(|_| ErrorKind::BadEnvelope { problem: "the payload is too large to encrypt" })?;
         record.headers.push(KEY_ID, id.to_owned());
         record.headers.push(NONCE, STANDARD.encode(nonce));
     }
@@ -75,12 +69,7 @@ pub fn seal(
 /// When there is no payload, when it is larger than the limits allow, as stored or inflated, when the
 /// envelope is malformed or of an unknown encoding, when the key is unknown, or when payload, topic,
 /// record key or encoding are not those that were sealed.
-pub fn open(
-    topic: &str,
-    record: &Record,
-    keyring: &Keyring,
-    limits: &Limits,
-) -> Result<Bytes, Error> {
+pub fn open(topic: &str, record: &Record, keyring: &Keyring, limits: &Limits) -> Result<Bytes, Error> {
     match unseal(topic, record, keyring, limits)? {
         Some(payload) => Ok(payload.into_owned()),
         None => Err(ErrorKind::NoPayload.into()),
@@ -90,8 +79,7 @@ pub fn open(
 /// The associated data of an encrypted payload: what is authenticated beside it. Each part is preceded
 /// by its length in bytes as 32 bits, big-endian; a byte tells whether there is a record key.
 pub fn associated_data(encoding: &str, topic: &str, key: Option<&[u8]>) -> Vec<u8> {
-    let mut data =
-        Vec::with_capacity(16 + encoding.len() + topic.len() + key.map_or(0, <[u8]>::len));
+    let mut data = Vec::with_capacity(16 + encoding.len() + topic.len() + key.map_or(0, <[u8]>::len));
     let part = |bytes: &[u8], data: &mut Vec<u8>| {
         // Topics, keys and encodings are far below 4 GiB, which no broker takes in one record.
         data.extend_from_slice(&(bytes.len() as u32).to_be_bytes());
@@ -120,11 +108,7 @@ pub(crate) fn unseal<'a>(
         return Ok(None);
     };
     if value.len() > limits.max_record_bytes {
-        return Err(ErrorKind::TooLarge {
-            bytes: value.len(),
-            limit: limits.max_record_bytes,
-        }
-        .into());
+        return Err(ErrorKind::TooLarge { bytes: value.len(), limit: limits.max_record_bytes }.into());
     }
     if !is_sealed(&record.headers) {
         return Ok(Some(Cow::Borrowed(value)));
@@ -173,14 +157,9 @@ impl Encoding {
     fn parse(headers: &Headers) -> Result<Self, Error> {
         let name = headers.get(ENCODING).map_or(&[][..], |name| name);
         let encodings = [Self::Lz4, Self::Aes256Gcm, Self::Lz4Aes256Gcm];
-        let known = encodings
-            .into_iter()
-            .find(|encoding| encoding.name().as_bytes() == name);
+        let known = encodings.into_iter().find(|encoding| encoding.name().as_bytes() == name);
         known.ok_or_else(|| {
-            ErrorKind::UnknownEncoding {
-                name: excerpt(&String::from_utf8_lossy(name)),
-            }
-            .into()
+            ErrorKind::UnknownEncoding { name: excerpt(&String::from_utf8_lossy(name)) }.into()
         })
     }
 
@@ -209,43 +188,24 @@ fn decrypt(
     keyring: &Keyring,
 ) -> Result<Vec<u8>, Error> {
     let bad = |problem| ErrorKind::BadEnvelope { problem };
-    let id = record
-        .headers
-        .text(KEY_ID)
-        .ok_or_else(|| bad("the header olocus-key-id is missing or no text"))?;
-    let cipher = keyring
-        .cipher(id)
-        .ok_or_else(|| ErrorKind::UnknownKey { id: excerpt(id) })?;
-    let nonce = record
-        .headers
-        .get(NONCE)
-        .ok_or_else(|| bad("the header olocus-nonce is missing"))?;
-    let nonce = STANDARD
-        .decode(nonce)
-        .ok()
-        .and_then(|nonce| <[u8; 12]>::try_from(nonce).ok());
+    let id =
+        record.headers.text(KEY_ID).ok_or_else(|| bad("the header olocus-key-id is missing or no text"))?;
+    let cipher = keyring.cipher(id).ok_or_else(|| ErrorKind::UnknownKey { id: excerpt(id) })?;
+    let nonce = record.headers.get(NONCE).ok_or_else(|| bad("the header olocus-nonce is missing"))?;
+    let nonce = STANDARD.decode(nonce).ok().and_then(|nonce| <[u8; 12]>::try_from(nonce).ok());
     let nonce = nonce.ok_or_else(|| bad("the header olocus-nonce is not 12 bytes in base64"))?;
     let data = associated_data(encoding.name(), topic, record.key.as_deref());
     let mut payload = value.to_vec();
-    cipher
-        .decrypt_in_place(&nonce.into(), &data, &mut payload)
-        .map_err(|_| ErrorKind::Tampered)?;
+    cipher.decrypt_in_place(&nonce.into(), &data, &mut payload).map_err(|_| ErrorKind::Tampered)?;
     Ok(payload)
 }
 
 fn deflate(payload: &[u8]) -> Result<Vec<u8>, Error> {
     let mut encoder = FrameEncoder::new(Vec::with_capacity(payload.len() / 2 + 32));
-    let written = encoder
-        .write_all(payload)
-        .map_err(lz4_flex::frame::Error::from);
+    let written = encoder.write_all(payload).map_err(lz4_flex::frame::Error::from);
     let frame = written.and_then(|()| encoder.finish());
     // A vector takes everything that is written to it.
-    frame.map_err(|_| {
-        ErrorKind::BadCompression {
-            problem: "it could not be written",
-        }
-        .into()
-    })
+    frame.map_err(|_| ErrorKind::BadCompression { problem: "it could not be written" }.into())
 }
 
 /// Inflates exactly one frame. Beside the output, which never grows beyond `limit`, it needs memory
@@ -253,27 +213,21 @@ fn deflate(payload: &[u8]) -> Result<Vec<u8>, Error> {
 fn inflate(frame: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
     let bad = |problem| Error::from(ErrorKind::BadCompression { problem });
     if !frame.starts_with(&FRAME_MAGIC) {
-        return Err(bad(
-            "it does not start with the magic number of an LZ4 frame",
-        ));
+        return Err(bad("it does not start with the magic number of an LZ4 frame"));
     }
     // The decoder takes the end of the input for the end of the frame. With an end mark behind the
     // input, it reads into that one if the frame has none of its own, which shows below.
     let mut decoder = FrameDecoder::new(frame.chain(&END_MARK[..]));
     let mut inflated = Vec::new();
     loop {
-        let block = decoder
-            .fill_buf()
-            .map_err(|_| bad("a block, its checksum or its length is wrong"))?;
+        let block = decoder.fill_buf().map_err(|_| bad("a block, its checksum or its length is wrong"))?;
         if block.is_empty() {
             break;
         }
         if block.len() > limit - inflated.len() {
             return Err(ErrorKind::InflatesTooFar { limit }.into());
         }
-        let wanted = (inflated.len() + block.len())
-            .max(inflated.capacity() * 2)
-            .min(limit);
+        let wanted = (inflated.len() + block.len()).max(inflated.capacity() * 2).min(limit);
         if inflated.len() + block.len() > inflated.capacity() {
             inflated.reserve_exact(wanted - inflated.len());
         }

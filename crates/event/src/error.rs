@@ -44,64 +44,28 @@ impl Error {
 /// The causes, with what a person needs to find the place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ErrorKind {
-    TruncatedJson {
-        at: usize,
-    },
-    InvalidJson {
-        at: usize,
-        expected: &'static str,
-    },
-    TruncatedMessagePack {
-        at: usize,
-    },
-    InvalidMessagePack {
-        at: usize,
-        problem: &'static str,
-    },
-    TrailingData {
-        at: usize,
-    },
+    TruncatedJson { at: usize },
+    InvalidJson { at: usize, expected: &'static str },
+    TruncatedMessagePack { at: usize },
+    InvalidMessagePack { at: usize, problem: &'static str },
+    TrailingData { at: usize },
     InvalidUtf8,
-    TooDeep {
-        limit: usize,
-    },
-    NotAnObject {
-        found: &'static str,
-    },
+    TooDeep { limit: usize },
+    NotAnObject { found: &'static str },
     NoPayload,
-    TooLarge {
-        bytes: usize,
-        limit: usize,
-    },
-    InflatesTooFar {
-        limit: usize,
-    },
-    UnknownEncoding {
-        name: String,
-    },
-    UnknownKey {
-        id: String,
-    },
+    TooLarge { bytes: usize, limit: usize },
+    InflatesTooFar { limit: usize },
+    UnknownEncoding { name: String },
+    UnknownKey { id: String },
     Tampered,
-    BadEnvelope {
-        problem: &'static str,
-    },
-    BadCompression {
-        problem: &'static str,
-    },
-    BadTime {
-        text: String,
-    },
-    BadCloudEvent {
-        problem: String,
-    },
+    BadEnvelope { problem: &'static str },
+    BadCompression { problem: &'static str },
+    BadTime { text: String },
+    BadCloudEvent { problem: String },
     NotACloudEvent,
     AlreadySealed,
     NoActiveKey,
-    BadKeyring {
-        entry: Option<usize>,
-        problem: &'static str,
-    },
+    BadKeyring { entry: Option<usize>, problem: &'static str },
 }
 
 impl From<ErrorKind> for Error {
@@ -120,10 +84,7 @@ impl fmt::Display for Error {
                 write!(f, "the JSON is malformed at byte {at}: expected {expected}")
             }
             ErrorKind::TruncatedMessagePack { at } => {
-                write!(
-                    f,
-                    "the MessagePack ends too early, within the value at byte {at}"
-                )
+                write!(f, "the MessagePack ends too early, within the value at byte {at}")
             }
             ErrorKind::InvalidMessagePack { at, problem } => {
                 write!(f, "the MessagePack is malformed at byte {at}: {problem}")
@@ -138,16 +99,10 @@ impl fmt::Display for Error {
             ErrorKind::NotAnObject { found } => write!(f, "expected an object, found {found}"),
             ErrorKind::NoPayload => write!(f, "the record has no payload"),
             ErrorKind::TooLarge { bytes, limit } => {
-                write!(
-                    f,
-                    "the payload has {bytes} bytes, more than the {limit} allowed"
-                )
+                write!(f, "the payload has {bytes} bytes, more than the {limit} allowed")
             }
             ErrorKind::InflatesTooFar { limit } => {
-                write!(
-                    f,
-                    "the payload inflates to more than the {limit} bytes allowed"
-                )
+                write!(f, "the payload inflates to more than the {limit} bytes allowed")
             }
             ErrorKind::UnknownEncoding { name } => write!(f, "unknown encoding {name:?}"),
             ErrorKind::UnknownKey { id } => write!(f, "the keyring has no key with the id {id:?}"),
@@ -166,23 +121,17 @@ impl fmt::Display for Error {
                 write!(f, "not a time, or outside the years 1677 to 2262: {text}")
             }
             ErrorKind::BadCloudEvent { problem } => write!(f, "not a valid CloudEvent: {problem}"),
-            ErrorKind::NotACloudEvent => write!(
-                f,
-                "the record is not a CloudEvent, which its source asks for"
-            ),
+            ErrorKind::NotACloudEvent => {
+                write!(f, "the record is not a CloudEvent, which its source asks for")
+            }
             ErrorKind::AlreadySealed => write!(f, "the record is still in its payload envelope"),
-            ErrorKind::NoActiveKey => write!(
-                f,
-                "encryption was asked for, but the keyring has no active key"
-            ),
-            ErrorKind::BadKeyring {
-                entry: Some(entry),
-                problem,
-            } => write!(f, "keyring entry {entry}: {problem}"),
-            ErrorKind::BadKeyring {
-                entry: None,
-                problem,
-            } => write!(f, "keyring: {problem}"),
+            ErrorKind::NoActiveKey => {
+                write!(f, "encryption was asked for, but the keyring has no active key")
+            }
+            ErrorKind::BadKeyring { entry: Some(entry), problem } => {
+                write!(f, "keyring entry {entry}: {problem}")
+            }
+            ErrorKind::BadKeyring { entry: None, problem } => write!(f, "keyring: {problem}"),
         }
     }
 }

@@ -29,11 +29,8 @@ impl FieldTree {
                 drafts.push(Draft::default());
             }
             for segment in path.segments() {
-                let known = drafts[at]
-                    .children
-                    .iter()
-                    .find(|(name, _)| &**name == segment)
-                    .map(|(_, node)| *node);
+                let known =
+                    drafts[at].children.iter().find(|(name, _)| &**name == segment).map(|(_, node)| *node);
                 at = known.unwrap_or_else(|| {
                     let node = drafts.len();
                     drafts[at].children.push((segment.into(), node));
@@ -45,10 +42,7 @@ impl FieldTree {
         }
         let nodes = drafts
             .into_iter()
-            .map(|draft| Node {
-                columns: draft.columns,
-                children: Lookup::new(draft.children),
-            })
+            .map(|draft| Node { columns: draft.columns, children: Lookup::new(draft.children) })
             .collect();
         Self { nodes }
     }
@@ -106,10 +100,7 @@ impl Lookup {
         }
         let (start, end) = self.buckets[bucket(name, self.buckets.len())];
         let candidates = &self.entries[start as usize..end as usize];
-        candidates
-            .iter()
-            .find(|(candidate, _)| &**candidate == name)
-            .map(|(_, node)| *node)
+        candidates.iter().find(|(candidate, _)| &**candidate == name).map(|(_, node)| *node)
     }
 
     pub(crate) fn nodes(&self) -> impl Iterator<Item = usize> {
@@ -137,31 +128,16 @@ mod tests {
 
     #[test]
     fn paths_share_their_beginnings() {
-        let columns = [
-            vec!["a"],
-            vec!["a", "b"],
-            vec!["a", "c"],
-            vec!["a.b"],
-            vec!["a"],
-            vec![],
-        ];
+        let columns = [vec!["a"], vec!["a", "b"], vec!["a", "c"], vec!["a.b"], vec!["a"], vec![]];
         let tree = FieldTree::new(&Projection {
-            columns: columns
-                .map(|path| (FieldPath::new(path), Kind::Text))
-                .into(),
+            columns: columns.map(|path| (FieldPath::new(path), Kind::Text)).into(),
         });
         assert_eq!(tree.len(), 6);
         let root = &tree.node(0).children;
         let a = root.get("a").unwrap();
         assert_eq!(tree.node(a).columns, [0, 4]);
-        assert_eq!(
-            tree.node(tree.node(a).children.get("b").unwrap()).columns,
-            [1]
-        );
-        assert_eq!(
-            tree.node(tree.node(a).children.get("c").unwrap()).columns,
-            [2]
-        );
+        assert_eq!(tree.node(tree.node(a).children.get("b").unwrap()).columns, [1]);
+        assert_eq!(tree.node(tree.node(a).children.get("c").unwrap()).columns, [2]);
         assert_eq!(tree.node(root.get("a.b").unwrap()).columns, [3]);
         assert_eq!(root.get("b"), None);
         assert_eq!(root.get(""), None);
@@ -171,13 +147,8 @@ mod tests {
     #[test]
     fn every_name_is_found_among_many() {
         let names: Vec<String> = (0..2000).map(|index| format!("field_{index}")).collect();
-        let lookup = Lookup::new(
-            names
-                .iter()
-                .enumerate()
-                .map(|(node, name)| (name.as_str().into(), node))
-                .collect(),
-        );
+        let lookup =
+            Lookup::new(names.iter().enumerate().map(|(node, name)| (name.as_str().into(), node)).collect());
         for (node, name) in names.iter().enumerate() {
             assert_eq!(lookup.get(name), Some(node));
         }

@@ -39,10 +39,7 @@ impl Keyring {
         for (index, (id, key)) in keys.into_iter().enumerate() {
             let entry = Some(index + 1);
             if !is_id(&id) {
-                return Err(bad(
-                    entry,
-                    "an id is 1 to 64 letters, digits, `.`, `_` or `-`",
-                ));
+                return Err(bad(entry, "an id is 1 to 64 letters, digits, `.`, `_` or `-`"));
             }
             if ciphers.insert(id, Aes256Gcm::new(&key.into())).is_some() {
                 return Err(bad(entry, "its id is already taken"));
@@ -52,10 +49,7 @@ impl Keyring {
             Some(active) if !ciphers.contains_key(active) => {
                 Err(bad(None, "it has no key with the id of the active one"))
             }
-            active => Ok(Self {
-                active: active.map(str::to_owned),
-                ciphers,
-            }),
+            active => Ok(Self { active: active.map(str::to_owned), ciphers }),
         }
     }
 
@@ -70,9 +64,7 @@ impl Keyring {
         let mut active = None;
         let mut keys = Vec::new();
         let entries = text.split(['\n', ',']).map(str::trim);
-        for (index, entry) in entries
-            .filter(|entry| !entry.is_empty() && !entry.starts_with('#'))
-            .enumerate()
+        for (index, entry) in entries.filter(|entry| !entry.is_empty() && !entry.starts_with('#')).enumerate()
         {
             let number = Some(index + 1);
             if let Some(id) = entry.strip_prefix("active=") {
@@ -81,15 +73,10 @@ impl Keyring {
                 }
                 continue;
             }
-            let (id, key) = entry
-                .split_once(':')
-                .ok_or_else(|| bad(number, "expected `id:key`"))?;
+            let (id, key) = entry.split_once(':').ok_or_else(|| bad(number, "expected `id:key`"))?;
             let id = id.trim();
             if !is_id(id) {
-                return Err(bad(
-                    number,
-                    "an id is 1 to 64 letters, digits, `.`, `_` or `-`",
-                ));
+                return Err(bad(number, "an id is 1 to 64 letters, digits, `.`, `_` or `-`"));
             }
             if keys.iter().any(|(known, _)| known == id) {
                 return Err(bad(number, "its id is already taken"));
@@ -125,18 +112,13 @@ impl Keyring {
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ids: Vec<_> = self.ids().collect();
-        f.debug_struct("Keyring")
-            .field("active", &self.active)
-            .field("ids", &ids)
-            .finish_non_exhaustive()
+        f.debug_struct("Keyring").field("active", &self.active).field("ids", &ids).finish_non_exhaustive()
     }
 }
 
 fn is_id(id: &str) -> bool {
     (1..=64).contains(&id.len())
-        && id
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
 fn parse_key(text: &str) -> Option<[u8; 32]> {
@@ -173,20 +155,13 @@ mod tests {
 
     #[test]
     fn reads_both_spellings_of_a_key() {
-        let keyring = Keyring::parse(&format!(
-            "# ours\n a : {HEX},b:{BASE64}\n\nc:{}",
-            BASE64.trim_end_matches('=')
-        ))
-        .unwrap();
+        let keyring =
+            Keyring::parse(&format!("# ours\n a : {HEX},b:{BASE64}\n\nc:{}", BASE64.trim_end_matches('=')))
+                .unwrap();
         assert_eq!(keyring.ids().collect::<Vec<_>>(), ["a", "b", "c"]);
         assert_eq!(keyring.active(), Some("a"));
         assert_eq!(parse_key(HEX), parse_key(BASE64));
-        assert_eq!(
-            Keyring::parse(&format!("a:{HEX},b:{HEX},active=b"))
-                .unwrap()
-                .active(),
-            Some("b")
-        );
+        assert_eq!(Keyring::parse(&format!("a:{HEX},b:{HEX},active=b")).unwrap().active(), Some("b"));
         assert_eq!(Keyring::parse(" \n").unwrap().active(), None);
     }
 
@@ -205,15 +180,10 @@ mod tests {
         ] {
             let error = Keyring::parse(&text).unwrap_err();
             assert_eq!(error.code(), "bad-keyring");
-            assert!(
-                !format!("{error} {error:?}").contains(&short[..16]),
-                "{error:?}"
-            );
+            assert!(!format!("{error} {error:?}").contains(&short[..16]), "{error:?}");
         }
         assert_eq!(
-            Keyring::parse(&format!("#x\na:{HEX}\nb"))
-                .unwrap_err()
-                .to_string(),
+            Keyring::parse(&format!("#x\na:{HEX}\nb")).unwrap_err().to_string(),
             "keyring entry 2: expected `id:key`"
         );
     }

@@ -19,13 +19,7 @@ pub fn dead_letter(
     cause_code: &str,
     cause: &str,
 ) -> OutRecord {
-    let Record {
-        offset,
-        timestamp,
-        key,
-        value,
-        mut headers,
-    } = record;
+    let Record { offset, timestamp, key, value, mut headers } = record;
     headers.extend([
         ("olocus-dlq-cause", cause_code.to_owned()),
         ("olocus-dlq-detail", shortened(cause)),
@@ -34,13 +28,7 @@ pub fn dead_letter(
         ("olocus-dlq-offset", offset.to_string()),
         ("olocus-dlq-timestamp", timestamp.to_string()),
     ]);
-    OutRecord {
-        topic,
-        partition: None,
-        key,
-        headers,
-        value,
-    }
+    OutRecord { topic, partition: None, key, headers, value }
 }
 
 /// A record that came too late, with its coordinates, its event time and the watermark it missed (RFC
@@ -63,13 +51,7 @@ pub fn late_record(
         ("olocus-late-event-time", format_rfc3339(event_time)),
         ("olocus-late-watermark", format_rfc3339(watermark)),
     ]);
-    OutRecord {
-        topic,
-        partition: None,
-        key: record.key.clone(),
-        headers,
-        value: record.value.clone(),
-    }
+    OutRecord { topic, partition: None, key: record.key.clone(), headers, value: record.value.clone() }
 }
 
 /// Headers are no place for long texts: brokers count them towards the largest record.
@@ -94,23 +76,12 @@ mod tests {
     }
 
     fn headers(record: &OutRecord) -> Vec<(&str, &str)> {
-        record
-            .headers
-            .iter()
-            .map(|(name, value)| (name, std::str::from_utf8(value).unwrap()))
-            .collect()
+        record.headers.iter().map(|(name, value)| (name, std::str::from_utf8(value).unwrap())).collect()
     }
 
     #[test]
     fn dead_letters_keep_the_record_and_tell_where_it_was() {
-        let letter = dead_letter(
-            "dlq".into(),
-            "in",
-            3,
-            record(),
-            "truncated-json",
-            &"é".repeat(2000),
-        );
+        let letter = dead_letter("dlq".into(), "in", 3, record(), "truncated-json", &"é".repeat(2000));
         assert_eq!(letter.value, record().value);
         assert_eq!(letter.key, record().key);
         assert_eq!((&*letter.topic, letter.partition), ("dlq", None));
@@ -133,14 +104,8 @@ mod tests {
     fn late_records_tell_how_late_they_were() {
         let late = late_record("late".into(), "in", 3, &record(), 0, 1_000_000_000);
         assert_eq!(late.value, record().value);
-        assert_eq!(
-            late.headers.get("olocus-late-event-time").unwrap(),
-            "1970-01-01T00:00:00Z"
-        );
-        assert_eq!(
-            late.headers.get("olocus-late-watermark").unwrap(),
-            "1970-01-01T00:00:01Z"
-        );
+        assert_eq!(late.headers.get("olocus-late-event-time").unwrap(), "1970-01-01T00:00:00Z");
+        assert_eq!(late.headers.get("olocus-late-watermark").unwrap(), "1970-01-01T00:00:01Z");
         assert_eq!(late.headers.get("olocus-late-offset").unwrap(), "7");
         assert_eq!(late.headers.get("a").unwrap(), "b");
     }

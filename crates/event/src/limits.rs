@@ -25,10 +25,6 @@ pub(crate) const DEEPEST: usize = 1024;
 impl Default for Limits {
     /// 16 MiB as stored, 64 MiB inflated, 128 levels.
     fn default() -> Self {
-        Self {
-            max_record_bytes: 16 << 20,
-            max_inflated_bytes: 64 << 20,
-            max_depth: 128,
-        }
+        Self { max_record_bytes: 16 << 20, max_inflated_bytes: 64 << 20, max_depth: 128 }
     }
 }

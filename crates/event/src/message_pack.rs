@@ -53,12 +53,10 @@ impl<'a> PackedDocument<'a> {
                 if depth == 0 {
                     return Err(ErrorKind::TooDeep { limit: 0 }.into());
                 }
-                reader
-                    .members(entries, depth - 1, &mut member)
-                    .map_err(|fault| match fault {
-                        ErrorKind::TooDeep { .. } => ErrorKind::TooDeep { limit: depth },
-                        other => other,
-                    })?;
+                reader.members(entries, depth - 1, &mut member).map_err(|fault| match fault {
+                    ErrorKind::TooDeep { .. } => ErrorKind::TooDeep { limit: depth },
+                    other => other,
+                })?;
             }
             _ => {
                 reader.at = 0;
@@ -82,10 +80,7 @@ impl Document for PackedDocument<'_> {
         if slot.class != Class::Packed {
             return;
         }
-        let mut reader = Reader {
-            bytes: self.bytes,
-            at: slot.start,
-        };
+        let mut reader = Reader { bytes: self.bytes, at: slot.start };
         if let Ok(Head::Map(entries)) = reader.head() {
             // The map was validated with the record around it, so reading it again cannot fail.
             let _ = reader.members(entries, usize::MAX, &mut member);
@@ -96,12 +91,7 @@ impl Document for PackedDocument<'_> {
         if slot.class != Class::Packed {
             return Raw::Missing;
         }
-        match (Reader {
-            bytes: self.bytes,
-            at: slot.start,
-        })
-        .head()
-        {
+        match (Reader { bytes: self.bytes, at: slot.start }).head() {
             Ok(Head::Nil) => Raw::Null,
             Ok(Head::Bool(value)) => Raw::Bool(value),
             Ok(Head::Int(value)) => Raw::Int(value),
@@ -110,9 +100,7 @@ impl Document for PackedDocument<'_> {
             Ok(Head::Str(text)) => Raw::Text(text),
             Ok(Head::Bin(bytes)) => Raw::Binary(bytes),
             Ok(Head::Time(time)) => Raw::Time(time),
-            Ok(Head::Array(_) | Head::Map(_)) => {
-                Raw::PackedContainer(&self.bytes[slot.start..slot.end])
-            }
+            Ok(Head::Array(_) | Head::Map(_)) => Raw::PackedContainer(&self.bytes[slot.start..slot.end]),
             Ok(Head::Extension) | Err(_) => Raw::Unsupported,
         }
     }
@@ -148,18 +136,12 @@ pub(crate) fn write_json(bytes: &[u8], out: &mut String) {
             Head::Map(0) => out.push_str("{}"),
             Head::Array(items) => {
                 out.push('[');
-                open.push(Frame {
-                    left: items,
-                    is_map: false,
-                });
+                open.push(Frame { left: items, is_map: false });
                 continue;
             }
             Head::Map(entries) => {
                 out.push('{');
-                open.push(Frame {
-                    left: entries * 2,
-                    is_map: true,
-                });
+                open.push(Frame { left: entries * 2, is_map: true });
                 continue;
             }
         }
@@ -169,11 +151,7 @@ pub(crate) fn write_json(bytes: &[u8], out: &mut String) {
             };
             innermost.left -= 1;
             if innermost.left > 0 {
-                out.push(if innermost.is_map && innermost.left % 2 == 1 {
-                    ':'
-                } else {
-                    ','
-                });
+                out.push(if innermost.is_map && innermost.left % 2 == 1 { ':' } else { ',' });
                 break;
             }
             out.push(if innermost.is_map { '}' } else { ']' });
@@ -223,14 +201,7 @@ impl<'a> Reader<'a> {
             let key = self.key()?;
             let start = self.at;
             self.skip(depth)?;
-            member(
-                key,
-                Slot {
-                    start,
-                    end: self.at,
-                    class: Class::Packed,
-                },
-            );
+            member(key, Slot { start, end: self.at, class: Class::Packed });
         }
         Ok(())
     }
@@ -240,22 +211,13 @@ impl<'a> Reader<'a> {
         // Only containers need the stack, so that plain values do not allocate.
         let mut open: Vec<Frame> = Vec::new();
         loop {
-            if open
-                .last()
-                .is_some_and(|frame| frame.is_map && frame.left % 2 == 0)
-            {
+            if open.last().is_some_and(|frame| frame.is_map && frame.left % 2 == 0) {
                 self.key()?;
                 Self::count_down(&mut open);
             }
             let frame = match self.head()? {
-                Head::Array(items) => Some(Frame {
-                    left: items,
-                    is_map: false,
-                }),
-                Head::Map(entries) => Some(Frame {
-                    left: entries * 2,
-                    is_map: true,
-                }),
+                Head::Array(items) => Some(Frame { left: items, is_map: false }),
+                Head::Map(entries) => Some(Frame { left: entries * 2, is_map: true }),
                 _ => None,
             };
             match frame {
@@ -285,10 +247,7 @@ impl<'a> Reader<'a> {
         let at = self.at;
         match self.head()? {
             Head::Str(key) => Ok(key),
-            _ => Err(ErrorKind::InvalidMessagePack {
-                at,
-                problem: "a map key is no string",
-            }),
+            _ => Err(ErrorKind::InvalidMessagePack { at, problem: "a map key is no string" }),
         }
     }
 
@@ -337,10 +296,7 @@ impl<'a> Reader<'a> {
             Marker::Ext16 => self.long_extension::<2>()?,
             Marker::Ext32 => self.long_extension::<4>()?,
             Marker::Reserved => {
-                return Err(ErrorKind::InvalidMessagePack {
-                    at: start,
-                    problem: "the reserved byte 0xc1",
-                });
+                return Err(ErrorKind::InvalidMessagePack { at: start, problem: "the reserved byte 0xc1" });
             }
         })
     }
@@ -348,9 +304,7 @@ impl<'a> Reader<'a> {
     #[inline(always)]
     fn string(&mut self, length: u64) -> Result<Head<'a>, ErrorKind> {
         let bytes = self.slice(length)?;
-        simdutf8::basic::from_utf8(bytes)
-            .map(Head::Str)
-            .map_err(|_| ErrorKind::InvalidUtf8)
+        simdutf8::basic::from_utf8(bytes).map(Head::Str).map_err(|_| ErrorKind::InvalidUtf8)
     }
 
     fn long_string<const N: usize>(&mut self) -> Result<Head<'a>, ErrorKind> {
@@ -372,42 +326,28 @@ impl<'a> Reader<'a> {
     fn extension(&mut self, length: u64) -> Result<Head<'a>, ErrorKind> {
         let [kind] = self.take()?;
         let content = self.slice(length)?;
-        let time = if kind as i8 == -1 {
-            timestamp(content)
-        } else {
-            None
-        };
+        let time = if kind as i8 == -1 { timestamp(content) } else { None };
         Ok(time.map_or(Head::Extension, Head::Time))
     }
 
     /// A length in `N` bytes, big-endian.
     #[inline(always)]
     fn length<const N: usize>(&mut self) -> Result<u64, ErrorKind> {
-        Ok(self
-            .take::<N>()?
-            .into_iter()
-            .fold(0, |length, byte| (length << 8) | u64::from(byte)))
+        Ok(self.take::<N>()?.into_iter().fold(0, |length, byte| (length << 8) | u64::from(byte)))
     }
 
     #[inline(always)]
     fn slice(&mut self, length: u64) -> Result<&'a [u8], ErrorKind> {
-        let end = usize::try_from(length)
-            .ok()
-            .and_then(|length| self.at.checked_add(length));
-        let slice = end
-            .and_then(|end| self.bytes.get(self.at..end))
-            .ok_or_else(|| self.truncated())?;
+        let end = usize::try_from(length).ok().and_then(|length| self.at.checked_add(length));
+        let slice = end.and_then(|end| self.bytes.get(self.at..end)).ok_or_else(|| self.truncated())?;
         self.at += slice.len();
         Ok(slice)
     }
 
     #[inline(always)]
     fn take<const N: usize>(&mut self) -> Result<[u8; N], ErrorKind> {
-        let taken = *self
-            .bytes
-            .get(self.at..)
-            .and_then(|rest| rest.first_chunk())
-            .ok_or_else(|| self.truncated())?;
+        let taken =
+            *self.bytes.get(self.at..).and_then(|rest| rest.first_chunk()).ok_or_else(|| self.truncated())?;
         self.at += N;
         Ok(taken)
     }
@@ -428,10 +368,7 @@ fn timestamp(content: &[u8]) -> Option<i64> {
         }
         12 => {
             let (nanos, seconds) = content.split_first_chunk::<4>()?;
-            (
-                i64::from_be_bytes(seconds.try_into().ok()?),
-                u32::from_be_bytes(*nanos).into(),
-            )
+            (i64::from_be_bytes(seconds.try_into().ok()?), u32::from_be_bytes(*nanos).into())
         }
         _ => return None,
     };

@@ -42,9 +42,7 @@ impl fmt::Display for FieldPath {
 
 fn is_plain(segment: &str) -> bool {
     let mut characters = segment.chars();
-    characters
-        .next()
-        .is_some_and(|first| first.is_alphabetic() || first == '_')
+    characters.next().is_some_and(|first| first.is_alphabetic() || first == '_')
         && characters.all(|next| next.is_alphanumeric() || next == '_')
 }
 
@@ -80,10 +78,7 @@ mod tests {
     #[test]
     fn paths_print_as_sql_spells_them() {
         assert_eq!(FieldPath::new(["a", "b_1"]).to_string(), "a.b_1");
-        assert_eq!(
-            FieldPath::new(["winlog.event-id", "x\"y"]).to_string(),
-            r#""winlog.event-id"."x""y""#
-        );
+        assert_eq!(FieldPath::new(["winlog.event-id", "x\"y"]).to_string(), r#""winlog.event-id"."x""y""#);
         assert_eq!(FieldPath::new(["1a"]).to_string(), "\"1a\"");
         assert_ne!(FieldPath::new(["a.b"]), FieldPath::new(["a", "b"]));
     }

@@ -10,11 +10,7 @@ pub(crate) struct Slot {
 
 impl Slot {
     /// No value.
-    pub(crate) const MISSING: Self = Self {
-        start: 0,
-        end: 0,
-        class: Class::Missing,
-    };
+    pub(crate) const MISSING: Self = Self { start: 0, end: 0, class: Class::Missing };
 }
 
 /// What stands at a [`Slot`].

@@ -48,11 +48,7 @@ impl Headers {
 
     /// The value of the last header with this name: a header added later overrides the earlier ones.
     pub fn get(&self, name: &str) -> Option<&Bytes> {
-        self.0
-            .iter()
-            .rev()
-            .find(|(given, _)| &**given == name)
-            .map(|(_, value)| value)
+        self.0.iter().rev().find(|(given, _)| &**given == name).map(|(_, value)| value)
     }
 
     /// Adds a header after those that are there.
@@ -77,29 +73,19 @@ impl Headers {
 
     /// The last value with this name where it is UTF-8.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        self.get(name)
-            .and_then(|value| std::str::from_utf8(value).ok())
+        self.get(name).and_then(|value| std::str::from_utf8(value).ok())
     }
 }
 
 impl<N: Into<Arc<str>>, V: Into<Bytes>> FromIterator<(N, V)> for Headers {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(headers: I) -> Self {
-        Self(
-            headers
-                .into_iter()
-                .map(|(name, value)| (name.into(), value.into()))
-                .collect(),
-        )
+        Self(headers.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
     }
 }
 
 impl<N: Into<Arc<str>>, V: Into<Bytes>> Extend<(N, V)> for Headers {
     fn extend<I: IntoIterator<Item = (N, V)>>(&mut self, headers: I) {
-        self.0.extend(
-            headers
-                .into_iter()
-                .map(|(name, value)| (name.into(), value.into())),
-        );
+        self.0.extend(headers.into_iter().map(|(name, value)| (name.into(), value.into())));
     }
 }
 
@@ -116,10 +102,7 @@ mod tests {
         headers.push("a", Bytes::from_static(b"3"));
         assert_eq!(headers.get("a").unwrap().as_ref(), b"3");
         assert_eq!(headers.get("A"), None);
-        assert_eq!(
-            headers.iter().map(|(name, _)| name).collect::<Vec<_>>(),
-            ["a", "b", "a"]
-        );
+        assert_eq!(headers.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["a", "b", "a"]);
         assert_eq!(headers.len(), 3);
     }
 }

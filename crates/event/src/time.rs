@@ -70,22 +70,15 @@ pub fn time_from_value(value: &Value, unit: TimeUnit) -> Result<EventTime, Error
         // The digits of the shortest text are what the producer meant; the binary float is not.
         Value::Float(float) if float.is_finite() => from_decimal(&format!("{float}"), unit),
         Value::Text(text) => from_text(text, unit),
-        Value::Json(json) if json.starts_with('"') => {
-            json[1..].strip_suffix('"').and_then(|body| {
-                let mut text = String::new();
-                json::unescape(body, &mut text);
-                from_text(&text, unit)
-            })
-        }
+        Value::Json(json) if json.starts_with('"') => json[1..].strip_suffix('"').and_then(|body| {
+            let mut text = String::new();
+            json::unescape(body, &mut text);
+            from_text(&text, unit)
+        }),
         Value::Json(json) if json::is_number(json) => from_decimal(json, unit),
         Value::Null | Value::Bool(_) | Value::Float(_) | Value::Seconds(_) | Value::Json(_) => None,
     };
-    time.ok_or_else(|| {
-        ErrorKind::BadTime {
-            text: describe(value),
-        }
-        .into()
-    })
+    time.ok_or_else(|| ErrorKind::BadTime { text: describe(value) }.into())
 }
 
 /// Appends the text of [`format_rfc3339`].
@@ -95,10 +88,7 @@ pub(crate) fn write_rfc3339(time: EventTime, out: &mut String) {
     let (year, month, day) = date_of(days);
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
     // Writing to a string cannot fail.
-    let _ = write!(
-        out,
-        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
-    );
+    let _ = write!(out, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
     let _ = match nanos {
         0 => Ok(()),
         _ if nanos % 1_000_000 == 0 => write!(out, ".{:03}", nanos / 1_000_000),
@@ -156,22 +146,14 @@ fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     if length == 0 {
         return None;
     }
-    let nanos = (0..9).fold(0, |nanos, place| {
-        nanos * 10
-            + if place < length {
-                i64::from(text[place] - b'0')
-            } else {
-                0
-            }
-    });
+    let nanos = (0..9)
+        .fold(0, |nanos, place| nanos * 10 + if place < length { i64::from(text[place] - b'0') } else { 0 });
     Some((nanos, &text[length..]))
 }
 
 fn digits(text: &[u8]) -> Option<i64> {
-    text.iter().try_fold(0, |number, byte| {
-        byte.is_ascii_digit()
-            .then(|| number * 10 + i64::from(byte - b'0'))
-    })
+    text.iter()
+        .try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + i64::from(byte - b'0')))
 }
 
 fn days_in(year: i64, month: i64) -> i64 {
@@ -202,8 +184,7 @@ fn date_of(days: i64) -> (i64, i64, i64) {
     let days = days + DAYS_TO_EPOCH;
     let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
     // Take out the leap days that precede, to count in years of 365 days.
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let months_since_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * months_since_march + 2) / 5 + 1;
@@ -215,11 +196,7 @@ fn date_of(days: i64) -> (i64, i64, i64) {
 const DAYS_TO_EPOCH: i64 = 719_468;
 
 fn from_text(text: &str, unit: TimeUnit) -> Option<EventTime> {
-    if json::is_number(text) {
-        from_decimal(text, unit)
-    } else {
-        parse_timestamp(text)
-    }
+    if json::is_number(text) { from_decimal(text, unit) } else { parse_timestamp(text) }
 }
 
 fn from_integer(number: i128, unit: TimeUnit) -> Option<EventTime> {
@@ -240,16 +217,12 @@ fn from_decimal(text: &str, unit: TimeUnit) -> Option<EventTime> {
     };
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     // How many of the digits stand before the decimal point once the number is in nanoseconds.
-    let kept = i64::try_from(whole.len()).ok()?
-        + i64::from(exponent)
-        + i64::from(decimals(unit, magnitude));
+    let kept = i64::try_from(whole.len()).ok()? + i64::from(exponent) + i64::from(decimals(unit, magnitude));
     let mut written = whole.bytes().chain(fraction.bytes());
     let mut nanos = 0_i128;
     for _ in 0..kept {
         nanos = match written.next() {
-            Some(digit) => nanos
-                .checked_mul(10)?
-                .checked_add(i128::from(digit - b'0'))?,
+            Some(digit) => nanos.checked_mul(10)?.checked_add(i128::from(digit - b'0'))?,
             None if nanos == 0 => break,
             None => nanos.checked_mul(10)?,
         };

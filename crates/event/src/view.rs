@@ -29,12 +29,7 @@ pub fn record_to_json(
     Ok(event.to_json())
 }
 
-fn plain(
-    topic: &str,
-    partition: i32,
-    record: &Record,
-    payload: Option<bytes::Bytes>,
-) -> CloudEvent {
+fn plain(topic: &str, partition: i32, record: &Record, payload: Option<bytes::Bytes>) -> CloudEvent {
     let content_type = match Content::of_plain(&record.headers) {
         Content::MessagePack => Some("application/msgpack".to_owned()),
         Content::Json | Content::Other => None,

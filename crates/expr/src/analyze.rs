@@ -64,14 +64,10 @@ fn analyze_here(
     analyzer.stop_on_problems()?;
     let bare = analyzer.bare(&logic);
     if goal == Goal::Field && bare.is_none() {
-        let problem = Problem::new(
-            "not-a-field",
-            (0, text.len()),
-            format!("`{}` is no field", text.trim()),
-        );
-        return Err(vec![problem.with_help(
-            "name a field of the event, such as user_id, or metadata, such as meta.key",
-        )]);
+        let problem = Problem::new("not-a-field", (0, text.len()), format!("`{}` is no field", text.trim()));
+        return Err(vec![
+            problem.with_help("name a field of the event, such as user_id, or metadata, such as meta.key"),
+        ]);
     }
     let form = match (bare, logic) {
         (Some(index), _) if goal != Goal::Condition => analyzer.bare_form(index)?,
@@ -93,15 +89,8 @@ fn analyze_here(
             Form::Condition(finished?)
         }
     };
-    let aggregates = analyzer
-        .aggregates
-        .into_iter()
-        .map(|call| call.finished)
-        .collect::<Option<_>>();
-    Ok(Analyzed {
-        form,
-        aggregates: aggregates.unwrap_or_default(),
-    })
+    let aggregates = analyzer.aggregates.into_iter().map(|call| call.finished).collect::<Option<_>>();
+    Ok(Analyzed { form, aggregates: aggregates.unwrap_or_default() })
 }
 
 /// An expression whose names and types are known.
@@ -224,11 +213,7 @@ impl Analyzer<'_> {
     }
 
     fn stop_on_problems(&mut self) -> Result<(), Vec<Problem>> {
-        if self.problems.is_empty() {
-            Ok(())
-        } else {
-            Err(std::mem::take(&mut self.problems))
-        }
+        if self.problems.is_empty() { Ok(()) } else { Err(std::mem::take(&mut self.problems)) }
     }
 
     /// The reference that the whole expression is.
@@ -251,10 +236,7 @@ impl Analyzer<'_> {
 
     fn column(&self, index: usize) -> Column {
         let reference = &self.references[index];
-        let kind = reference
-            .kind
-            .or(reference.schema.map(SchemaKind::kind))
-            .unwrap_or(Kind::Text);
+        let kind = reference.kind.or(reference.schema.map(SchemaKind::kind)).unwrap_or(Kind::Text);
         Column {
             name: format!("{}:{}", reference.canonical, kind_name(kind)),
             origin: reference.origin.clone(),
@@ -265,12 +247,7 @@ impl Analyzer<'_> {
     fn finish_leaf(&self, mut expr: Expr, class: Class, range: (usize, usize)) -> Leaf {
         let mut columns = Vec::new();
         self.finish(&mut expr, &mut columns);
-        Leaf {
-            expr,
-            columns,
-            class,
-            range,
-        }
+        Leaf { expr, columns, class, range }
     }
 
     /// Puts columns where references were and numbers where durations were, and drops needless parentheses.
@@ -288,10 +265,7 @@ impl Analyzer<'_> {
             self.finish(operand, columns);
         }
         if let Expr::Nested(inner) = expr
-            && matches!(
-                **inner,
-                Expr::Identifier(_) | Expr::Value(_) | Expr::Function(_) | Expr::Nested(_)
-            )
+            && matches!(**inner, Expr::Identifier(_) | Expr::Value(_) | Expr::Function(_) | Expr::Nested(_))
         {
             *expr = take(inner);
         }
@@ -313,9 +287,7 @@ impl Analyzer<'_> {
             let argument = self.aggregates[position].argument.take();
             let function = self.aggregates[position].function;
             let argument = argument.map(|expr| self.finish_argument(expr, function));
-            let written = argument
-                .as_ref()
-                .map_or_else(|| "*".to_owned(), Form::normalized);
+            let written = argument.as_ref().map_or_else(|| "*".to_owned(), Form::normalized);
             let kind = self.references[index].kind.unwrap_or(Kind::Number);
             self.references[index].kind = Some(kind);
             self.references[index].canonical = function.call(&written);
@@ -339,10 +311,7 @@ impl Analyzer<'_> {
 
 /// Turns the placeholder of a duration into its seconds.
 pub(crate) fn finish_literal(expr: &mut Expr) {
-    if let Expr::Value(ValueWithSpan {
-        value: Value::Placeholder(text),
-        ..
-    }) = expr
+    if let Expr::Value(ValueWithSpan { value: Value::Placeholder(text), .. }) = expr
         && let Some(nanoseconds) = duration_of(text)
     {
         let seconds = nanoseconds as f64 / 1e9;

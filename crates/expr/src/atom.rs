@@ -10,8 +10,8 @@
 use std::sync::{Arc, OnceLock};
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, BooleanBufferBuilder, Decimal128Array, Float64Array,
-    Int64Array, RecordBatch, RecordBatchOptions, UInt32Array, new_null_array,
+    Array, ArrayRef, AsArray, BooleanArray, BooleanBufferBuilder, Decimal128Array, Float64Array, Int64Array,
+    RecordBatch, RecordBatchOptions, UInt32Array, new_null_array,
 };
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::{cast, concat, take};
@@ -83,18 +83,11 @@ impl NumberType {
 
 impl Atom {
     /// Plans a leaf; `input` numbers its columns.
-    pub(crate) fn new(
-        leaf: Leaf,
-        mut input: impl FnMut(&crate::analyze::Column) -> usize,
-    ) -> Result<Self> {
+    pub(crate) fn new(leaf: Leaf, mut input: impl FnMut(&crate::analyze::Column) -> usize) -> Result<Self> {
         let columns: Vec<AtomColumn> = leaf
             .columns
             .iter()
-            .map(|column| AtomColumn {
-                name: column.name.clone(),
-                kind: column.kind,
-                input: input(column),
-            })
+            .map(|column| AtomColumn { name: column.name.clone(), kind: column.kind, input: input(column) })
             .collect();
         let integers = plan(&leaf.expr, &columns, NumberType::Integer)?;
         Ok(Self {
@@ -113,13 +106,10 @@ impl Atom {
         let mut failed = Failures { rows, buffer: None };
         let parts = match types {
             None => {
-                let columns = self
-                    .columns
-                    .iter()
-                    .map(|column| match inputs.input(column.input) {
-                        Input::Array(array) => Arc::clone(array),
-                        Input::Number(numbers) => Arc::new(numbers.ints.clone()) as ArrayRef,
-                    });
+                let columns = self.columns.iter().map(|column| match inputs.input(column.input) {
+                    Input::Array(array) => Arc::clone(array),
+                    Input::Number(numbers) => Arc::new(numbers.ints.clone()) as ArrayRef,
+                });
                 let array = run(&self.integers, columns.collect(), rows, &mut |row| {
                     failed.add(row);
                 });
@@ -128,22 +118,13 @@ impl Atom {
             Some(types) => [NumberType::Integer, NumberType::Wide, NumberType::Float]
                 .into_iter()
                 .filter_map(|wanted| {
-                    let chosen: Vec<u32> = (0u32..)
-                        .zip(&types)
-                        .filter(|(_, own)| **own == wanted)
-                        .map(|(row, _)| row)
-                        .collect();
-                    (!chosen.is_empty())
-                        .then(|| self.evaluate_rows(inputs, wanted, chosen, &mut failed))
+                    let chosen: Vec<u32> =
+                        (0u32..).zip(&types).filter(|(_, own)| **own == wanted).map(|(row, _)| row).collect();
+                    (!chosen.is_empty()).then(|| self.evaluate_rows(inputs, wanted, chosen, &mut failed))
                 })
                 .collect(),
         };
-        Evaluated {
-            rows,
-            parts,
-            failed: failed.buffer.map(|mut buffer| buffer.finish()),
-            class: self.class,
-        }
+        Evaluated { rows, parts, failed: failed.buffer.map(|mut buffer| buffer.finish()), class: self.class }
     }
 
     /// The type of each row; `None` if all rows are integers.
@@ -153,14 +134,8 @@ impl Atom {
             let Input::Number(numbers) = inputs.input(column.input) else {
                 continue;
             };
-            let wides = numbers
-                .wides
-                .as_ref()
-                .map(|array| (array as &dyn Array, NumberType::Wide));
-            let floats = numbers
-                .floats
-                .as_ref()
-                .map(|array| (array as &dyn Array, NumberType::Float));
+            let wides = numbers.wides.as_ref().map(|array| (array as &dyn Array, NumberType::Wide));
+            let floats = numbers.floats.as_ref().map(|array| (array as &dyn Array, NumberType::Float));
             for (array, own) in wides.into_iter().chain(floats) {
                 if array.null_count() == array.len() {
                     continue;
@@ -205,13 +180,8 @@ impl Atom {
         let array = run(plan, columns, rows.len(), &mut |row| {
             failed.add(rows[row] as usize);
         });
-        lossy
-            .into_iter()
-            .for_each(|row: u32| failed.add(row as usize));
-        Part {
-            rows: Some(rows),
-            array,
-        }
+        lossy.into_iter().for_each(|row: u32| failed.add(row as usize));
+        Part { rows: Some(rows), array }
     }
 
     /// The plan for numbers of a type; `None` if the expression takes integers only, as `substr` does.
@@ -221,8 +191,7 @@ impl Atom {
             NumberType::Wide => (&self.wides, own),
             NumberType::Float => (&self.floats, own),
         };
-        slot.get_or_init(|| plan(&self.expr, &self.columns, own).ok())
-            .as_ref()
+        slot.get_or_init(|| plan(&self.expr, &self.columns, own).ok()).as_ref()
     }
 }
 
@@ -252,10 +221,7 @@ impl Evaluated {
     /// The result as booleans; what is none is NULL.
     pub(crate) fn booleans(&self) -> BooleanArray {
         if let [Part { rows: None, array }] = &self.parts[..] {
-            return array
-                .as_boolean_opt()
-                .cloned()
-                .unwrap_or_else(|| BooleanArray::new_null(self.rows));
+            return array.as_boolean_opt().cloned().unwrap_or_else(|| BooleanArray::new_null(self.rows));
         }
         let mut results = vec![None; self.rows];
         for part in &self.parts {
@@ -270,10 +236,7 @@ impl Evaluated {
 
     /// The arrays of results, each with the rows it belongs to; `None`: all rows.
     pub(crate) fn column(&self) -> Vec<(ArrayRef, Option<&[u32]>)> {
-        self.parts
-            .iter()
-            .map(|part| (Arc::clone(&part.array), part.rows.as_deref()))
-            .collect()
+        self.parts.iter().map(|part| (Arc::clone(&part.array), part.rows.as_deref())).collect()
     }
 
     pub(crate) fn class(&self) -> Class {
@@ -307,42 +270,19 @@ fn plan(expr: &Expr, columns: &[AtomColumn], numbers: NumberType) -> Result<Plan
             kind => (column.name.clone(), data_type(kind)),
         })
         .collect();
-    Ok(Plan {
-        expr: physical(expr.clone(), &columns)?,
-        schema: Arc::new(arrow_schema(&columns)),
-    })
+    Ok(Plan { expr: physical(expr.clone(), &columns)?, schema: Arc::new(arrow_schema(&columns)) })
 }
 
 /// The numbers of `rows` as `wanted`. Rows whose number cannot be had as an integer are NULL and told to `lossy`.
-fn gather(
-    numbers: &NumberColumn,
-    rows: &[u32],
-    wanted: NumberType,
-    lossy: &mut Vec<u32>,
-) -> ArrayRef {
+fn gather(numbers: &NumberColumn, rows: &[u32], wanted: NumberType, lossy: &mut Vec<u32>) -> ArrayRef {
     let int = |row: usize| numbers.ints.is_valid(row).then(|| numbers.ints.value(row));
-    let wide = |row: usize| {
-        numbers
-            .wides
-            .as_ref()
-            .filter(|all| all.is_valid(row))
-            .map(|all| all.value(row))
-    };
-    let float = |row: usize| {
-        numbers
-            .floats
-            .as_ref()
-            .filter(|all| all.is_valid(row))
-            .map(|all| all.value(row))
-    };
+    let wide = |row: usize| numbers.wides.as_ref().filter(|all| all.is_valid(row)).map(|all| all.value(row));
+    let float =
+        |row: usize| numbers.floats.as_ref().filter(|all| all.is_valid(row)).map(|all| all.value(row));
     let rows_of = || rows.iter().map(|row| *row as usize);
     match wanted {
         NumberType::Float => {
-            let value = |row| {
-                float(row)
-                    .or(int(row).map(|it| it as f64))
-                    .or(wide(row).map(|it| it as f64))
-            };
+            let value = |row| float(row).or(int(row).map(|it| it as f64)).or(wide(row).map(|it| it as f64));
             Arc::new(rows_of().map(value).collect::<Float64Array>())
         }
         NumberType::Wide => {
@@ -353,9 +293,8 @@ fn gather(
         NumberType::Integer => {
             let array: Int64Array = rows_of()
                 .map(|row| {
-                    let whole = float(row)
-                        .filter(|it| it.fract() == 0.0 && it.abs() < 9e15)
-                        .map(|it| it as i64);
+                    let whole =
+                        float(row).filter(|it| it.fract() == 0.0 && it.abs() < 9e15).map(|it| it as i64);
                     let value = int(row).or(whole);
                     if value.is_none() && (float(row).is_some() || wide(row).is_some()) {
                         lossy.push(row as u32);
@@ -369,16 +308,10 @@ fn gather(
 }
 
 /// Evaluates a plan; rows on which it fails are NULL and told to `failed`.
-fn run(
-    plan: &Plan,
-    columns: Vec<ArrayRef>,
-    rows: usize,
-    failed: &mut dyn FnMut(usize),
-) -> ArrayRef {
+fn run(plan: &Plan, columns: Vec<ArrayRef>, rows: usize, failed: &mut dyn FnMut(usize)) -> ArrayRef {
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     let data = plan.expr.data_type(&plan.schema).unwrap_or(DataType::Null);
-    let batch = match RecordBatch::try_new_with_options(Arc::clone(&plan.schema), columns, &options)
-    {
+    let batch = match RecordBatch::try_new_with_options(Arc::clone(&plan.schema), columns, &options) {
         Ok(batch) => batch,
         Err(_) => {
             (0..rows).for_each(failed);

@@ -51,19 +51,10 @@ impl Analyzer<'_> {
 
     /// Finds out as what the open arguments of a call are read: the first way that the function accepts.
     fn settle_arguments(&mut self, expr: &mut Expr, name: &str) -> Typed {
-        let types: Vec<Option<Typed>> = operands(expr)
-            .unwrap_or_default()
-            .into_iter()
-            .map(|operand| self.synth(operand))
-            .collect();
-        let open: Vec<usize> = (0..types.len())
-            .filter(|position| types[*position].is_none())
-            .collect();
-        let attempts = if open.is_empty() {
-            vec![Vec::new()]
-        } else {
-            attempts(name, open.len())
-        };
+        let types: Vec<Option<Typed>> =
+            operands(expr).unwrap_or_default().into_iter().map(|operand| self.synth(operand)).collect();
+        let open: Vec<usize> = (0..types.len()).filter(|position| types[*position].is_none()).collect();
+        let attempts = if open.is_empty() { vec![Vec::new()] } else { attempts(name, open.len()) };
         for attempt in attempts {
             let mut attempted = types.clone();
             for (position, class) in open.iter().zip(&attempt) {
@@ -78,23 +69,17 @@ impl Analyzer<'_> {
                 self.check(operands[*position], *class);
             }
             // An argument may have turned out to be something else than was tried, such as a difference of durations.
-            let settled: Vec<Typed> = operands
-                .into_iter()
-                .map(|operand| self.synth(operand).unwrap_or_else(Typed::null))
-                .collect();
+            let settled: Vec<Typed> =
+                operands.into_iter().map(|operand| self.synth(operand).unwrap_or_else(Typed::null)).collect();
             let mut typed = Typed::of_data(type_with(expr, &settled).unwrap_or(data));
-            let duration = settled
-                .first()
-                .is_some_and(|first| first.class == Class::Duration);
+            let duration = settled.first().is_some_and(|first| first.class == Class::Duration);
             if keeps_unit(name) && duration && typed.is_float() {
                 typed.class = Class::Duration;
             }
             return typed;
         }
-        let nouns: Vec<&str> = types
-            .iter()
-            .map(|typed| typed.as_ref().map_or("a field", |typed| typed.class.noun()))
-            .collect();
+        let nouns: Vec<&str> =
+            types.iter().map(|typed| typed.as_ref().map_or("a field", |typed| typed.class.noun())).collect();
         let message = match nouns.len() {
             0 => format!("`{name}` needs arguments"),
             _ => format!("`{name}` cannot take ({})", nouns.join(", ")),
@@ -157,12 +142,7 @@ impl Analyzer<'_> {
         match expr {
             Expr::Function(function) => {
                 let name = Expr::CompoundIdentifier(
-                    function
-                        .name
-                        .0
-                        .iter()
-                        .filter_map(|part| part.as_ident().cloned())
-                        .collect(),
+                    function.name.0.iter().filter_map(|part| part.as_ident().cloned()).collect(),
                 );
                 range(&name, self.text.len())
             }
@@ -175,11 +155,7 @@ impl Analyzer<'_> {
 fn type_with(expr: &Expr, types: &[Typed]) -> datafusion_common::Result<DataType> {
     let mut expr = expr.clone();
     let mut columns = Vec::new();
-    for (operand, typed) in operands(&mut expr)
-        .unwrap_or_default()
-        .into_iter()
-        .zip(types)
-    {
+    for (operand, typed) in operands(&mut expr).unwrap_or_default().into_iter().zip(types) {
         if is_literal(operand) {
             finish_literal(operand);
         } else {
@@ -201,9 +177,7 @@ fn attempts(name: &str, open: usize) -> Vec<Vec<Class>> {
             combined = combined
                 .into_iter()
                 .flat_map(|head: Vec<Class>| {
-                    classes
-                        .iter()
-                        .map(move |class| head.iter().copied().chain([*class]).collect())
+                    classes.iter().map(move |class| head.iter().copied().chain([*class]).collect())
                 })
                 .collect();
         }
@@ -217,22 +191,12 @@ pub(crate) fn plain_message(error: &DataFusionError) -> String {
     let message = error.strip_backtrace();
     let line = message.lines().next().unwrap_or_default();
     let line = line.rsplit("rror: ").next().unwrap_or(line);
-    let line = line
-        .rsplit_once("Error during planning: ")
-        .map_or(line, |(_, rest)| rest);
+    let line = line.rsplit_once("Error during planning: ").map_or(line, |(_, rest)| rest);
     if line.contains("Span(") {
         // A dump of the syntax tree.
         return "DataFusion does not support it".to_owned();
     }
-    let line = line
-        .split("You might need to add")
-        .next()
-        .unwrap_or(line)
-        .trim()
-        .trim_end_matches('.');
+    let line = line.split("You might need to add").next().unwrap_or(line).trim().trim_end_matches('.');
     let mut chars = line.chars();
-    chars
-        .next()
-        .map(|first| first.to_lowercase().chain(chars).collect())
-        .unwrap_or_default()
+    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
 }

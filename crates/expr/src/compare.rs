@@ -13,14 +13,9 @@ impl Analyzer<'_> {
     /// Operands of a comparison.
     pub(crate) fn compare(&mut self, parts: Vec<&mut Expr>, default: Class) {
         for part in &parts {
-            if let Expr::Value(ValueWithSpan {
-                value: Value::Null,
-                span,
-            }) = inside(part)
-            {
+            if let Expr::Value(ValueWithSpan { value: Value::Null, span }) = inside(part) {
                 let range = range_of(*span).unwrap_or((0, self.text.len()));
-                let problem =
-                    Problem::new("never-true", range, "a comparison with NULL is never true");
+                let problem = Problem::new("never-true", range, "a comparison with NULL is never true");
                 self.report(problem.with_help("use IS NULL or IS NOT NULL"));
             }
         }
@@ -31,26 +26,13 @@ impl Analyzer<'_> {
     pub(crate) fn unify(&mut self, mut parts: Vec<&mut Expr>, default: Class) -> Class {
         let types: Vec<Option<Typed>> = parts.iter_mut().map(|part| self.synth(part)).collect();
         self.suspect_quotes(&parts, &types);
-        let known = || {
-            parts
-                .iter()
-                .zip(&types)
-                .filter_map(|(part, typed)| Some((part, typed.as_ref()?.class)))
-        };
-        let find = |class: Class| {
-            known()
-                .find(|(_, known)| *known == class)
-                .map(|(_, known)| known)
-        };
-        let class = find(Class::Time)
-            .or_else(|| find(Class::Duration))
-            .or_else(|| {
-                let solid =
-                    known().find(|(part, class)| !is_literal(part) && *class != Class::Null);
-                solid
-                    .or_else(|| known().find(|(_, class)| *class != Class::Null))
-                    .map(|(_, class)| class)
-            });
+        let known =
+            || parts.iter().zip(&types).filter_map(|(part, typed)| Some((part, typed.as_ref()?.class)));
+        let find = |class: Class| known().find(|(_, known)| *known == class).map(|(_, known)| known);
+        let class = find(Class::Time).or_else(|| find(Class::Duration)).or_else(|| {
+            let solid = known().find(|(part, class)| !is_literal(part) && *class != Class::Null);
+            solid.or_else(|| known().find(|(_, class)| *class != Class::Null)).map(|(_, class)| class)
+        });
         let class = match class {
             Some(class) => class,
             // Arithmetic knows better than the comparison around it what it may be.
@@ -62,11 +44,7 @@ impl Analyzer<'_> {
         for position in 0..parts.len() {
             let typed = self.check(parts[position], class);
             if !fits(typed.class, class) {
-                let other = if position == 0 {
-                    parts.last()
-                } else {
-                    parts.first()
-                };
+                let other = if position == 0 { parts.last() } else { parts.first() };
                 let other = other.map_or("", |other| self.written(other)).to_owned();
                 self.mismatch(parts[position], typed.class, class, &other);
             }
@@ -76,17 +54,10 @@ impl Analyzer<'_> {
 
     fn mismatch(&mut self, part: &Expr, class: Class, wanted: Class, other: &str) {
         let written = self.written(part);
-        let message = format!(
-            "`{written}` is {}, but `{other}` is {}",
-            class.noun(),
-            wanted.noun()
-        );
+        let message = format!("`{written}` is {}, but `{other}` is {}", class.noun(), wanted.noun());
         let help = match (class, wanted) {
             (Class::Text, Class::Number | Class::Bool | Class::Duration) if is_literal(part) => {
-                Some(format!(
-                    "write {} without quotes",
-                    written.trim_matches('\'')
-                ))
+                Some(format!("write {} without quotes", written.trim_matches('\'')))
             }
             (Class::Text, Class::Time) if is_literal(part) => {
                 Some("write times like '2024-05-01T12:00:00Z'".to_owned())
@@ -94,9 +65,9 @@ impl Analyzer<'_> {
             (Class::Number | Class::Bool, Class::Text) if is_literal(part) => {
                 Some(format!("write '{written}'"))
             }
-            (Class::Number, Class::Duration) if is_literal(part) => Some(format!(
-                "write durations with a unit, as in {written}s or {written}m"
-            )),
+            (Class::Number, Class::Duration) if is_literal(part) => {
+                Some(format!("write durations with a unit, as in {written}s or {written}m"))
+            }
             _ => None,
         };
         let problem = Problem::new("type-mismatch", self.range(part), message);
@@ -127,9 +98,9 @@ impl Analyzer<'_> {
                     self.range(part),
                     "double quotes name a field, they do not make text",
                 );
-                self.report(problem.with_help(format!(
-                    "write '{name}' for text, or {name} if the field is meant"
-                )));
+                self.report(
+                    problem.with_help(format!("write '{name}' for text, or {name} if the field is meant")),
+                );
             }
         }
     }

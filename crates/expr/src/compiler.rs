@@ -53,10 +53,7 @@ impl Compiler {
     /// A compiler that knows these schemas.
     #[must_use]
     pub fn new(schemas: Arc<Schemas>) -> Self {
-        Self {
-            schemas,
-            ..Self::default()
-        }
+        Self { schemas, ..Self::default() }
     }
 
     /// A condition on one event. Equal conditions share an id.
@@ -64,29 +61,18 @@ impl Compiler {
     /// # Errors
     ///
     /// All mistakes that could be found.
-    pub fn predicate(
-        &mut self,
-        text: &str,
-        scope: &EventScope,
-    ) -> Result<PredicateId, Vec<Problem>> {
+    pub fn predicate(&mut self, text: &str, scope: &EventScope) -> Result<PredicateId, Vec<Problem>> {
         let analyzed = analyze(text, Scope::Event(scope), &self.schemas, Goal::Condition)?;
         let normalized = analyzed.form.normalized();
         if let Some(id) = self.predicate_names.get(&normalized) {
             return Ok(*id);
         }
         let Form::Condition(logic) = analyzed.form else {
-            return Err(vec![Problem::new(
-                "not-a-condition",
-                (0, text.len()),
-                "this is not a condition",
-            )]);
+            return Err(vec![Problem::new("not-a-condition", (0, text.len()), "this is not a condition")]);
         };
         let logic = self.logic(logic)?;
         let id = PredicateId(self.predicates.len() as u32);
-        self.predicates.push(Predicate {
-            logic,
-            normalized: normalized.clone(),
-        });
+        self.predicates.push(Predicate { logic, normalized: normalized.clone() });
         self.predicate_names.insert(normalized, id);
         Ok(id)
     }
@@ -116,20 +102,14 @@ impl Compiler {
     /// # Errors
     ///
     /// All mistakes that could be found.
-    pub fn match_expr(
-        &mut self,
-        text: &str,
-        steps: &[EventScope],
-    ) -> Result<MatchExpr, Vec<Problem>> {
+    pub fn match_expr(&mut self, text: &str, steps: &[EventScope]) -> Result<MatchExpr, Vec<Problem>> {
         let analyzed = analyze(text, Scope::Match(steps), &self.schemas, Goal::Value)?;
         let mut columns = Vec::new();
         let row = OneRow::new(analyzed.form, &mut columns).map_err(|problem| vec![problem])?;
-        let places = columns
-            .into_iter()
-            .filter_map(|column| match column.origin {
-                Origin::Step(step, source) => Some((step, self.retain(&source, column.kind))),
-                _ => None,
-            });
+        let places = columns.into_iter().filter_map(|column| match column.origin {
+            Origin::Step(step, source) => Some((step, self.retain(&source, column.kind))),
+            _ => None,
+        });
         Ok(MatchExpr::new(row, places.collect()))
     }
 
@@ -147,15 +127,8 @@ impl Compiler {
         scope: &EventScope,
     ) -> Result<WindowExprs, Vec<(usize, Problem)>> {
         let by: Vec<Option<Source>> = by.iter().map(|text| self.source(text, scope)).collect();
-        let window = Scope::Window {
-            event: scope,
-            by: &by,
-        };
-        let mut exprs = WindowExprs {
-            aggregates: Vec::new(),
-            having: None,
-            emit: Vec::new(),
-        };
+        let window = Scope::Window { event: scope, by: &by };
+        let mut exprs = WindowExprs { aggregates: Vec::new(), having: None, emit: Vec::new() };
         let mut problems = Vec::new();
         if let Some(text) = having {
             match self.scalar(text, window, Goal::Condition, &mut exprs) {
@@ -171,11 +144,7 @@ impl Compiler {
                 }
             }
         }
-        if problems.is_empty() {
-            Ok(exprs)
-        } else {
-            Err(problems)
-        }
+        if problems.is_empty() { Ok(exprs) } else { Err(problems) }
     }
 
     /// The condition in normalised form: the same for all spellings of one meaning.
@@ -205,10 +174,7 @@ impl Compiler {
     fn source(&self, text: &str, scope: &EventScope) -> Option<Source> {
         let analyzed = analyze(text, Scope::Event(scope), &self.schemas, Goal::Field).ok()?;
         match analyzed.form {
-            Form::Bare(Column {
-                origin: Origin::Event(source),
-                ..
-            }) => Some(source),
+            Form::Bare(Column { origin: Origin::Event(source), .. }) => Some(source),
             _ => None,
         }
     }
@@ -228,16 +194,10 @@ impl Compiler {
                 None => None,
             };
             let call = (aggregate.function, argument);
-            positions.push(
-                exprs
-                    .aggregates
-                    .iter()
-                    .position(|known| *known == call)
-                    .unwrap_or_else(|| {
-                        exprs.aggregates.push(call);
-                        exprs.aggregates.len() - 1
-                    }),
-            );
+            positions.push(exprs.aggregates.iter().position(|known| *known == call).unwrap_or_else(|| {
+                exprs.aggregates.push(call);
+                exprs.aggregates.len() - 1
+            }));
         }
         let mut columns = Vec::new();
         let row = OneRow::new(form, &mut columns).map_err(|problem| vec![problem])?;
@@ -250,10 +210,7 @@ impl Compiler {
             return Ok(*id);
         }
         let form = match form {
-            Form::Bare(column) => ValueForm::Bare {
-                input: self.column(&column),
-                json,
-            },
+            Form::Bare(column) => ValueForm::Bare { input: self.column(&column), json },
             Form::Value(leaf) => ValueForm::Atom(self.atom(leaf).map_err(|problem| vec![problem])?),
             Form::Condition(logic) => ValueForm::Condition(self.logic(logic)?),
         };
@@ -264,9 +221,7 @@ impl Compiler {
     }
 
     fn logic(&mut self, logic: Logic<Leaf>) -> Result<Logic<usize>, Vec<Problem>> {
-        logic
-            .try_map(&mut |leaf| self.atom(leaf))
-            .map_err(|problem| vec![problem])
+        logic.try_map(&mut |leaf| self.atom(leaf)).map_err(|problem| vec![problem])
     }
 
     fn atom(&mut self, leaf: Leaf) -> Result<usize, Problem> {
@@ -275,8 +230,8 @@ impl Compiler {
             return Ok(*position);
         }
         let range = leaf.range;
-        let atom = Atom::new(leaf, |column| self.column(column))
-            .map_err(|error| unplannable(&error, range))?;
+        let atom =
+            Atom::new(leaf, |column| self.column(column)).map_err(|error| unplannable(&error, range))?;
         self.atoms.push(atom);
         self.atom_names.insert(name, self.atoms.len() - 1);
         Ok(self.atoms.len() - 1)
@@ -310,24 +265,14 @@ impl Compiler {
     /// The place of a value among those that matches keep of their events.
     fn retain(&mut self, source: &Source, kind: Kind) -> usize {
         let input = self.input(source, kind);
-        self.retained
-            .iter()
-            .position(|known| *known == input)
-            .unwrap_or_else(|| {
-                self.retained.push(input);
-                self.retained.len() - 1
-            })
+        self.retained.iter().position(|known| *known == input).unwrap_or_else(|| {
+            self.retained.push(input);
+            self.retained.len() - 1
+        })
     }
 }
 
 /// What is said where types fit one by one and the whole cannot be planned nevertheless.
-pub(crate) fn unplannable(
-    error: &datafusion_common::DataFusionError,
-    range: (usize, usize),
-) -> Problem {
-    Problem::new(
-        "unsupported",
-        range,
-        format!("this cannot be evaluated: {}", plain_message(error)),
-    )
+pub(crate) fn unplannable(error: &datafusion_common::DataFusionError, range: (usize, usize)) -> Problem {
+    Problem::new("unsupported", range, format!("this cannot be evaluated: {}", plain_message(error)))
 }

@@ -67,10 +67,9 @@ impl Analyzer<'_> {
             );
             let problem = Problem::new("type-mismatch", self.range(expr), message);
             self.report(match (want, typed.class) {
-                (Class::Text, _) => problem.with_help(format!(
-                    "CAST({} AS VARCHAR) makes text",
-                    self.written(expr)
-                )),
+                (Class::Text, _) => {
+                    problem.with_help(format!("CAST({} AS VARCHAR) makes text", self.written(expr)))
+                }
                 _ => problem,
             });
         }
@@ -85,10 +84,7 @@ impl Analyzer<'_> {
         match expr {
             Expr::Nested(inner) => self.synth(inner),
             Expr::Value(value) => Some(literal_type(&value.value)),
-            Expr::UnaryOp {
-                op: UnaryOperator::Not,
-                expr: inner,
-            } => {
+            Expr::UnaryOp { op: UnaryOperator::Not, expr: inner } => {
                 self.require(inner, Class::Bool);
                 Some(Kind::Bool.into())
             }
@@ -111,10 +107,7 @@ impl Analyzer<'_> {
                     BinaryOperator::Eq | BinaryOperator::NotEq => {
                         self.compare(vec![left, right], Class::Text);
                     }
-                    BinaryOperator::Lt
-                    | BinaryOperator::LtEq
-                    | BinaryOperator::Gt
-                    | BinaryOperator::GtEq => {
+                    BinaryOperator::Lt | BinaryOperator::LtEq | BinaryOperator::Gt | BinaryOperator::GtEq => {
                         self.compare(vec![left, right], Class::Number);
                     }
                     BinaryOperator::BitwiseAnd
@@ -133,16 +126,8 @@ impl Analyzer<'_> {
                 self.unify(vec![left, right], Class::Text);
                 Some(Kind::Bool.into())
             }
-            Expr::Like {
-                expr: left,
-                pattern: right,
-                ..
-            }
-            | Expr::ILike {
-                expr: left,
-                pattern: right,
-                ..
-            } => {
+            Expr::Like { expr: left, pattern: right, .. }
+            | Expr::ILike { expr: left, pattern: right, .. } => {
                 self.pattern(left, right);
                 Some(Kind::Bool.into())
             }
@@ -159,19 +144,12 @@ impl Analyzer<'_> {
                 self.require(inner, Class::Bool);
                 Some(Kind::Bool.into())
             }
-            Expr::InList {
-                expr: item, list, ..
-            } => {
+            Expr::InList { expr: item, list, .. } => {
                 let all = std::iter::once(&mut **item).chain(list).collect();
                 self.unify(all, Class::Text);
                 Some(Kind::Bool.into())
             }
-            Expr::Between {
-                expr: item,
-                low,
-                high,
-                ..
-            } => {
+            Expr::Between { expr: item, low, high, .. } => {
                 self.compare(vec![item, low, high], Class::Number);
                 Some(Kind::Bool.into())
             }
@@ -189,11 +167,7 @@ impl Analyzer<'_> {
         let decided = match expr {
             Expr::Nested(inner) => Some(self.decide(inner, want)),
             Expr::UnaryOp { expr: inner, .. } => {
-                let want = if want == Class::Duration {
-                    want
-                } else {
-                    Class::Number
-                };
+                let want = if want == Class::Duration { want } else { Class::Number };
                 let typed = self.decide(inner, want);
                 Some(self.sign(expr, typed))
             }
@@ -212,15 +186,9 @@ impl Analyzer<'_> {
         }
         match expr {
             Expr::Nested(inner) => self.adapt(inner, want),
-            Expr::Value(ValueWithSpan {
-                value: Value::SingleQuotedString(text),
-                ..
-            }) => {
+            Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) => {
                 let time = want == Class::Time && string_to_timestamp_nanos(text).is_ok();
-                time.then_some(Typed {
-                    class: Class::Time,
-                    data: DataType::Utf8,
-                })
+                time.then_some(Typed { class: Class::Time, data: DataType::Utf8 })
             }
             Expr::Function(function) if want == Class::Duration => {
                 let name = function_name(function)?;
@@ -267,22 +235,14 @@ impl Analyzer<'_> {
                 self.range(pattern),
                 "double quotes name a field, they do not make text",
             );
-            self.report(
-                problem.with_help(format!("text stands between single quotes: '{written}'")),
-            );
+            self.report(problem.with_help(format!("text stands between single quotes: '{written}'")));
         }
         self.require(value, Class::Text);
         self.require(pattern, Class::Text);
     }
 
     fn case(&mut self, expr: &mut Expr, want: Option<Class>) -> Option<Typed> {
-        let Expr::Case {
-            operand,
-            conditions,
-            else_result,
-            ..
-        } = expr
-        else {
+        let Expr::Case { operand, conditions, else_result, .. } = expr else {
             return None;
         };
         let mut tests = Vec::with_capacity(conditions.len());
@@ -302,10 +262,7 @@ impl Analyzer<'_> {
         };
         match operand {
             Some(operand) => {
-                self.unify(
-                    std::iter::once(&mut **operand).chain(tests).collect(),
-                    Class::Text,
-                );
+                self.unify(std::iter::once(&mut **operand).chain(tests).collect(), Class::Text);
             }
             None => tests.into_iter().for_each(|test| {
                 self.require(test, Class::Bool);
@@ -326,21 +283,15 @@ impl Analyzer<'_> {
                 self.check(inner, class);
                 return self.planned_type(expr, Class::Null);
             }
-            Expr::Substring {
-                expr: inner,
-                substring_from: None,
-                substring_for: None,
-                ..
-            } => {
+            Expr::Substring { expr: inner, substring_from: None, substring_for: None, .. } => {
                 let problem = Problem::new(
                     "wrong-arguments",
                     range(inner, self.text.len()),
                     "`substr` needs a position",
                 );
-                self.report(problem.with_help(format!(
-                    "usage: {}",
-                    FUNCTIONS.usage("substr").unwrap_or_default()
-                )));
+                self.report(
+                    problem.with_help(format!("usage: {}", FUNCTIONS.usage("substr").unwrap_or_default())),
+                );
                 return Kind::Text.into();
             }
             Expr::Extract { .. } => &[Class::Time],
@@ -353,11 +304,7 @@ impl Analyzer<'_> {
         };
         for (operand, class) in operands(expr).unwrap_or_default().into_iter().zip(wanted) {
             let rounds = *class == Class::Number && wanted.len() == 1;
-            if !(rounds
-                && self
-                    .synth(operand)
-                    .is_some_and(|typed| typed.class == Class::Duration))
-            {
+            if !(rounds && self.synth(operand).is_some_and(|typed| typed.class == Class::Duration)) {
                 self.require(operand, *class);
             }
         }
@@ -379,10 +326,7 @@ fn literal_type(value: &Value) -> Typed {
             } else {
                 DataType::Float64
             };
-            Typed {
-                class: Class::Number,
-                data,
-            }
+            Typed { class: Class::Number, data }
         }
         _ => Kind::Text.into(),
     }
@@ -392,10 +336,9 @@ fn literal_type(value: &Value) -> Typed {
 pub(crate) fn is_literal(expr: &Expr) -> bool {
     match inside(expr) {
         Expr::Value(_) | Expr::TypedString(_) => true,
-        Expr::UnaryOp {
-            op: UnaryOperator::Minus | UnaryOperator::Plus,
-            expr,
-        } => matches!(**expr, Expr::Value(_)),
+        Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr } => {
+            matches!(**expr, Expr::Value(_))
+        }
         _ => false,
     }
 }

@@ -89,7 +89,9 @@ pub(crate) fn lex(text: &str) -> Result<Vec<TokenWithSpan>, Problem> {
         let message = error.message.to_lowercase();
         let problem = Problem::new("syntax", (start, text.len()), message.clone());
         if message.contains("unterminated string") {
-            problem.with_help("text stands between single quotes: 'like this'; a quote inside is doubled: 'it''s'")
+            problem.with_help(
+                "text stands between single quotes: 'like this'; a quote inside is doubled: 'it''s'",
+            )
         } else {
             problem
         }
@@ -131,16 +133,10 @@ struct Piece {
 
 impl Piece {
     fn with_span(self) -> TokenWithSpan {
-        let location = |byte: usize| Location {
-            line: 1,
-            column: byte as u64 + 1,
-        };
+        let location = |byte: usize| Location { line: 1, column: byte as u64 + 1 };
         TokenWithSpan {
             token: self.token,
-            span: Span {
-                start: location(self.start),
-                end: location(self.end),
-            },
+            span: Span { start: location(self.start), end: location(self.end) },
         }
     }
 
@@ -172,9 +168,7 @@ impl Places {
     }
 
     fn byte(&self, location: Location) -> usize {
-        let line = (location.line as usize)
-            .saturating_sub(1)
-            .min(self.lines.len() - 1);
+        let line = (location.line as usize).saturating_sub(1).min(self.lines.len() - 1);
         let index = self.lines[line] + (location.column as usize).saturating_sub(1);
         self.chars[index.min(self.chars.len() - 1)]
     }
@@ -182,8 +176,7 @@ impl Places {
 
 fn refuse_odd_tokens(text: &str, tokens: &[Piece]) -> Result<(), Problem> {
     let heavy = tokens.iter().filter(|piece| {
-        !matches!(piece.token, Token::Comma | Token::SingleQuotedString(_))
-            && !is_list_number(&piece.token)
+        !matches!(piece.token, Token::Comma | Token::SingleQuotedString(_)) && !is_list_number(&piece.token)
     });
     if heavy.count() > TOKENS_MAX {
         let message = format!("the expression has more than {TOKENS_MAX} operators and names");
@@ -195,26 +188,20 @@ fn refuse_odd_tokens(text: &str, tokens: &[Piece]) -> Result<(), Problem> {
         let problem = |message: String| Problem::new("unsupported", range, message);
         match &piece.token {
             Token::Placeholder(name) => {
-                return Err(problem(format!(
-                    "placeholders such as `{name}` have no value here"
-                )));
+                return Err(problem(format!("placeholders such as `{name}` have no value here")));
             }
             Token::Number(digits, _) if digits.parse().is_ok_and(f64::is_infinite) => {
                 let message = format!("`{digits}` is beyond the range of numbers");
                 return Err(Problem::new("syntax", range, message));
             }
             Token::Question => {
-                return Err(problem(
-                    "placeholders such as `?` have no value here".to_owned(),
-                ));
+                return Err(problem("placeholders such as `?` have no value here".to_owned()));
             }
             Token::Overlap => {
                 return Err(problem("`&&` is no operator here".to_owned()).with_help("use AND"));
             }
             Token::SemiColon => {
-                return Err(problem(
-                    "one expression stands alone; `;` has no place in it".to_owned(),
-                ));
+                return Err(problem("one expression stands alone; `;` has no place in it".to_owned()));
             }
             Token::Word(word) if word.quote_style.is_some() && word.value.is_empty() => {
                 return Err(Problem::new("syntax", range, "a name cannot be empty")
@@ -286,13 +273,9 @@ fn literal(text: &str, start: usize, end: usize) -> Result<Token, Problem> {
     let mut parts = Vec::new();
     let mut rest = written;
     while !rest.is_empty() {
-        let digits = rest
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .unwrap_or(rest.len());
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
         let (number, after) = rest.split_at(digits);
-        let letters = after
-            .find(|c: char| c.is_ascii_digit() || c == '.')
-            .unwrap_or(after.len());
+        let letters = after.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(after.len());
         let (unit, after) = after.split_at(letters);
         parts.push((number, unit));
         rest = after;
@@ -326,28 +309,15 @@ fn literal(text: &str, start: usize, end: usize) -> Result<Token, Problem> {
 }
 
 fn find_unit(units: &[(&str, u64)], name: &str) -> Option<u64> {
-    units
-        .iter()
-        .find(|(unit, _)| *unit == name)
-        .map(|(_, factor)| *factor)
+    units.iter().find(|(unit, _)| *unit == name).map(|(_, factor)| *factor)
 }
 
 fn unknown_unit(unit: &str, range: (usize, usize)) -> Problem {
-    let names =
-        |units: &[(&'static str, u64)]| units.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+    let names = |units: &[(&'static str, u64)]| units.iter().map(|(name, _)| *name).collect::<Vec<_>>();
     let (durations, sizes) = (names(&DURATION_UNITS), names(&SIZE_UNITS));
-    let meant = durations
-        .iter()
-        .chain(&sizes)
-        .find(|known| known.eq_ignore_ascii_case(unit));
-    let mut help = meant
-        .map(|known| format!("did you mean `{known}`? "))
-        .unwrap_or_default();
-    help.push_str(&format!(
-        "durations: {}; sizes: {}",
-        durations.join(" "),
-        sizes.join(" ")
-    ));
+    let meant = durations.iter().chain(&sizes).find(|known| known.eq_ignore_ascii_case(unit));
+    let mut help = meant.map(|known| format!("did you mean `{known}`? ")).unwrap_or_default();
+    help.push_str(&format!("durations: {}; sizes: {}", durations.join(" "), sizes.join(" ")));
     Problem::new("unknown-unit", range, format!("`{unit}` is no unit")).with_help(help)
 }
 
@@ -355,11 +325,7 @@ fn unknown_unit(unit: &str, range: (usize, usize)) -> Problem {
 fn scaled(number: &str, factor: u64) -> Option<u64> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let fraction = fraction.trim_end_matches('0');
-    let mut value: u128 = if whole.is_empty() && !fraction.is_empty() {
-        0
-    } else {
-        whole.parse().ok()?
-    };
+    let mut value: u128 = if whole.is_empty() && !fraction.is_empty() { 0 } else { whole.parse().ok()? };
     value = value.checked_mul(u128::from(factor))?;
     if !fraction.is_empty() {
         let digits: u128 = fraction.parse().ok()?;
@@ -378,11 +344,7 @@ mod tests {
     use super::*;
 
     fn tokens(text: &str) -> Vec<String> {
-        lex(text)
-            .unwrap()
-            .into_iter()
-            .map(|token| token.token.to_string())
-            .collect()
+        lex(text).unwrap().into_iter().map(|token| token.token.to_string()).collect()
     }
 
     #[test]
@@ -409,13 +371,7 @@ mod tests {
             ("7ns", 7),
         ] {
             let lexed = lex(text).unwrap();
-            let [
-                TokenWithSpan {
-                    token: Token::Placeholder(placeholder),
-                    span,
-                },
-            ] = &lexed[..]
-            else {
+            let [TokenWithSpan { token: Token::Placeholder(placeholder), span }] = &lexed[..] else {
                 panic!("{text}: {lexed:?}");
             };
             assert_eq!(duration_of(placeholder), Some(nanoseconds), "{text}");
@@ -425,10 +381,7 @@ mod tests {
 
     #[test]
     fn numbers_stay_and_blanks_part() {
-        assert_eq!(
-            tokens("x > 1e3 and y = .5"),
-            ["x", ">", "1e3", "and", "y", "=", ".5"]
-        );
+        assert_eq!(tokens("x > 1e3 and y = .5"), ["x", ">", "1e3", "and", "y", "=", ".5"]);
         assert_eq!(tokens("5 m"), ["5", "m"]);
     }
 

@@ -23,10 +23,7 @@ impl Logic<Expr> {
     pub(crate) fn split(expr: Expr) -> Self {
         match expr {
             Expr::Nested(inner) => Self::split(*inner),
-            Expr::UnaryOp {
-                op: UnaryOperator::Not,
-                expr,
-            } => Self::Not(Box::new(Self::split(*expr))),
+            Expr::UnaryOp { op: UnaryOperator::Not, expr } => Self::Not(Box::new(Self::split(*expr))),
             Expr::BinaryOp { ref op, .. } if *op == BinaryOperator::And => {
                 Self::And(chain(expr, &BinaryOperator::And))
             }
@@ -40,16 +37,9 @@ impl Logic<Expr> {
 
 impl<T> Logic<T> {
     /// Replaces the leaves, in the order they are written.
-    pub(crate) fn try_map<U, E>(
-        self,
-        f: &mut impl FnMut(T) -> Result<U, E>,
-    ) -> Result<Logic<U>, E> {
-        let mut all = |parts: Vec<Self>| {
-            parts
-                .into_iter()
-                .map(|part| part.try_map(f))
-                .collect::<Result<_, E>>()
-        };
+    pub(crate) fn try_map<U, E>(self, f: &mut impl FnMut(T) -> Result<U, E>) -> Result<Logic<U>, E> {
+        let mut all =
+            |parts: Vec<Self>| parts.into_iter().map(|part| part.try_map(f)).collect::<Result<_, E>>();
         Ok(match self {
             Self::And(parts) => Logic::And(all(parts)?),
             Self::Or(parts) => Logic::Or(all(parts)?),
@@ -110,9 +100,7 @@ fn fold<T>(
     join: fn(&BooleanArray, &BooleanArray) -> Result<BooleanArray, ArrowError>,
 ) -> Result<BooleanArray, ArrowError> {
     let mut columns = parts.iter().map(|part| part.evaluate(leaf));
-    let first = columns
-        .next()
-        .unwrap_or_else(|| Ok(BooleanArray::from(Vec::<bool>::new())))?;
+    let first = columns.next().unwrap_or_else(|| Ok(BooleanArray::from(Vec::<bool>::new())))?;
     columns.try_fold(first, |joined, column| join(&joined, &column?))
 }
 

@@ -22,9 +22,7 @@ impl MatchExpr {
     #[must_use]
     pub fn evaluate(&self, rows: &[&[Value]]) -> serde_json::Value {
         let value = |(step, slot): &(usize, usize)| {
-            rows.get(*step)
-                .and_then(|row| row.get(*slot))
-                .unwrap_or(&Value::Null)
+            rows.get(*step).and_then(|row| row.get(*slot)).unwrap_or(&Value::Null)
         };
         self.row.evaluate(self.places.iter().map(value)).to_json()
     }

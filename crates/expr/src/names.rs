@@ -28,10 +28,7 @@ pub(crate) enum Scope<'a> {
     /// The events of a match, one per step.
     Match(&'a [EventScope]),
     /// A window of events: outside of aggregates only the fields it is grouped by.
-    Window {
-        event: &'a EventScope,
-        by: &'a [Option<Source>],
-    },
+    Window { event: &'a EventScope, by: &'a [Option<Source>] },
 }
 
 /// A value that an event has.
@@ -77,10 +74,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Meta(meta) => {
-                let name = META
-                    .iter()
-                    .find(|(_, known)| known == meta)
-                    .map_or("", |(name, _)| *name);
+                let name = META.iter().find(|(_, known)| known == meta).map_or("", |(name, _)| *name);
                 write!(f, "meta.{name}")
             }
             Self::Field(path) => {
@@ -145,9 +139,7 @@ impl Scope<'_> {
                     None => {
                         let name = written(path);
                         let message = format!("`{name}` differs from event to event of the window");
-                        let help = format!(
-                            "use an aggregate such as max({name}), or add `{name}` to `by`"
-                        );
+                        let help = format!("use an aggregate such as max({name}), or add `{name}` to `by`");
                         Err(Problem::new("not-grouped", range(path), message).with_help(help))
                     }
                 }
@@ -159,26 +151,18 @@ impl Scope<'_> {
 /// Whether `name` can be written without quotes.
 pub(crate) fn is_plain(name: &str) -> bool {
     let mut chars = name.chars();
-    chars
-        .next()
-        .is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+    chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 /// A path as one writes it.
 pub(crate) fn written(path: &[Ident]) -> String {
-    path.iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(".")
+    path.iter().map(ToString::to_string).collect::<Vec<_>>().join(".")
 }
 
 fn range(path: &[Ident]) -> (usize, usize) {
     let ranges = || path.iter().filter_map(|ident| range_of(ident.span));
-    (
-        ranges().map(|range| range.0).min().unwrap_or(0),
-        ranges().map(|range| range.1).max().unwrap_or(0),
-    )
+    (ranges().map(|range| range.0).min().unwrap_or(0), ranges().map(|range| range.1).max().unwrap_or(0))
 }
 
 /// Takes the step's own name off the front.
@@ -193,14 +177,10 @@ fn own_event<'a>(scope: &EventScope, path: &'a [Ident]) -> Result<&'a [Ident], P
         return Ok(rest);
     }
     if scope.other_steps.contains(&first.value) {
-        let message = format!(
-            "`{first}` is another step; conditions on the events of other steps are not supported"
-        );
-        let help = format!(
-            "if a field of this event is meant, quote it: \"{}\".{}",
-            first.value,
-            written(rest)
-        );
+        let message =
+            format!("`{first}` is another step; conditions on the events of other steps are not supported");
+        let help =
+            format!("if a field of this event is meant, quote it: \"{}\".{}", first.value, written(rest));
         return Err(Problem::new("other-step", range(path), message).with_help(help));
     }
     Ok(path)
@@ -233,18 +213,11 @@ fn event_value(
     let schema = match schemas.find(&scope.types, &segments) {
         Found::Open => None,
         Found::Kind(kind) => Some(kind),
-        Found::Missing {
-            event_type,
-            depth,
-            candidates,
-        } => {
+        Found::Missing { event_type, depth, candidates } => {
             let unknown = &path[depth..=depth];
-            let message = format!(
-                "events of type `{event_type}` have no field `{}`",
-                written(&path[..=depth])
-            );
-            let help = match olocus_document::suggest(&segments[depth], candidates.iter().copied())
-            {
+            let message =
+                format!("events of type `{event_type}` have no field `{}`", written(&path[..=depth]));
+            let help = match olocus_document::suggest(&segments[depth], candidates.iter().copied()) {
                 Some(name) => format!("did you mean `{name}`?"),
                 None => format!("the schema has {}", candidates.join(", ")),
             };
@@ -257,21 +230,14 @@ fn event_value(
     };
     let source = Source::Field(FieldPath::new(segments));
     let canonical = source.to_string();
-    Ok(Resolved {
-        origin: origin(source),
-        canonical,
-        schema,
-        fixed: None,
-        needless_quotes,
-    })
+    Ok(Resolved { origin: origin(source), canonical, schema, fixed: None, needless_quotes })
 }
 
 fn metadata(path: &[Ident], rest: &[Ident]) -> Result<Meta, Problem> {
     let known = META.map(|(name, _)| format!("meta.{name}")).join(", ");
     let problem = |message: String, hint: &str| {
-        let help = format!(
-            "{hint}metadata: {known}; a field of the event that is called meta is written \"meta\""
-        );
+        let help =
+            format!("{hint}metadata: {known}; a field of the event that is called meta is written \"meta\"");
         Err(Problem::new("unknown-metadata", range(path), message).with_help(help))
     };
     let [name] = rest else {
@@ -281,28 +247,20 @@ fn metadata(path: &[Ident], rest: &[Ident]) -> Result<Meta, Problem> {
         Some((_, meta)) => Ok(*meta),
         None => {
             let hint = olocus_document::suggest(&name.value, META.map(|(known, _)| known));
-            let hint = hint
-                .map(|known| format!("did you mean `meta.{known}`? "))
-                .unwrap_or_default();
+            let hint = hint.map(|known| format!("did you mean `meta.{known}`? ")).unwrap_or_default();
             problem(format!("events have no `meta.{name}`"), &hint)
         }
     }
 }
 
 /// `step.field` or `step.meta.…`.
-fn step_value(
-    path: &[Ident],
-    steps: &[EventScope],
-    schemas: &Schemas,
-) -> Result<Resolved, Problem> {
+fn step_value(path: &[Ident], steps: &[EventScope], schemas: &Schemas) -> Result<Resolved, Problem> {
     let names = || steps.iter().filter_map(|step| step.step.as_deref());
     let list = names().collect::<Vec<_>>().join(", ");
     let Some((first, rest)) = path.split_first() else {
         return Err(Problem::new("needs-step", (0, 0), "a name is missing"));
     };
-    let found = steps
-        .iter()
-        .position(|step| step.step.as_deref() == Some(first.value.as_str()));
+    let found = steps.iter().position(|step| step.step.as_deref() == Some(first.value.as_str()));
     match found {
         Some(_) if rest.is_empty() => {
             let message = format!("`{first}` is a step, not a value");
@@ -310,9 +268,8 @@ fn step_value(
                 .with_help(format!("name a field of it: {first}.field")))
         }
         Some(index) => {
-            let mut resolved = event_value(rest, &steps[index], schemas, |source| {
-                Origin::Step(index, source)
-            })?;
+            let mut resolved =
+                event_value(rest, &steps[index], schemas, |source| Origin::Step(index, source))?;
             // The index would do for evaluation; the name makes normalised text readable and independent of order.
             resolved.canonical = format!("{:?}.{}", first.value, resolved.canonical);
             resolved.needless_quotes = false;

@@ -32,8 +32,7 @@ impl OneRow {
         let normalized = form.normalized();
         let mut atom = |leaf: Leaf| {
             let range = leaf.range;
-            Atom::new(leaf, |column| position(inputs, column))
-                .map_err(|error| unplannable(&error, range))
+            Atom::new(leaf, |column| position(inputs, column)).map_err(|error| unplannable(&error, range))
         };
         let form = match form {
             Form::Bare(column) => {
@@ -43,11 +42,7 @@ impl OneRow {
             Form::Value(leaf) => LocalForm::Value(atom(leaf)?),
             Form::Condition(logic) => LocalForm::Condition(logic.try_map(&mut atom)?),
         };
-        Ok(Self {
-            form,
-            kinds: inputs.iter().map(|column| column.kind).collect(),
-            normalized,
-        })
+        Ok(Self { form, kinds: inputs.iter().map(|column| column.kind).collect(), normalized })
     }
 
     pub(crate) fn normalized(&self) -> &str {
@@ -57,35 +52,25 @@ impl OneRow {
     pub(crate) fn evaluate<'a>(&self, values: impl Iterator<Item = &'a Value>) -> Value {
         if let LocalForm::Bare = self.form {
             let mut values = values.zip(&self.kinds);
-            return values
-                .next()
-                .map_or(Value::Null, |(value, kind)| handed_on(value, *kind));
+            return values.next().map_or(Value::Null, |(value, kind)| handed_on(value, *kind));
         }
-        let row = Row(values
-            .zip(&self.kinds)
-            .map(|(value, kind)| one_row(value, *kind))
-            .collect());
+        let row = Row(values.zip(&self.kinds).map(|(value, kind)| one_row(value, *kind)).collect());
         match &self.form {
             LocalForm::Bare => Value::Null,
             LocalForm::Value(atom) => Values::of_evaluated(&atom.evaluate(&row), 1).get(0),
-            LocalForm::Condition(logic) => {
-                match logic.evaluate(&mut |atom| atom.evaluate(&row).booleans()) {
-                    Ok(result) => Values::of_booleans(result).get(0),
-                    Err(_) => Value::Null,
-                }
-            }
+            LocalForm::Condition(logic) => match logic.evaluate(&mut |atom| atom.evaluate(&row).booleans()) {
+                Ok(result) => Values::of_booleans(result).get(0),
+                Err(_) => Value::Null,
+            },
         }
     }
 }
 
 fn position(inputs: &mut Vec<Column>, column: &Column) -> usize {
-    inputs
-        .iter()
-        .position(|known| known == column)
-        .unwrap_or_else(|| {
-            inputs.push(column.clone());
-            inputs.len() - 1
-        })
+    inputs.iter().position(|known| known == column).unwrap_or_else(|| {
+        inputs.push(column.clone());
+        inputs.len() - 1
+    })
 }
 
 struct Row(Vec<Input>);

@@ -4,9 +4,7 @@ use datafusion_sql::sqlparser::ast::{BinaryOperator, Expr, UnaryOperator};
 use olocus_event::Kind;
 
 use crate::analyze::Analyzer;
-use crate::functions::{
-    ADD, DIVIDE, MODULO, MULTIPLY, SUBTRACT, TIME_DIFFERENCE, TIME_SHIFT, common_number,
-};
+use crate::functions::{ADD, DIVIDE, MODULO, MULTIPLY, SUBTRACT, TIME_DIFFERENCE, TIME_SHIFT, common_number};
 use crate::infer::is_literal;
 use crate::problem::Problem;
 use crate::syntax::{call, number, take};
@@ -41,11 +39,7 @@ impl Analyzer<'_> {
             if types.0.class == Class::Other || types.1.class == Class::Other {
                 return Some(self.planned_type(expr, Class::Null));
             }
-            let message = format!(
-                "`{op}` cannot join {} and {}",
-                types.0.class.noun(),
-                types.1.class.noun()
-            );
+            let message = format!("`{op}` cannot join {} and {}", types.0.class.noun(), types.1.class.noun());
             let text = types.0.class == Class::Text || types.1.class == Class::Text;
             let problem = Problem::new("type-mismatch", place, message);
             let problem = match op {
@@ -66,11 +60,7 @@ impl Analyzer<'_> {
             }
             Function::Later => {}
             Function::Earlier => {
-                second = call(
-                    SUBTRACT,
-                    vec![number("0.0", &second), second.clone()],
-                    &second,
-                );
+                second = call(SUBTRACT, vec![number("0.0", &second), second.clone()], &second);
             }
         }
         let name = match function {
@@ -78,14 +68,8 @@ impl Analyzer<'_> {
             Function::Later | Function::Earlier => TIME_SHIFT,
         };
         let typed = match class {
-            Class::Number if name == DIVIDE => Typed {
-                class,
-                ..Kind::Duration.into()
-            },
-            Class::Number => Typed {
-                class,
-                data: common_number(&[types.0.data, types.1.data]),
-            },
+            Class::Number if name == DIVIDE => Typed { class, ..Kind::Duration.into() },
+            Class::Number => Typed { class, data: common_number(&[types.0.data, types.1.data]) },
             Class::Time => Kind::Time.into(),
             _ => Kind::Duration.into(),
         };
@@ -97,10 +81,7 @@ impl Analyzer<'_> {
     /// Types a signed expression; a minus before anything but a literal becomes a subtraction, which is checked.
     pub(crate) fn sign(&mut self, expr: &mut Expr, typed: Typed) -> Typed {
         if !matches!(typed.class, Class::Number | Class::Duration | Class::Null) {
-            let message = format!(
-                "only numbers and durations have a sign, this is {}",
-                typed.class.noun()
-            );
+            let message = format!("only numbers and durations have a sign, this is {}", typed.class.noun());
             let range = self.range(expr);
             self.report(Problem::new("type-mismatch", range, message));
             return typed;
@@ -145,20 +126,17 @@ fn meaning(operator: &BinaryOperator, left: Class, right: Class) -> Option<(Func
         known => known,
     };
     Some(match (operator, left, right) {
-        (BinaryOperator::Plus, Number | Duration, _) if left == right => {
-            (Function::Call(ADD), left)
-        }
+        (BinaryOperator::Plus, Number | Duration, _) if left == right => (Function::Call(ADD), left),
         (BinaryOperator::Plus, Time, Duration) | (BinaryOperator::Plus, Duration, Time) => {
             (Function::Later, Time)
         }
-        (BinaryOperator::Minus, Number | Duration, _) if left == right => {
-            (Function::Call(SUBTRACT), left)
-        }
+        (BinaryOperator::Minus, Number | Duration, _) if left == right => (Function::Call(SUBTRACT), left),
         (BinaryOperator::Minus, Time, Time) => (Function::Call(TIME_DIFFERENCE), Duration),
         (BinaryOperator::Minus, Time, Duration) => (Function::Earlier, Time),
         (BinaryOperator::Multiply, Number, Number) => (Function::Call(MULTIPLY), Number),
-        (BinaryOperator::Multiply, Duration, Number)
-        | (BinaryOperator::Multiply, Number, Duration) => (Function::Call(MULTIPLY), Duration),
+        (BinaryOperator::Multiply, Duration, Number) | (BinaryOperator::Multiply, Number, Duration) => {
+            (Function::Call(MULTIPLY), Duration)
+        }
         (BinaryOperator::Divide, Number, Number) | (BinaryOperator::Divide, Duration, Duration) => {
             (Function::Call(DIVIDE), Number)
         }
@@ -189,9 +167,7 @@ fn operand_classes(
         (Minus, None, Some(Time)) => (Time, Time),
         (Minus, Some(Duration), None) => (Duration, Duration),
         (Plus, Some(Duration), None) => (Duration, if want? == Time { Time } else { Duration }),
-        (Plus | Minus, None, Some(Duration)) => {
-            (if want? == Time { Time } else { Duration }, Duration)
-        }
+        (Plus | Minus, None, Some(Duration)) => (if want? == Time { Time } else { Duration }, Duration),
         (Plus | Minus, None, None) => match want? {
             Duration => (Duration, Duration),
             Time => (Time, Duration),
@@ -200,13 +176,10 @@ fn operand_classes(
         (Plus | Minus, _, _) => (left.unwrap_or(Number), right.unwrap_or(Number)),
         (Multiply, None, Some(Duration)) => (Number, Duration),
         (Divide, None, Some(Duration)) => (Duration, Duration),
-        (Multiply | Divide, None, _) => (
-            if want? == Duration { Duration } else { Number },
-            right.unwrap_or(Number),
-        ),
-        (Multiply, Some(Number), None) => {
-            (Number, if want? == Duration { Duration } else { Number })
+        (Multiply | Divide, None, _) => {
+            (if want? == Duration { Duration } else { Number }, right.unwrap_or(Number))
         }
+        (Multiply, Some(Number), None) => (Number, if want? == Duration { Duration } else { Number }),
         _ => (left.unwrap_or(Number), right.unwrap_or(Number)),
     })
 }

@@ -15,18 +15,12 @@ const RECURSION_MAX: usize = 100;
 pub(crate) fn parse(text: &str) -> Result<Expr, Problem> {
     let tokens = lex(text)?;
     if tokens.is_empty() {
-        return Err(Problem::new(
-            "syntax",
-            (0, text.len()),
-            "the expression is empty",
-        ));
+        return Err(Problem::new("syntax", (0, text.len()), "the expression is empty"));
     }
     let mut parser = Parser::new(&ExpressionDialect)
         .with_recursion_limit(RECURSION_MAX)
         .with_tokens_with_locations(tokens.clone());
-    let expr = parser
-        .parse_expr()
-        .map_err(|error| syntax_problem(text, &tokens, error))?;
+    let expr = parser.parse_expr().map_err(|error| syntax_problem(text, &tokens, error))?;
     let rest = parser.peek_token();
     match rest.token {
         Token::EOF => Ok(expr),
@@ -65,10 +59,7 @@ fn syntax_problem(text: &str, tokens: &[TokenWithSpan], error: ParserError) -> P
         None if message.ends_with("found: EOF") => (end, end),
         None => (0, text.len()),
     };
-    let message = match message
-        .strip_prefix("Expected: ")
-        .and_then(|rest| rest.split_once(", found: "))
-    {
+    let message = match message.strip_prefix("Expected: ").and_then(|rest| rest.split_once(", found: ")) {
         Some((expected, "EOF")) => format!("expected {expected}, but the text ends"),
         Some((expected, _)) => format!("expected {expected}, found `{}`", &text[range.0..range.1]),
         None => message.to_owned(),
@@ -82,9 +73,7 @@ fn syntax_problem(text: &str, tokens: &[TokenWithSpan], error: ParserError) -> P
 
 /// The word right before `end` if it starts a construct of SQL, which a field may be named like.
 fn reserved_before(tokens: &[TokenWithSpan], end: usize) -> Option<&str> {
-    let before = tokens
-        .iter()
-        .rfind(|token| range_of(token.span).is_some_and(|range| range.1 <= end))?;
+    let before = tokens.iter().rfind(|token| range_of(token.span).is_some_and(|range| range.1 <= end))?;
     match &before.token {
         Token::Word(word) if word.quote_style.is_none() => matches!(
             word.keyword,
@@ -120,19 +109,12 @@ mod tests {
             ("a = 'x", "'x", "unterminated string literal"),
             ("a = 1\n and >", ">", "expected an expression, found `>`"),
             ("   ", "   ", "the expression is empty"),
-            (
-                "a = $1",
-                "$1",
-                "placeholders such as `$1` have no value here",
-            ),
+            ("a = $1", "$1", "placeholders such as `$1` have no value here"),
             ("a && b", "&&", "`&&` is no operator here"),
         ] {
             let problem = parse(text).unwrap_err();
             assert_eq!(
-                (
-                    &text[problem.range.0..problem.range.1],
-                    problem.message.as_str()
-                ),
+                (&text[problem.range.0..problem.range.1], problem.message.as_str()),
                 (slice, message),
                 "{text}"
             );

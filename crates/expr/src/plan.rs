@@ -57,12 +57,7 @@ fn plan(expr: SqlExpr, columns: Columns<'_>) -> Result<Arc<dyn PhysicalExpr>> {
 
 /// The Arrow schema of the columns.
 pub(crate) fn arrow_schema(columns: Columns<'_>) -> Schema {
-    Schema::new(
-        columns
-            .iter()
-            .map(|(name, data)| Field::new(name, data.clone(), true))
-            .collect::<Vec<_>>(),
-    )
+    Schema::new(columns.iter().map(|(name, data)| Field::new(name, data.clone(), true)).collect::<Vec<_>>())
 }
 
 fn schema(columns: Columns<'_>) -> Result<DFSchema> {
@@ -83,11 +78,7 @@ fn logical(expr: SqlExpr, schema: &DFSchema) -> Result<Expr> {
         map_string_types_to_utf8view: false,
         ..ParserOptions::default()
     };
-    SqlToRel::new_with_options(&*CONTEXT, options).sql_to_expr(
-        expr,
-        schema,
-        &mut PlannerContext::new(),
-    )
+    SqlToRel::new_with_options(&*CONTEXT, options).sql_to_expr(expr, schema, &mut PlannerContext::new())
 }
 
 /// What DataFusion's planner asks for: functions, and nothing that could be read from elsewhere.
@@ -97,10 +88,7 @@ struct Context {
 }
 
 impl ContextProvider for Context {
-    fn get_table_source(
-        &self,
-        name: TableReference,
-    ) -> Result<Arc<dyn TableSource>, DataFusionError> {
+    fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>, DataFusionError> {
         plan_err!("there is no table {name}")
     }
 

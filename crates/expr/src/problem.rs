@@ -18,17 +18,8 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(crate) fn new(
-        code: &'static str,
-        range: (usize, usize),
-        message: impl Into<String>,
-    ) -> Self {
-        Self {
-            range,
-            message: message.into(),
-            help: None,
-            code,
-        }
+    pub(crate) fn new(code: &'static str, range: (usize, usize), message: impl Into<String>) -> Self {
+        Self { range, message: message.into(), help: None, code }
     }
 
     pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {

@@ -211,13 +211,9 @@ fn true_only(column: &BooleanArray) -> BooleanBuffer {
 
 fn meta_column(name: Meta, batch: &Batch, meta: &MetaColumns) -> Column {
     match name {
-        Meta::Time => {
-            Column::Time(TimestampNanosecondArray::from(meta.time.clone()).with_timezone(UTC))
-        }
+        Meta::Time => Column::Time(TimestampNanosecondArray::from(meta.time.clone()).with_timezone(UTC)),
         name => Column::Text(
-            (0..batch.len())
-                .map(|row| meta_text(name, batch, meta, row))
-                .collect::<StringArray>(),
+            (0..batch.len()).map(|row| meta_text(name, batch, meta, row)).collect::<StringArray>(),
         ),
     }
 }
@@ -247,12 +243,7 @@ struct BatchInputs<'a> {
 
 impl<'a> BatchInputs<'a> {
     fn new(program: &'a Program, batch: &'a Batch, meta: &'a MetaColumns) -> Self {
-        Self {
-            program,
-            batch,
-            meta,
-            made: program.inputs.iter().map(|_| OnceCell::new()).collect(),
-        }
+        Self { program, batch, meta, made: program.inputs.iter().map(|_| OnceCell::new()).collect() }
     }
 }
 
@@ -289,11 +280,7 @@ struct AtomCache<'a> {
 
 impl<'a> AtomCache<'a> {
     fn new(program: &'a Program, inputs: &'a BatchInputs<'a>) -> Self {
-        Self {
-            program,
-            inputs,
-            results: program.atoms.iter().map(|_| OnceCell::new()).collect(),
-        }
+        Self { program, inputs, results: program.atoms.iter().map(|_| OnceCell::new()).collect() }
     }
 
     fn get(&self, atom: usize) -> &(Evaluated, BooleanArray) {
@@ -316,11 +303,7 @@ impl<'a> AtomCache<'a> {
         let mut failed: Option<BooleanBuffer> = None;
         logic.for_each(&mut |atom| {
             if let Some(own) = self.get(*atom).0.failed() {
-                failed = Some(
-                    failed
-                        .as_ref()
-                        .map_or_else(|| own.clone(), |other| other | own),
-                );
+                failed = Some(failed.as_ref().map_or_else(|| own.clone(), |other| other | own));
             }
         });
         let (Some(failed), Some(nulls)) = (failed, column.nulls()) else {

@@ -1,9 +1,8 @@
 //! Names → references, and a clear word about everything that expressions cannot do.
 
 use datafusion_sql::sqlparser::ast::{
-    BinaryOperator, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArguments, Ident, ObjectName, ObjectNamePart, Spanned, UnaryOperator, Value,
-    ValueWithSpan,
+    BinaryOperator, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    Ident, ObjectName, ObjectNamePart, Spanned, UnaryOperator, Value, ValueWithSpan,
 };
 use olocus_event::Kind;
 
@@ -103,16 +102,10 @@ impl Analyzer<'_> {
         if FUNCTIONS.public(&name).is_none() {
             self.report(unknown_function(&name, name_range));
         } else if distinct {
-            self.report(Problem::new(
-                "unsupported",
-                name_range,
-                format!("`{name}` takes no DISTINCT"),
-            ));
+            self.report(Problem::new("unsupported", name_range, format!("`{name}` takes no DISTINCT")));
         } else {
             let span = function.name.span();
-            function.name = ObjectName(vec![ObjectNamePart::Identifier(Ident::with_span(
-                span, &name,
-            ))]);
+            function.name = ObjectName(vec![ObjectNamePart::Identifier(Ident::with_span(span, &name))]);
         }
         let Some(arguments) = arguments(function) else {
             let message = format!("the arguments of `{name}` must be plain expressions");
@@ -123,42 +116,29 @@ impl Analyzer<'_> {
         for (position, argument) in arguments.into_iter().enumerate() {
             if name == "cidr_match"
                 && position > 0
-                && let Expr::Value(ValueWithSpan {
-                    value: Value::SingleQuotedString(text),
-                    span,
-                }) = inside(argument)
+                && let Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), span }) =
+                    inside(argument)
                 && !is_network(text)
             {
                 let message = format!("`{text}` is no network");
-                let problem = Problem::new(
-                    "wrong-arguments",
-                    range_of(*span).unwrap_or(name_range),
-                    message,
-                );
-                bad_networks
-                    .push(problem.with_help("write networks like '10.0.0.0/8' or '2001:db8::/32'"));
+                let problem = Problem::new("wrong-arguments", range_of(*span).unwrap_or(name_range), message);
+                bad_networks.push(problem.with_help("write networks like '10.0.0.0/8' or '2001:db8::/32'"));
             }
             self.resolve(argument);
         }
-        bad_networks
-            .into_iter()
-            .for_each(|problem| self.report(problem));
+        bad_networks.into_iter().for_each(|problem| self.report(problem));
     }
 
     fn resolve_aggregate(&mut self, expr: &mut Expr, name: &str, range: (usize, usize)) {
         let problem = |message: String| Problem::new("misplaced-aggregate", range, message);
         let Scope::Window { event, .. } = self.scope else {
             self.report(match self.scope {
-                Scope::Match(_) => problem(format!(
-                    "`{name}` needs a window; a match has one event per step"
-                )),
-                _ if self.in_aggregate => {
-                    problem(format!("`{name}` cannot stand inside another aggregate"))
+                Scope::Match(_) => {
+                    problem(format!("`{name}` needs a window; a match has one event per step"))
                 }
-                _ => problem(format!(
-                    "`{name}` speaks of many events, but this is about one"
-                ))
-                .with_help("conditions on all events of a window belong into `having`"),
+                _ if self.in_aggregate => problem(format!("`{name}` cannot stand inside another aggregate")),
+                _ => problem(format!("`{name}` speaks of many events, but this is about one"))
+                    .with_help("conditions on all events of a window belong into `having`"),
             });
             return;
         };
@@ -177,9 +157,7 @@ impl Analyzer<'_> {
             return;
         };
         let argument = match &mut list.args[..] {
-            [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)] if aggregate == Aggregate::Count => {
-                None
-            }
+            [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)] if aggregate == Aggregate::Count => None,
             [FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))] => Some(take(argument)),
             _ => {
                 let usage = if name == "count" {
@@ -201,11 +179,7 @@ impl Analyzer<'_> {
             argument
         });
         let like = take(expr);
-        self.aggregates.push(AggregateCall {
-            function: aggregate,
-            argument,
-            finished: None,
-        });
+        self.aggregates.push(AggregateCall { function: aggregate, argument, finished: None });
         let origin = Origin::Aggregate(self.aggregates.len() - 1);
         let counts = matches!(aggregate, Aggregate::Count | Aggregate::CountDistinct);
         *expr = self.refer(
@@ -224,8 +198,7 @@ impl Analyzer<'_> {
     fn unsupported(&self, expr: &mut Expr) -> Option<Problem> {
         let (start, end) = self.range(expr);
         // The parser leaves the closing bracket out.
-        let bracket =
-            matches!(expr, Expr::CompoundFieldAccess { .. }) && self.text[end..].starts_with(']');
+        let bracket = matches!(expr, Expr::CompoundFieldAccess { .. }) && self.text[end..].starts_with(']');
         let range = (start, end + usize::from(bracket));
         let problem = |message: &str| Some(Problem::new("unsupported", range, message));
         match expr {
@@ -234,25 +207,22 @@ impl Analyzer<'_> {
             | Expr::InSubquery { .. }
             | Expr::AnyOp { .. }
             | Expr::AllOp { .. } => problem("queries inside of expressions are not supported"),
-            Expr::Wildcard(_) | Expr::QualifiedWildcard(..) => {
-                problem("`*` stands in count(*) only")
-            }
-            Expr::Interval(_) => problem("INTERVAL is not supported")
-                .map(|it| it.with_help("write durations like 5m or 1h30m; a field of that name is written \"interval\"")),
+            Expr::Wildcard(_) | Expr::QualifiedWildcard(..) => problem("`*` stands in count(*) only"),
+            Expr::Interval(_) => problem("INTERVAL is not supported").map(|it| {
+                it.with_help("write durations like 5m or 1h30m; a field of that name is written \"interval\"")
+            }),
             Expr::CompoundFieldAccess { .. } | Expr::JsonAccess { .. } => {
-                problem("elements of lists cannot be selected")
-                    .map(|it| it.with_help("nested fields are written a.b.c, words of SQL among them in quotes: a.\"null\""))
+                problem("elements of lists cannot be selected").map(|it| {
+                    it.with_help(
+                        "nested fields are written a.b.c, words of SQL among them in quotes: a.\"null\"",
+                    )
+                })
             }
-            Expr::SimilarTo { .. } | Expr::RLike { .. } => {
-                problem("this way to match is not supported")
-                    .map(|it| it.with_help("use LIKE, or `~` with a regular expression"))
-            }
+            Expr::SimilarTo { .. } | Expr::RLike { .. } => problem("this way to match is not supported")
+                .map(|it| it.with_help("use LIKE, or `~` with a regular expression")),
             Expr::Tuple(_) => problem("a list stands after IN only"),
             Expr::Value(value) => match &value.value {
-                Value::Number(..)
-                | Value::SingleQuotedString(_)
-                | Value::Boolean(_)
-                | Value::Null => None,
+                Value::Number(..) | Value::SingleQuotedString(_) | Value::Boolean(_) | Value::Null => None,
                 Value::Placeholder(_) => None,
                 _ => problem("this sort of literal is not supported"),
             },
@@ -263,9 +233,7 @@ impl Analyzer<'_> {
             Expr::BinaryOp { op, .. } if !is_supported(op) => {
                 let found = problem(&format!("the operator `{op}` is not supported"));
                 match op {
-                    BinaryOperator::Arrow
-                    | BinaryOperator::LongArrow
-                    | BinaryOperator::HashArrow => {
+                    BinaryOperator::Arrow | BinaryOperator::LongArrow | BinaryOperator::HashArrow => {
                         found.map(|it| it.with_help("nested fields are written a.b.c"))
                     }
                     _ => found,
@@ -281,8 +249,8 @@ impl Analyzer<'_> {
 
 fn is_supported(operator: &BinaryOperator) -> bool {
     use BinaryOperator::{
-        And, BitwiseAnd, BitwiseOr, Divide, Eq, Gt, GtEq, Lt, LtEq, Minus, Modulo, Multiply, NotEq,
-        Or, PGBitwiseShiftLeft, PGBitwiseShiftRight, PGRegexIMatch, PGRegexMatch, PGRegexNotIMatch,
+        And, BitwiseAnd, BitwiseOr, Divide, Eq, Gt, GtEq, Lt, LtEq, Minus, Modulo, Multiply, NotEq, Or,
+        PGBitwiseShiftLeft, PGBitwiseShiftRight, PGRegexIMatch, PGRegexMatch, PGRegexNotIMatch,
         PGRegexNotMatch, Plus, StringConcat,
     };
     matches!(
@@ -317,8 +285,7 @@ fn odd_call(function: &Function, name: &str, range: (usize, usize)) -> Option<Pr
     if let Some(reason) = refusal(name) {
         let message = format!("`{name}` {reason}");
         return Some(
-            Problem::new("not-reproducible", range, message)
-                .with_help("meta.time is the time of the event"),
+            Problem::new("not-reproducible", range, message).with_help("meta.time is the time of the event"),
         );
     }
     if function.over.is_some() {
@@ -334,8 +301,7 @@ fn odd_call(function: &Function, name: &str, range: (usize, usize)) -> Option<Pr
         && function.null_treatment.is_none()
         && function.parameters == FunctionArguments::None
         && !function.uses_odbc_syntax;
-    let clauses =
-        matches!(&function.args, FunctionArguments::List(list) if !list.clauses.is_empty());
+    let clauses = matches!(&function.args, FunctionArguments::List(list) if !list.clauses.is_empty());
     if !plain || clauses {
         return problem(format!("`{name}` takes plain arguments only"));
     }
@@ -346,11 +312,7 @@ fn odd_call(function: &Function, name: &str, range: (usize, usize)) -> Option<Pr
 }
 
 fn unknown_function(name: &str, range: (usize, usize)) -> Problem {
-    let problem = Problem::new(
-        "unknown-function",
-        range,
-        format!("there is no function `{name}`"),
-    );
+    let problem = Problem::new("unknown-function", range, format!("there is no function `{name}`"));
     match olocus_document::suggest(name, FUNCTIONS.names().chain(AGGREGATES)) {
         Some(known) => problem.with_help(format!("did you mean `{known}`?")),
         None => problem.with_help("DataFusion's scalar functions and `cidr_match` can be used"),

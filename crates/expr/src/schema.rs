@@ -34,11 +34,7 @@ impl Schemas {
     ///
     /// If the event type has a schema already, the schema is neither an object nor a boolean, or a `$ref` leads
     /// nowhere within the document.
-    pub fn insert_json(
-        &mut self,
-        event_type: &str,
-        json_schema: &Value,
-    ) -> Result<(), SchemaError> {
+    pub fn insert_json(&mut self, event_type: &str, json_schema: &Value) -> Result<(), SchemaError> {
         let fail = |message: String| Err(SchemaError { message });
         if self.types.contains_key(event_type) {
             return fail(format!("event type `{event_type}` has a schema already"));
@@ -63,11 +59,7 @@ impl Schemas {
             match shape.find(segments) {
                 Ok(kind) => kinds.push(kind),
                 Err((depth, candidates)) => {
-                    missing.get_or_insert(Found::Missing {
-                        event_type: name,
-                        depth,
-                        candidates,
-                    });
+                    missing.get_or_insert(Found::Missing { event_type: name, depth, candidates });
                 }
             }
         }
@@ -103,11 +95,7 @@ pub(crate) enum Found<'a> {
     /// All event types agree on this.
     Kind(SchemaKind),
     /// No event type has the field; the segment at `depth` is the unknown one, and these stand beside it.
-    Missing {
-        event_type: &'a str,
-        depth: usize,
-        candidates: Vec<&'a str>,
-    },
+    Missing { event_type: &'a str, depth: usize, candidates: Vec<&'a str> },
 }
 
 /// JSON types that matter to expressions.
@@ -148,12 +136,9 @@ impl Shape {
         let mut shape = match object.get("$ref").and_then(Value::as_str) {
             Some(_) if references >= REFERENCES_MAX => return Ok(Self::default()),
             Some(reference) => {
-                let pointer = reference
-                    .strip_prefix('#')
-                    .ok_or_else(|| outside(reference))?;
-                let target = root
-                    .pointer(pointer)
-                    .ok_or_else(|| format!("`$ref: {reference}` leads nowhere"))?;
+                let pointer = reference.strip_prefix('#').ok_or_else(|| outside(reference))?;
+                let target =
+                    root.pointer(pointer).ok_or_else(|| format!("`$ref: {reference}` leads nowhere"))?;
                 Self::read(target, root, references + 1)?
             }
             None => Self::default(),
@@ -161,31 +146,17 @@ impl Shape {
         if let Some(kind) = object.get("type").and_then(kind_of_types) {
             shape.kind = Some(kind);
         }
-        for (name, property) in object
-            .get("properties")
-            .and_then(Value::as_object)
-            .into_iter()
-            .flatten()
-        {
-            shape
-                .properties
-                .insert(name.clone(), Self::read(property, root, references)?);
+        for (name, property) in object.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            shape.properties.insert(name.clone(), Self::read(property, root, references)?);
         }
-        for part in object
-            .get("allOf")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-        {
+        for part in object.get("allOf").and_then(Value::as_array).into_iter().flatten() {
             let part = Self::read(part, root, references + 1)?;
             shape.kind = shape.kind.or(part.kind);
             shape.properties.extend(part.properties);
         }
         let says_no = |key: &str| object.get(key) == Some(&Value::Bool(false));
-        let patterns = object
-            .get("patternProperties")
-            .and_then(Value::as_object)
-            .is_some_and(|all| !all.is_empty());
+        let patterns =
+            object.get("patternProperties").and_then(Value::as_object).is_some_and(|all| !all.is_empty());
         if says_no("additionalProperties") || says_no("unevaluatedProperties") {
             shape.closed = !patterns;
         }
@@ -224,11 +195,7 @@ fn kind_of_types(types: &Value) -> Option<SchemaKind> {
     match types {
         Value::String(name) => kind(name),
         Value::Array(names) => {
-            let mut kinds = names
-                .iter()
-                .filter_map(Value::as_str)
-                .filter(|name| *name != "null")
-                .map(kind);
+            let mut kinds = names.iter().filter_map(Value::as_str).filter(|name| *name != "null").map(kind);
             let first = kinds.next()??;
             kinds.all(|other| other == Some(first)).then_some(first)
         }
@@ -248,9 +215,7 @@ mod tests {
         match schemas.find(&["t".to_owned()], &segments) {
             Found::Open => "open".to_owned(),
             Found::Kind(kind) => format!("{kind:?}"),
-            Found::Missing {
-                depth, candidates, ..
-            } => format!("missing {depth} {candidates:?}"),
+            Found::Missing { depth, candidates, .. } => format!("missing {depth} {candidates:?}"),
         }
     }
 
@@ -278,11 +243,7 @@ mod tests {
     fn circular_references_end() {
         let schema = json!({"properties": {"next": {"$ref": "#"}}, "type": "object"});
         assert_eq!(find(&schema, "next.next"), "Structured");
-        assert!(
-            Schemas::empty()
-                .insert_json("t", &json!({"$ref": "#/nowhere"}))
-                .is_err()
-        );
+        assert!(Schemas::empty().insert_json("t", &json!({"$ref": "#/nowhere"})).is_err());
         assert!(Schemas::empty().insert_json("t", &json!(3)).is_err());
     }
 

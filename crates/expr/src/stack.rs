@@ -13,17 +13,11 @@ pub(crate) fn on_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     let mut waiting = Some(work);
     let result = std::thread::scope(|scope| {
         let run = || waiting.take().map(|work| work());
-        match Builder::new()
-            .stack_size(STACK_BYTES)
-            .spawn_scoped(scope, run)
-            .map(|thread| thread.join())
-        {
+        match Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, run).map(|thread| thread.join()) {
             Ok(Ok(result)) => result,
             Ok(Err(panic)) => std::panic::resume_unwind(panic),
             Err(_) => None,
         }
     });
-    result.unwrap_or_else(|| {
-        waiting.expect("work is taken only by a thread that then returns its result")()
-    })
+    result.unwrap_or_else(|| waiting.expect("work is taken only by a thread that then returns its result")())
 }

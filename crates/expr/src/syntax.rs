@@ -1,18 +1,17 @@
 //! The part of SQL's syntax tree that expressions may use.
 
 use datafusion_sql::sqlparser::ast::{
-    CeilFloorKind, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
-    Ident, ObjectName, ObjectNamePart, Value, ValueWithSpan,
+    CeilFloorKind, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
+    ObjectName, ObjectNamePart, Value, ValueWithSpan,
 };
 use datafusion_sql::sqlparser::ast::{FunctionArgumentList, Spanned};
 
 /// The operands of `expr`; `None` if expressions may not use this node.
 pub(crate) fn operands(expr: &mut Expr) -> Option<Vec<&mut Expr>> {
     Some(match expr {
-        Expr::Identifier(_)
-        | Expr::CompoundIdentifier(_)
-        | Expr::Value(_)
-        | Expr::TypedString(_) => Vec::new(),
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Value(_) | Expr::TypedString(_) => {
+            Vec::new()
+        }
         Expr::IsFalse(inner)
         | Expr::IsNotFalse(inner)
         | Expr::IsTrue(inner)
@@ -23,12 +22,7 @@ pub(crate) fn operands(expr: &mut Expr) -> Option<Vec<&mut Expr>> {
         | Expr::IsNotUnknown(inner)
         | Expr::Nested(inner)
         | Expr::UnaryOp { expr: inner, .. }
-        | Expr::Cast {
-            expr: inner,
-            array: false,
-            format: None,
-            ..
-        }
+        | Expr::Cast { expr: inner, array: false, format: None, .. }
         | Expr::Extract { expr: inner, .. } => vec![inner],
         Expr::Ceil { expr: inner, field } | Expr::Floor { expr: inner, field } => match field {
             CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) => vec![inner],
@@ -37,70 +31,28 @@ pub(crate) fn operands(expr: &mut Expr) -> Option<Vec<&mut Expr>> {
         Expr::IsDistinctFrom(left, right)
         | Expr::IsNotDistinctFrom(left, right)
         | Expr::BinaryOp { left, right, .. }
-        | Expr::Position {
-            expr: left,
-            r#in: right,
-        }
-        | Expr::AtTimeZone {
-            timestamp: left,
-            time_zone: right,
-        }
-        | Expr::Like {
-            any: false,
-            expr: left,
-            pattern: right,
-            ..
-        }
-        | Expr::ILike {
-            any: false,
-            expr: left,
-            pattern: right,
-            ..
-        } => vec![left, right],
+        | Expr::Position { expr: left, r#in: right }
+        | Expr::AtTimeZone { timestamp: left, time_zone: right }
+        | Expr::Like { any: false, expr: left, pattern: right, .. }
+        | Expr::ILike { any: false, expr: left, pattern: right, .. } => vec![left, right],
         Expr::InList { expr, list, .. } => std::iter::once(&mut **expr).chain(list).collect(),
-        Expr::Between {
-            expr, low, high, ..
-        } => vec![expr, low, high],
-        Expr::Substring {
-            expr,
-            substring_from,
-            substring_for,
-            ..
-        } => std::iter::once(&mut **expr)
+        Expr::Between { expr, low, high, .. } => vec![expr, low, high],
+        Expr::Substring { expr, substring_from, substring_for, .. } => std::iter::once(&mut **expr)
             .chain(substring_from.as_deref_mut())
             .chain(substring_for.as_deref_mut())
             .collect(),
-        Expr::Trim {
-            expr,
-            trim_what,
-            trim_characters: None,
-            ..
-        } => std::iter::once(&mut **expr)
-            .chain(trim_what.as_deref_mut())
-            .collect(),
-        Expr::Overlay {
-            expr,
-            overlay_what,
-            overlay_from,
-            overlay_for,
-        } => [expr, overlay_what, overlay_from]
+        Expr::Trim { expr, trim_what, trim_characters: None, .. } => {
+            std::iter::once(&mut **expr).chain(trim_what.as_deref_mut()).collect()
+        }
+        Expr::Overlay { expr, overlay_what, overlay_from, overlay_for } => [expr, overlay_what, overlay_from]
             .into_iter()
             .map(|part| &mut **part)
             .chain(overlay_for.as_deref_mut())
             .collect(),
-        Expr::Case {
-            operand,
-            conditions,
-            else_result,
-            ..
-        } => operand
+        Expr::Case { operand, conditions, else_result, .. } => operand
             .as_deref_mut()
             .into_iter()
-            .chain(
-                conditions
-                    .iter_mut()
-                    .flat_map(|when| [&mut when.condition, &mut when.result]),
-            )
+            .chain(conditions.iter_mut().flat_map(|when| [&mut when.condition, &mut when.result]))
             .chain(else_result.as_deref_mut())
             .collect(),
         Expr::Function(function) => arguments(function)?,
@@ -156,10 +108,7 @@ pub(crate) fn call(name: &str, arguments: Vec<Expr>, like: &Expr) -> Expr {
 
 /// A number literal that stands at the same place as `like`.
 pub(crate) fn number(text: &str, like: &Expr) -> Expr {
-    Expr::Value(ValueWithSpan {
-        value: Value::Number(text.to_owned(), false),
-        span: like.span(),
-    })
+    Expr::Value(ValueWithSpan { value: Value::Number(text.to_owned(), false), span: like.span() })
 }
 
 /// Takes an expression out, leaving NULL in its place.

@@ -31,17 +31,11 @@ pub(crate) struct Typed {
 
 impl Typed {
     pub(crate) fn of_data(data: DataType) -> Self {
-        Self {
-            class: Class::of_data(&data),
-            data,
-        }
+        Self { class: Class::of_data(&data), data }
     }
 
     pub(crate) fn null() -> Self {
-        Self {
-            class: Class::Null,
-            data: DataType::Null,
-        }
+        Self { class: Class::Null, data: DataType::Null }
     }
 
     pub(crate) fn is_float(&self) -> bool {
@@ -51,10 +45,7 @@ impl Typed {
 
 impl From<Kind> for Typed {
     fn from(kind: Kind) -> Self {
-        Self {
-            class: kind.into(),
-            data: data_type(kind),
-        }
+        Self { class: kind.into(), data: data_type(kind) }
     }
 }
 

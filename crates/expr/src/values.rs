@@ -3,13 +3,11 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, StringArray,
-    TimestampNanosecondArray, UInt64Array,
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, StringArray, TimestampNanosecondArray,
+    UInt64Array,
 };
 use arrow::compute::cast;
-use arrow::datatypes::{
-    DataType, Float64Type, Int64Type, TimeUnit, TimestampNanosecondType, UInt64Type,
-};
+use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit, TimestampNanosecondType, UInt64Type};
 use olocus_event::time::{format_rfc3339, parse_rfc3339};
 use olocus_event::{Column, Kind, NumberColumn, Value};
 
@@ -37,17 +35,11 @@ enum Store {
 
 impl Values {
     pub(crate) fn of_column(column: Column, json: bool) -> Self {
-        Self {
-            store: Store::Column(Box::new(column)),
-            json,
-        }
+        Self { store: Store::Column(Box::new(column)), json }
     }
 
     pub(crate) fn of_booleans(booleans: BooleanArray) -> Self {
-        Self {
-            store: Store::Column(Box::new(Column::Bool(booleans))),
-            json: false,
-        }
+        Self { store: Store::Column(Box::new(Column::Bool(booleans))), json: false }
     }
 
     pub(crate) fn of_evaluated(evaluated: &Evaluated, rows: usize) -> Self {
@@ -65,14 +57,7 @@ impl Values {
             }
         };
         let arrays = parts.into_iter().map(|(array, _)| plain(array)).collect();
-        Self {
-            store: Store::Parts {
-                class: evaluated.class(),
-                arrays,
-                places,
-            },
-            json: false,
-        }
+        Self { store: Store::Parts { class: evaluated.class(), arrays, places }, json: false }
     }
 
     /// The value of a row of the batch.
@@ -84,17 +69,10 @@ impl Values {
     pub fn get(&self, row: usize) -> Value {
         let value = match &self.store {
             Store::Column(column) => column.value(row),
-            Store::Parts {
-                class,
-                arrays,
-                places,
-            } => {
-                let (array, place) = places.as_ref().map_or((0, row), |places| {
-                    (places[row].0.into(), places[row].1 as usize)
-                });
-                arrays
-                    .get(array)
-                    .map_or(Value::Null, |array| element(array, place, *class))
+            Store::Parts { class, arrays, places } => {
+                let (array, place) =
+                    places.as_ref().map_or((0, row), |places| (places[row].0.into(), places[row].1 as usize));
+                arrays.get(array).map_or(Value::Null, |array| element(array, place, *class))
             }
         };
         if self.json { to_json(value) } else { value }
@@ -145,28 +123,18 @@ fn element(array: &ArrayRef, row: usize, class: Class) -> Value {
         DataType::UInt64 => integer(array.as_primitive::<UInt64Type>().value(row).into()),
         DataType::Float64 => {
             let value = array.as_primitive::<Float64Type>().value(row);
-            if class == Class::Duration {
-                Value::Seconds(value)
-            } else {
-                Value::Float(value)
-            }
+            if class == Class::Duration { Value::Seconds(value) } else { Value::Float(value) }
         }
-        DataType::Decimal128(..) => integer(
-            array
-                .as_primitive::<arrow::datatypes::Decimal128Type>()
-                .value(row),
-        ),
+        DataType::Decimal128(..) => {
+            integer(array.as_primitive::<arrow::datatypes::Decimal128Type>().value(row))
+        }
         DataType::Boolean => Value::Bool(array.as_boolean().value(row)),
         DataType::Timestamp(TimeUnit::Nanosecond, _) => {
             Value::Time(array.as_primitive::<TimestampNanosecondType>().value(row))
         }
         DataType::Utf8 => {
             let text: Arc<str> = array.as_string::<i32>().value(row).into();
-            if class == Class::Json {
-                Value::Json(text)
-            } else {
-                Value::Text(text)
-            }
+            if class == Class::Json { Value::Json(text) } else { Value::Text(text) }
         }
         _ => Value::Null,
     }
@@ -189,9 +157,9 @@ pub(crate) fn one_row(value: &Value, kind: Kind) -> Input {
         Kind::Number => Input::Number(Box::new(as_number(value))),
         Kind::Bool => Input::Array(Arc::new(BooleanArray::from(vec![as_bool(value)]))),
         Kind::Duration => Input::Array(Arc::new(Float64Array::from(vec![as_seconds(value)]))),
-        Kind::Time => Input::Array(Arc::new(
-            TimestampNanosecondArray::from(vec![as_time(value)]).with_timezone(UTC),
-        )),
+        Kind::Time => {
+            Input::Array(Arc::new(TimestampNanosecondArray::from(vec![as_time(value)]).with_timezone(UTC)))
+        }
         Kind::Json => {
             let text = match to_json(value.clone()) {
                 Value::Json(text) => Some(text.to_string()),
@@ -259,11 +227,7 @@ fn as_number(value: &Value) -> NumberColumn {
         Value::Seconds(seconds) => Value::Float(seconds),
         other => other,
     };
-    let mut column = NumberColumn {
-        ints: Int64Array::from(vec![None]),
-        wides: None,
-        floats: None,
-    };
+    let mut column = NumberColumn { ints: Int64Array::from(vec![None]), wides: None, floats: None };
     match number {
         Value::Int(value) => column.ints = Int64Array::from(vec![value]),
         Value::Wide(value) => column.wides = Some(UInt64Array::from(vec![value])),

@@ -41,10 +41,7 @@ impl ScalarExpr {
             Origin::By(index) => Some(ScalarInput::By(index)),
             Origin::Event(_) | Origin::Step(..) => None,
         });
-        Some(Self {
-            row,
-            inputs: inputs.collect::<Option<_>>()?,
-        })
+        Some(Self { row, inputs: inputs.collect::<Option<_>>()? })
     }
 
     /// The value for a window: `aggregates` has the results in the order of [`WindowExprs::aggregates`] (times as

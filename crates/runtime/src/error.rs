@@ -61,7 +61,11 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             ErrorKind::UnknownInput(input) => {
-                write!(f, "partition {} of topic `{}` was never added to the task", input.partition, input.topic)
+                write!(
+                    f,
+                    "partition {} of topic `{}` was never added to the task",
+                    input.partition, input.topic
+                )
             }
             ErrorKind::Limit { rule, cause } => write!(f, "rule `{rule}` reached a limit: {cause}"),
             ErrorKind::Metadata { text, cause } => write!(
@@ -87,7 +91,10 @@ impl std::error::Error for Error {
             ErrorKind::Limit { cause, .. } => Some(cause),
             ErrorKind::Bus { cause, .. } => Some(cause),
             ErrorKind::Encoding(cause) => Some(cause),
-            ErrorKind::UnknownInput(_) | ErrorKind::Metadata { .. } | ErrorKind::Fenced { .. } | ErrorKind::Thread { .. } => None,
+            ErrorKind::UnknownInput(_)
+            | ErrorKind::Metadata { .. }
+            | ErrorKind::Fenced { .. }
+            | ErrorKind::Thread { .. } => None,
         }
     }
 }

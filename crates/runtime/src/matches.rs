@@ -49,14 +49,19 @@ pub(crate) fn make_match(plan: &Plan, finding: Finding<Arc<StoredEvent>>) -> Opt
             let frame = Frame { rule: finding.rule, key: finding.key, start, end, emit };
             Some(frame.finish(rule, identity, "events", Json::Object(named)))
         }
-        (Found::Window { start, end, count, first, last, aggregates }, OutputPlan::Window { having, emit, .. }) => {
+        (
+            Found::Window { start, end, count, first, last, aggregates },
+            OutputPlan::Window { having, emit, .. },
+        ) => {
             let aggregates: Vec<Value> = aggregates.into_iter().map(value).collect();
             let by = key_values(rule, &finding.key);
             if having.as_ref().is_some_and(|having| !having.holds(&aggregates, &by)) {
                 return None;
             }
-            let emit =
-                emit.iter().map(|(name, expr)| (name.clone(), expr.evaluate(&aggregates, &by).to_json())).collect();
+            let emit = emit
+                .iter()
+                .map(|(name, expr)| (name.clone(), expr.evaluate(&aggregates, &by).to_json()))
+                .collect();
             let mut identity = Identity::of(rule, &finding.key);
             identity.number(start);
             identity.number(end);
@@ -70,10 +75,12 @@ pub(crate) fn make_match(plan: &Plan, finding: Finding<Arc<StoredEvent>>) -> Opt
                 "first": reference(rule, &first, &mut room),
                 "last": reference(rule, &last, &mut room),
             });
-            let frame = Frame { rule: finding.rule, key: finding.key, start: first.time, end: last.time, emit };
+            let frame =
+                Frame { rule: finding.rule, key: finding.key, start: first.time, end: last.time, emit };
             Some(frame.finish(rule, identity, "window", window))
         }
-        (Found::Sequence { .. }, OutputPlan::Window { .. }) | (Found::Window { .. }, OutputPlan::Sequence { .. }) => {
+        (Found::Sequence { .. }, OutputPlan::Window { .. })
+        | (Found::Window { .. }, OutputPlan::Sequence { .. }) => {
             unreachable!("a machine and its output come from one body of one rule")
         }
     }
@@ -85,7 +92,8 @@ impl RulePlan {
         match &self.output {
             OutputPlan::Sequence { .. } => Vec::new(),
             OutputPlan::Window { inputs, .. } => {
-                let take = |input: &Option<usize>| input.map_or(Scalar::Bool(true), |at| hit.inputs[at].clone());
+                let take =
+                    |input: &Option<usize>| input.map_or(Scalar::Bool(true), |at| hit.inputs[at].clone());
                 inputs.iter().map(take).collect()
             }
         }
@@ -134,7 +142,10 @@ fn reference(rule: &RulePlan, event: &StoredEvent, room: &mut usize) -> Json {
             let data = serde_json::from_str(&text).unwrap_or_else(|_| Json::String(text.into_owned()));
             reference.insert("data".to_owned(), data);
         } else {
-            reference.insert("data_omitted".to_owned(), format!("the events of a match may take {EMBEDDED_BYTES_MAX} bytes").into());
+            reference.insert(
+                "data_omitted".to_owned(),
+                format!("the events of a match may take {EMBEDDED_BYTES_MAX} bytes").into(),
+            );
         }
     }
     Json::Object(reference)

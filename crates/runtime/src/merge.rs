@@ -164,7 +164,9 @@ impl<T> Merge<T> {
             .inputs
             .iter()
             .enumerate()
-            .filter_map(|(at, input)| input.first().map(|(time, offset)| (time, input.id.clone(), offset, at)))
+            .filter_map(|(at, input)| {
+                input.first().map(|(time, offset)| (time, input.id.clone(), offset, at))
+            })
             .collect();
         while let Some((time, id, offset, at)) = heads.pop_first() {
             let gate = if gates.lowest.1 == at { gates.second.as_ref() } else { Some(&gates.lowest.0) };
@@ -220,7 +222,8 @@ impl<T> Merge<T> {
     /// they already fit.
     pub fn time_to_hold(&self, limit: usize) -> Option<i64> {
         let excess = self.held.checked_sub(limit).filter(|&excess| excess > 0)?;
-        let mut times: Vec<i64> = self.inputs.iter().flat_map(|input| input.held.keys().map(|&(time, _)| time)).collect();
+        let mut times: Vec<i64> =
+            self.inputs.iter().flat_map(|input| input.held.keys().map(|&(time, _)| time)).collect();
         let (_, &mut time, _) = times.select_nth_unstable(excess - 1);
         Some(time)
     }
@@ -242,7 +245,8 @@ impl<T> Merge<T> {
 
     /// The input that holds time back: the one with the smallest progress.
     pub fn slowest(&self) -> Option<(InputIndex, &InputId)> {
-        let (at, input) = self.inputs.iter().enumerate().min_by_key(|(_, input)| (input.reached(), &input.id))?;
+        let (at, input) =
+            self.inputs.iter().enumerate().min_by_key(|(_, input)| (input.reached(), &input.id))?;
         Some((InputIndex(at), &input.id))
     }
 

@@ -114,7 +114,10 @@ impl Plan {
 
     /// Whether some rule calls a webhook.
     pub fn has_webhooks(&self) -> bool {
-        self.rules.iter().flat_map(|rule| &rule.actions).any(|action| matches!(action, Action::Webhook { .. }))
+        self.rules
+            .iter()
+            .flat_map(|rule| &rule.actions)
+            .any(|action| matches!(action, Action::Webhook { .. }))
     }
 
     /// Whether the records' own timestamps serve as event time in this source, unless they carry `ce_time`.

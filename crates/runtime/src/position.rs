@@ -50,7 +50,8 @@ const VERSION: u32 = 1;
 impl Position {
     /// The metadata that is committed beside the offset.
     pub fn metadata(&self) -> String {
-        let place = |place: &Place| (place.time, place.input.topic.to_string(), place.input.partition, place.offset);
+        let place =
+            |place: &Place| (place.time, place.input.topic.to_string(), place.input.partition, place.offset);
         let metadata = Metadata {
             v: VERSION,
             n: self.next,
@@ -152,7 +153,11 @@ mod tests {
 
     #[test]
     fn the_largest_metadata_stays_below_what_brokers_accept() {
-        let place = Place { time: i64::MAX, input: InputId { topic: "t".repeat(249).into(), partition: i32::MAX }, offset: i64::MAX };
+        let place = Place {
+            time: i64::MAX,
+            input: InputId { topic: "t".repeat(249).into(), partition: i32::MAX },
+            offset: i64::MAX,
+        };
         let position = Position {
             offset: i64::MAX,
             next: i64::MAX,

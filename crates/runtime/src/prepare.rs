@@ -37,6 +37,8 @@ pub struct Prepared {
     /// The rows on which some test holds, ascending.
     pub(crate) hits: Vec<(usize, Arc<Hit>)>,
     pub(crate) dead: Vec<DeadLetter>,
+    /// Records that did not fit into the batch: to be prepared next.
+    pub(crate) rest: Vec<Record>,
     /// What the preparation counted.
     pub counts: Counts,
 }
@@ -110,10 +112,36 @@ impl Preparer {
     }
 
     /// Prepares records of one partition, which come in offset order, for the source with this index.
-    pub fn prepare(&mut self, source: usize, topic: &Arc<str>, partition: i32, records: Vec<Record>) -> Prepared {
+    ///
+    /// More comes back as several batches where payloads are so large that they fill one.
+    pub fn prepare(
+        &mut self,
+        source: usize,
+        topic: &Arc<str>,
+        partition: i32,
+        mut records: Vec<Record>,
+    ) -> Vec<Prepared> {
+        let mut batches = Vec::with_capacity(1);
+        while !records.is_empty() {
+            let mut prepared = self.prepare_batch(source, topic, partition, records);
+            records = std::mem::take(&mut prepared.rest);
+            batches.push(prepared);
+        }
+        batches
+    }
+
+    fn prepare_batch(
+        &mut self,
+        source: usize,
+        topic: &Arc<str>,
+        partition: i32,
+        records: Vec<Record>,
+    ) -> Prepared {
         let input = InputId { topic: Arc::clone(topic), partition };
-        let next = records.last().map_or(0, |record| record.offset + 1);
+        let end = records.last().map_or(0, |record| record.offset + 1);
         let decoded = self.decoders[source].decode(topic, partition, records);
+        let rest = decoded.rest;
+        let next = rest.first().map_or(end, |record| record.offset);
         let mut batch = decoded.batch;
         let mut dead: Vec<DeadLetter> = decoded
             .rejected
@@ -129,16 +157,23 @@ impl Preparer {
         let mut counts =
             Counts { events: batch.len() as u64, unconverted: decoded.unconverted, ..Counts::default() };
         let hits = self.hits(&batch, &meta, &mut counts);
-        Prepared { input, next, batch, times: meta.time, hits, dead, counts }
+        Prepared { input, next, batch, times: meta.time, hits, dead, rest, counts }
     }
 
     /// Time, type and key of each row, as the source says. Rows without a usable time leave the batch.
-    fn meta(&self, source: usize, batch: &mut Batch, input: &InputId, dead: &mut Vec<DeadLetter>) -> MetaColumns {
+    fn meta(
+        &self,
+        source: usize,
+        batch: &mut Batch,
+        input: &InputId,
+        dead: &mut Vec<DeadLetter>,
+    ) -> MetaColumns {
         let source = &self.plan.sources[source];
         let mut meta = default_meta(batch);
         let mut refused = vec![None; batch.len()];
         let values = |id| self.plan.program.value(id, batch, &meta);
-        let (times, types, keys) = (source.time.map(values), source.event_type.map(values), source.key.map(values));
+        let (times, types, keys) =
+            (source.time.map(values), source.event_type.map(values), source.key.map(values));
         if let Some(types) = types {
             let names = Interned::default();
             meta.event_type = names.collect(&types, batch.len(), &meta.event_type);
@@ -158,7 +193,9 @@ impl Preparer {
             if refused[row].is_none() && meta.time[row] > logged.saturating_add(source.spec.max_future) {
                 let ahead = olocus_document::format_duration(meta.time[row].saturating_sub(logged));
                 let bound = olocus_document::format_duration(source.spec.max_future);
-                let cause = format!("event time lies {ahead} ahead of the record's timestamp, more than max_future ({bound})");
+                let cause = format!(
+                    "event time lies {ahead} ahead of the record's timestamp, more than max_future ({bound})"
+                );
                 refused[row] = Some(("future-time", cause));
             }
         }
@@ -218,7 +255,8 @@ impl Preparer {
                 wants_inputs |= needs.inputs;
                 for &key in &needs.keys {
                     let key_plan = &plan.keys[key];
-                    let fields = keys[key].get_or_insert_with(|| key_plan.fields.iter().map(column).collect());
+                    let fields =
+                        keys[key].get_or_insert_with(|| key_plan.fields.iter().map(column).collect());
                     hit_keys[key] = make_key(fields, row, key_plan.is_list);
                 }
             }
@@ -331,7 +369,9 @@ fn default_meta(batch: &Batch) -> MetaColumns {
     MetaColumns {
         time: rows
             .clone()
-            .map(|row| batch.ce_time(row).unwrap_or_else(|| batch.record_timestamp(row).saturating_mul(1_000_000)))
+            .map(|row| {
+                batch.ce_time(row).unwrap_or_else(|| batch.record_timestamp(row).saturating_mul(1_000_000))
+            })
             .collect(),
         event_type: rows
             .map(|row| match batch.event_type(row) {
@@ -360,7 +400,9 @@ impl Interned {
     /// The values as strings; rows without one keep what `otherwise` has.
     fn collect(mut self, values: &Values, rows: usize, otherwise: &[Arc<str>]) -> Vec<Arc<str>> {
         (0..rows)
-            .map(|row| text(&values.get(row)).map_or_else(|| Arc::clone(&otherwise[row]), |name| self.get(&name)))
+            .map(|row| {
+                text(&values.get(row)).map_or_else(|| Arc::clone(&otherwise[row]), |name| self.get(&name))
+            })
             .collect()
     }
 }

@@ -20,8 +20,8 @@ mod watch;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -144,6 +144,7 @@ impl Processor {
     /// Starts to run `plan` on threads of its own. The log need not be reachable yet: the processor waits for it,
     /// and its [`Status`] says so.
     pub fn start(plan: Arc<Plan>, transport: Arc<dyn Transport>, options: Options) -> Handle {
+        metrics::describe();
         let stop = Stop::default();
         let status = Arc::new(Status::starting());
         let shared = Shared {

@@ -211,14 +211,17 @@ impl Task {
 
     /// What a restart must know of each input from which something was read.
     pub fn positions(&mut self) -> Vec<(InputId, Position)> {
-        let inputs: Vec<(InputIndex, InputId)> = self.merge.inputs().map(|(index, id)| (index, id.clone())).collect();
+        let inputs: Vec<(InputIndex, InputId)> =
+            self.merge.inputs().map(|(index, id)| (index, id.clone())).collect();
         let position = |(index, id): (InputIndex, InputId)| {
             let state = &mut self.inputs[index.get()];
             let next = state.next?;
             let offset = self.merge.oldest_held(index).unwrap_or(next).min(next);
             let frontier = self.merge.frontier().cloned();
             let ahead = |offset: i64, time: i64| {
-                frontier.as_ref().is_none_or(|frontier| (time, &id, offset) > (frontier.time, &frontier.input, frontier.offset))
+                frontier.as_ref().is_none_or(|frontier| {
+                    (time, &id, offset) > (frontier.time, &frontier.input, frontier.offset)
+                })
             };
             state.late.retain(|&late, &mut time| late >= offset && ahead(late, time));
             let late = state.late.iter().map(|(&offset, &time)| (offset, time)).collect();

@@ -21,4 +21,4 @@ mod webhook;
 
 pub use self::engine::{Engine, Overrides};
 pub use self::error::StartError;
-pub use self::rules_loader::{load_rules, load_schemas};
+pub use self::rules_loader::{find_rule_files, load_rules, load_schemas};

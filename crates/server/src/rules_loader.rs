@@ -23,11 +23,7 @@ const MAX_BYTES: u64 = olocus_document::MAX_BYTES as u64 + 1;
 /// All mistakes of all files are reported; with an error among them, the rules are not to be run. No rule at all is
 /// an error.
 pub fn load_rules(paths: &[PathBuf]) -> (Vec<RuleFile>, Diagnostics) {
-    let mut search = Search::default();
-    for path in paths {
-        search.visit_named(path);
-    }
-    let Search { files, mut diagnostics, .. } = search;
+    let (files, mut diagnostics) = find_rule_files(paths);
     let mut loaded = Vec::new();
     for path in &files {
         match read(path) {
@@ -50,6 +46,15 @@ pub fn load_rules(paths: &[PathBuf]) -> (Vec<RuleFile>, Diagnostics) {
             .push(problem.with_help("rules are in files `*.yaml` or `*.yml`; name files or folders of them"));
     }
     (loaded, diagnostics)
+}
+
+/// The files that [`load_rules`] would load, in its order, and what is wrong with the paths.
+pub fn find_rule_files(paths: &[PathBuf]) -> (Vec<PathBuf>, Diagnostics) {
+    let mut search = Search::default();
+    for path in paths {
+        search.visit_named(path);
+    }
+    (search.files, search.diagnostics)
 }
 
 /// Loads the schemas of event types: files `TYPE.schema.json` in `directory`.

@@ -51,19 +51,11 @@ pub(crate) fn server_properties(options: &Options, ports: &Ports, directory: &Pa
         ("transaction.state.log.replication.factor", "1".to_owned()),
         ("transaction.state.log.min.isr", "1".to_owned()),
         ("transaction.state.log.num.partitions", "4".to_owned()),
-        (
-            "share.coordinator.state.topic.replication.factor",
-            "1".to_owned(),
-        ),
+        ("share.coordinator.state.topic.replication.factor", "1".to_owned()),
         ("share.coordinator.state.topic.min.isr", "1".to_owned()),
         ("group.initial.rebalance.delay.ms", "0".to_owned()),
     ]);
-    lines.extend(
-        options
-            .properties
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.clone())),
-    );
+    lines.extend(options.properties.iter().map(|(key, value)| (key.as_str(), value.clone())));
     lines.iter().fold(String::new(), |mut text, (key, value)| {
         let _ = writeln!(text, "{key}={value}");
         text
@@ -71,11 +63,7 @@ pub(crate) fn server_properties(options: &Options, ports: &Ports, directory: &Pa
 }
 
 /// Formats the storage, where the SCRAM users are kept too.
-pub(crate) fn format_storage(
-    options: &Options,
-    classpath: &str,
-    directory: &Path,
-) -> Result<(), String> {
+pub(crate) fn format_storage(options: &Options, classpath: &str, directory: &Path) -> Result<(), String> {
     let mut command = Command::new("java");
     command
         .args(["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
@@ -83,15 +71,12 @@ pub(crate) fn format_storage(
         .args(["--standalone", "-t", CLUSTER_ID, "-c"])
         .arg(path(directory));
     for user in &options.scram_users {
-        command.arg("--add-scram").arg(format!(
-            "SCRAM-SHA-256=[name={},password={}]",
-            user.name, user.password
-        ));
+        command
+            .arg("--add-scram")
+            .arg(format!("SCRAM-SHA-256=[name={},password={}]", user.name, user.password));
     }
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| format!("cannot run java: {error}"))?;
+    let output =
+        command.stdin(Stdio::null()).output().map_err(|error| format!("cannot run java: {error}"))?;
     if output.status.success() {
         return Ok(());
     }

@@ -38,11 +38,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            scram_users: Vec::new(),
-            default_partitions: 3,
-            properties: BTreeMap::new(),
-        }
+        Self { scram_users: Vec::new(), default_partitions: 3, properties: BTreeMap::new() }
     }
 }
 
@@ -73,9 +69,8 @@ pub fn available() -> Result<(), String> {
     if jars::cached() {
         return Ok(());
     }
-    process::runs("mvn", "-version").map_err(|cause| {
-        format!("mvn cannot be run ({cause}), and the jars of Kafka are not in the cache")
-    })
+    process::runs("mvn", "-version")
+        .map_err(|cause| format!("mvn cannot be run ({cause}), and the jars of Kafka are not in the cache"))
 }
 
 /// Whether tests that need a broker have to be skipped here. Then a line on standard error says so and why, also where the
@@ -227,9 +222,7 @@ fn launch(classpath: &str, directory: &Path) -> Result<Process, String> {
         if process.has_ended() || Instant::now() > deadline {
             let log = process.log();
             process.kill_and_keep_data();
-            return Err(format!(
-                "the broker did not start; its log ends with:\n{log}"
-            ));
+            return Err(format!("the broker did not start; its log ends with:\n{log}"));
         }
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -245,9 +238,7 @@ struct Ports {
 impl Ports {
     fn free() -> Result<Self, String> {
         // All three are held at once, so that they differ.
-        let listen = || {
-            TcpListener::bind(("127.0.0.1", 0)).map_err(|error| format!("no free port: {error}"))
-        };
+        let listen = || TcpListener::bind(("127.0.0.1", 0)).map_err(|error| format!("no free port: {error}"));
         let (plain, sasl, controller) = (listen()?, listen()?, listen()?);
         let port = |listener: &TcpListener| {
             listener
@@ -255,11 +246,7 @@ impl Ports {
                 .map(|address| address.port())
                 .map_err(|error| format!("no free port: {error}"))
         };
-        Ok(Self {
-            plain: port(&plain)?,
-            sasl: port(&sasl)?,
-            controller: port(&controller)?,
-        })
+        Ok(Self { plain: port(&plain)?, sasl: port(&sasl)?, controller: port(&controller)? })
     }
 }
 

@@ -74,10 +74,7 @@ impl Process {
     /// The end of the broker's log, without the stacks of its errors.
     pub(crate) fn log(&self) -> String {
         let log = self.read_log();
-        let lines: Vec<&str> = log
-            .lines()
-            .filter(|line| !line.starts_with("\tat "))
-            .collect();
+        let lines: Vec<&str> = log.lines().filter(|line| !line.starts_with("\tat ")).collect();
         lines[lines.len().saturating_sub(20)..].join("\n")
     }
 
@@ -112,9 +109,5 @@ pub(crate) fn runs(program: &str, argument: &str) -> Result<(), String> {
         .stderr(Stdio::null())
         .status()
         .map_err(|error| error.to_string())?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(format!("it ends with {status}"))
-    }
+    if status.success() { Ok(()) } else { Err(format!("it ends with {status}")) }
 }

@@ -79,14 +79,8 @@ mod tests {
         let mut draw = Draw::new(1, 2);
         let drawn: Vec<u64> = (0..6).map(|_| draw.below(1000)).collect();
         assert_eq!(drawn, PINNED);
-        assert_ne!(
-            Draw::new(1, 3).below(1 << 60),
-            Draw::new(1, 2).below(1 << 60)
-        );
-        assert_ne!(
-            Draw::new(2, 2).below(1 << 60),
-            Draw::new(1, 2).below(1 << 60)
-        );
+        assert_ne!(Draw::new(1, 3).below(1 << 60), Draw::new(1, 2).below(1 << 60));
+        assert_ne!(Draw::new(2, 2).below(1 << 60), Draw::new(1, 2).below(1 << 60));
     }
 
     /// A change here changes every published workload.

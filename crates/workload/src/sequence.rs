@@ -8,7 +8,7 @@ use crate::truth::{ExpectedEvent, ExpectedMatch, Truth};
 
 /// Parameters of the load.
 ///
-/// Event `i` happens `i` milliseconds after the start, to a user drawn uniformly. Its type is `bench.a`, `bench.b` or
+/// Event `i` happens `i` times the interval after the start, to a user drawn uniformly. Its type is `bench.a`, `bench.b` or
 /// `bench.c` in one case of ten each, else `bench.other`. The rule sought is: `bench.a` of a privileged role, then
 /// `bench.b` within 15 minutes, then `bench.c` with `v > 900` within 15 minutes, all of one user. With the defaults
 /// about one event in 10,000 completes it, once the stream is longer than half an hour of event time.
@@ -18,6 +18,8 @@ pub struct SequenceLoad {
     pub seed: u64,
     /// Time of the first event, in nanoseconds since the Unix epoch.
     pub start: i64,
+    /// Nanoseconds from one event to the next. The JSON has as many digits of a time as it takes to be exact.
+    pub interval: i64,
     /// Number of events.
     pub events: u64,
     /// Number of users; at least 1.
@@ -36,6 +38,7 @@ impl SequenceLoad {
         Self {
             seed,
             start,
+            interval: MILLISECOND,
             events,
             keys: 10_000,
             privileged_one_in: 800,
@@ -51,10 +54,7 @@ impl SequenceLoad {
     pub fn rule_yaml(&self, action: Option<&str>) -> String {
         let mut yaml = String::from("version: 1\nrules:\n");
         for rule in (0..self.rules).map(Rule::new) {
-            let site = rule
-                .site
-                .map(|site| format!(" AND site = 'site-{site:03}'"))
-                .unwrap_or_default();
+            let site = rule.site.map(|site| format!(" AND site = 'site-{site:03}'")).unwrap_or_default();
             yaml += &format!(
                 "  - name: bench_{number}
     by: user
@@ -79,6 +79,12 @@ impl SequenceLoad {
             }
         }
         yaml
+    }
+
+    /// Time of an event in nanoseconds since the Unix epoch.
+    pub fn time(&self, index: u64) -> i64 {
+        let after = index.saturating_mul(self.interval.unsigned_abs());
+        self.start.saturating_add_unsigned(after)
     }
 
     /// Starts the stream.
@@ -117,18 +123,10 @@ struct Rule {
 impl Rule {
     fn new(number: u32) -> Self {
         match number.checked_sub(1) {
-            None => Self {
-                number,
-                site: None,
-                bound: BOUND,
-            },
+            None => Self { number, site: None, bound: BOUND },
             Some(other) => {
                 let other = u64::from(other);
-                Self {
-                    number,
-                    site: Some(other % SITES),
-                    bound: BOUND + other / SITES % 90,
-                }
+                Self { number, site: Some(other % SITES), bound: BOUND + other / SITES % 90 }
             }
         }
     }
@@ -187,24 +185,18 @@ impl SequenceEvents {
             Kind::C if draw.one_in(self.load.hot_one_in) => draw.between(BOUND + 1, 999),
             _ => draw.below(BOUND + 1),
         };
-        Drawn {
-            user,
-            kind,
-            role,
-            site: draw.below(SITES),
-            v,
-        }
+        Drawn { user, kind, role, site: draw.below(SITES), v }
     }
 
     /// The rules, read as sentences: each privileged `a` begins a match, each later step takes the first event that
     /// satisfies it, and an event exactly `within` later comes too late.
     fn evaluate(&mut self, event: &Drawn, index: u64) {
         let open = &mut self.open[event.user as usize];
-        let (id, start) = (|index| event_id(index), self.load.start);
+        let load = &self.load;
         let matches = &mut self.matches;
         open.retain_mut(|open| {
             let previous = open.second.unwrap_or(open.first);
-            if index - previous >= WITHIN_MS {
+            if (index - previous).saturating_mul(self.load.interval.unsigned_abs()) >= WITHIN {
                 return false;
             }
             match open.second {
@@ -213,8 +205,8 @@ impl SequenceEvents {
                     let step = |step: &str, index: u64| ExpectedEvent {
                         step: step.to_owned(),
                         index,
-                        id: id(index),
-                        time: event_time(start, index),
+                        id: event_id(index),
+                        time: load.time(index),
                     };
                     matches.push(ExpectedMatch {
                         rule: format!("bench_{}", open.rule.number),
@@ -229,15 +221,8 @@ impl SequenceEvents {
             true
         });
         if event.kind == Kind::A && event.role == "privileged" {
-            let begun = self
-                .rules
-                .iter()
-                .filter(|rule| rule.site.is_none_or(|site| site == event.site));
-            open.extend(begun.map(|&rule| Open {
-                rule,
-                first: index,
-                second: None,
-            }));
+            let begun = self.rules.iter().filter(|rule| rule.site.is_none_or(|site| site == event.site));
+            open.extend(begun.map(|&rule| Open { rule, first: index, second: None }));
         }
     }
 }
@@ -253,7 +238,7 @@ impl Workload for SequenceEvents {
         if event.kind != Kind::Other {
             self.evaluate(&event, index);
         }
-        write_json(line, &event, index, event_time(self.load.start, index));
+        write_json(line, &event, index, &self.load);
         line.push(b'\n');
         true
     }
@@ -269,7 +254,7 @@ impl Workload for SequenceEvents {
     }
 }
 
-fn write_json(line: &mut Vec<u8>, event: &Drawn, index: u64, time: i64) {
+fn write_json(line: &mut Vec<u8>, event: &Drawn, index: u64, load: &SequenceLoad) {
     use std::io::Write as _;
 
     let begin = line.len();
@@ -279,11 +264,16 @@ fn write_json(line: &mut Vec<u8>, event: &Drawn, index: u64, time: i64) {
         Kind::C => "bench.c",
         Kind::Other => "bench.other",
     };
-    let time = Timestamp::from_nanosecond(i128::from(time))
+    let digits = match load.interval {
+        interval if interval % MILLISECOND == 0 => 3,
+        interval if interval % 1_000 == 0 => 6,
+        _ => 9,
+    };
+    let time = Timestamp::from_nanosecond(i128::from(load.time(index)))
         .expect("nanoseconds in 64 bits are in jiff's range");
     let written = write!(
         line,
-        r#"{{"id":"{}","type":"{event_type}","time":"{time:.3}","user":"{}","role":"{}","site":"site-{:03}","v":{},"note":""#,
+        r#"{{"id":"{}","type":"{event_type}","time":"{time:.digits$}","user":"{}","role":"{}","site":"site-{:03}","v":{},"note":""#,
         event_id(index),
         user_name(event.user),
         event.role,
@@ -298,10 +288,6 @@ fn write_json(line: &mut Vec<u8>, event: &Drawn, index: u64, time: i64) {
     line.extend_from_slice(br#""}"#);
 }
 
-fn event_time(start: i64, index: u64) -> i64 {
-    start.saturating_add_unsigned(index * 1_000_000)
-}
-
 fn event_id(index: u64) -> String {
     format!("seq-{index:010}")
 }
@@ -312,7 +298,9 @@ fn user_name(user: u64) -> String {
 
 const BOUND: u64 = 900;
 const SITES: u64 = 200;
-const WITHIN_MS: u64 = 15 * 60 * 1000;
+const MILLISECOND: i64 = 1_000_000;
+/// In nanoseconds.
+const WITHIN: u64 = 15 * 60 * 1_000_000_000;
 const RECORD_BYTES: usize = 200;
 const FILLER: &[u8; 64] = b"request served from edge cache after revalidation with upstream ";
 
@@ -341,12 +329,7 @@ mod tests {
     fn records_have_200_bytes_of_json() {
         let (lines, _) = run(SequenceLoad::new(1, 1_772_409_600_000_000_000, 2_000));
         for (index, line) in lines.split_inclusive(|&byte| byte == b'\n').enumerate() {
-            assert_eq!(
-                line.len(),
-                RECORD_BYTES + 1,
-                "{}",
-                String::from_utf8_lossy(line)
-            );
+            assert_eq!(line.len(), RECORD_BYTES + 1, "{}", String::from_utf8_lossy(line));
             let event: Value = serde_json::from_slice(line).unwrap();
             let time: Timestamp = event["time"].as_str().unwrap().parse().unwrap();
             assert_eq!(time.as_millisecond(), 1_772_409_600_000 + index as i64);
@@ -354,27 +337,29 @@ mod tests {
     }
 
     #[test]
+    fn events_can_come_quicker_than_one_a_millisecond() {
+        for interval in [50_000, 33_333] {
+            let load = SequenceLoad { interval, ..SequenceLoad::new(1, 1_772_409_600_000_000_000, 100) };
+            let (lines, _) = run(load);
+            for (index, line) in lines.split_inclusive(|&byte| byte == b'\n').enumerate() {
+                assert_eq!(line.len(), RECORD_BYTES + 1);
+                let event: Value = serde_json::from_slice(line).unwrap();
+                let time: Timestamp = event["time"].as_str().unwrap().parse().unwrap();
+                let expected = 1_772_409_600_000_000_000 + i128::from(interval) * index as i128;
+                assert_eq!(time.as_nanosecond(), expected);
+            }
+        }
+    }
+
+    #[test]
     fn about_one_event_in_ten_thousand_completes_a_match() {
         // A quarter of the users at a quarter of the events: the same rates per user.
-        let quarter = SequenceLoad {
-            keys: 2_500,
-            ..SequenceLoad::new(1, 0, 1_000_000)
-        };
+        let quarter = SequenceLoad { keys: 2_500, ..SequenceLoad::new(1, 0, 1_000_000) };
         let (_, truth) = run(quarter);
-        assert!(
-            (60..140).contains(&truth.matches.len()),
-            "{}",
-            truth.matches.len()
-        );
+        assert!((60..140).contains(&truth.matches.len()), "{}", truth.matches.len());
         for found in &truth.matches {
-            let gaps = found
-                .events
-                .windows(2)
-                .map(|pair| pair[1].time - pair[0].time);
-            assert!(
-                gaps.into_iter()
-                    .all(|gap| (1..900_000_000_000).contains(&gap))
-            );
+            let gaps = found.events.windows(2).map(|pair| pair[1].time - pair[0].time);
+            assert!(gaps.into_iter().all(|gap| (1..900_000_000_000).contains(&gap)));
         }
     }
 
@@ -399,10 +384,7 @@ mod tests {
                 continue;
             }
             for rule in (0..450).map(Rule::new) {
-                if rule
-                    .site
-                    .is_some_and(|site| first["site"] != format!("site-{site:03}"))
-                {
+                if rule.site.is_some_and(|site| first["site"] != format!("site-{site:03}")) {
                     continue;
                 }
                 let later = |from: usize, event_type: &'static str, above: Option<u64>| {
@@ -412,8 +394,7 @@ mod tests {
                             && above.is_none_or(|above| events[at]["v"].as_u64().unwrap() > above)
                     })
                 };
-                let last = later(index, "bench.b", None)
-                    .and_then(|b| later(b, "bench.c", Some(rule.bound)));
+                let last = later(index, "bench.b", None).and_then(|b| later(b, "bench.c", Some(rule.bound)));
                 expected += usize::from(last.is_some());
             }
         }
@@ -423,10 +404,7 @@ mod tests {
 
     #[test]
     fn rule_file_has_as_many_rules_as_asked_for() {
-        let load = SequenceLoad {
-            rules: 3,
-            ..SequenceLoad::new(1, 0, 0)
-        };
+        let load = SequenceLoad { rules: 3, ..SequenceLoad::new(1, 0, 0) };
         let yaml = load.rule_yaml(Some("{ publish: out }"));
         assert_eq!(yaml.matches("- name: bench_").count(), 3);
         assert_eq!(yaml.matches("site = ").count(), 2);

@@ -20,10 +20,7 @@ pub struct Truth {
 impl Truth {
     /// Number of matches of one rule.
     pub fn count(&self, rule: &str) -> usize {
-        self.matches
-            .iter()
-            .filter(|expected| expected.rule == rule)
-            .count()
+        self.matches.iter().filter(|expected| expected.rule == rule).count()
     }
 }
 
@@ -104,10 +101,7 @@ mod tests {
             near_misses: Vec::new(),
         };
         let text = serde_json::to_string(&truth).unwrap();
-        assert!(
-            text.contains(r#""time":"1970-01-01T00:00:01.5Z""#),
-            "{text}"
-        );
+        assert!(text.contains(r#""time":"1970-01-01T00:00:01.5Z""#), "{text}");
         assert_eq!(serde_json::from_str::<Truth>(&text).unwrap(), truth);
     }
 }

@@ -91,21 +91,12 @@ impl Builder {
 /// How many bytes a record has that count towards its topic's limit.
 pub(super) fn size(record: &OutRecord) -> u64 {
     let part = |part: &Option<Bytes>| part.as_ref().map_or(0, Bytes::len);
-    let headers: usize = record
-        .headers
-        .iter()
-        .map(|(name, value)| name.len() + value.len())
-        .sum();
+    let headers: usize = record.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
     (part(&record.key) + part(&record.value) + headers) as u64
 }
 
 /// Reads the records of a batch from `from` on. They share the batch's bytes. `None` if it is not what was written.
-pub(super) fn decode(
-    bytes: &Bytes,
-    base: i64,
-    from: i64,
-    names: &mut HeaderNames,
-) -> Option<Vec<Record>> {
+pub(super) fn decode(bytes: &Bytes, base: i64, from: i64, names: &mut HeaderNames) -> Option<Vec<Record>> {
     if *bytes.first()? != VERSION {
         return None;
     }
@@ -122,13 +113,7 @@ pub(super) fn decode(
             headers.push(names.share(&name), cursor.take_len()?);
         }
         if base + index >= from {
-            records.push(Record {
-                offset: base + index,
-                timestamp,
-                key,
-                value,
-                headers,
-            });
+            records.push(Record { offset: base + index, timestamp, key, value, headers });
         }
     }
     (cursor.at == bytes.len()).then_some(records)
@@ -153,10 +138,7 @@ impl Cursor<'_> {
     }
 
     fn take(&mut self, len: usize) -> Option<Bytes> {
-        let end = self
-            .at
-            .checked_add(len)
-            .filter(|end| *end <= self.bytes.len())?;
+        let end = self.at.checked_add(len).filter(|end| *end <= self.bytes.len())?;
         let taken = self.bytes.slice(self.at..end);
         self.at = end;
         Some(taken)
@@ -189,12 +171,8 @@ mod tests {
         let mut headers = Headers::default();
         headers.push("a", Bytes::from_static(b"1"));
         headers.push("a", Bytes::new());
-        let parts = [
-            None,
-            Some(Bytes::new()),
-            Some(Bytes::from(vec![7; 127])),
-            Some(Bytes::from(vec![8; 40_000])),
-        ];
+        let parts =
+            [None, Some(Bytes::new()), Some(Bytes::from(vec![7; 127])), Some(Bytes::from(vec![8; 40_000]))];
         let mut records = Vec::new();
         for key in &parts {
             for value in &parts {
@@ -237,10 +215,7 @@ mod tests {
         let whole = encoded();
         let mut names = HeaderNames::default();
         for len in (0..whole.len()).step_by(997) {
-            assert!(
-                decode(&whole.slice(..len), 0, 0, &mut names).is_none(),
-                "{len}"
-            );
+            assert!(decode(&whole.slice(..len), 0, 0, &mut names).is_none(), "{len}");
         }
         let mut longer = whole.to_vec();
         longer.push(0);

@@ -22,17 +22,11 @@ impl Directory {
     /// Takes the folder, making it if it is not there.
     pub(super) fn take(path: &Path) -> Result<Self, Error> {
         let failed = |error: std::io::Error| {
-            Error::on_disk(format!(
-                "cannot use the data directory {}: {error}",
-                path.display()
-            ))
-            .with_source(error)
+            Error::on_disk(format!("cannot use the data directory {}: {error}", path.display()))
+                .with_source(error)
         };
         if path.exists() && !path.is_dir() {
-            return Err(Error::on_disk(format!(
-                "{} is a file, not a data directory",
-                path.display()
-            )));
+            return Err(Error::on_disk(format!("{} is a file, not a data directory", path.display())));
         }
         fs::create_dir_all(path).map_err(failed)?;
         check_marker(path)?;
@@ -47,10 +41,7 @@ impl Directory {
             }
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
-        Ok(Self {
-            path: path.to_owned(),
-            _lock: lock,
-        })
+        Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -77,8 +68,7 @@ impl Directory {
             File::open(&self.path)?.sync_all()
         };
         write().map_err(|error: std::io::Error| {
-            Error::on_disk(format!("cannot write to {}: {error}", self.path.display()))
-                .with_source(error)
+            Error::on_disk(format!("cannot write to {}: {error}", self.path.display())).with_source(error)
         })
     }
 }
@@ -103,10 +93,7 @@ fn check_marker(path: &Path) -> Result<(), Error> {
     }
     for entry in fs::read_dir(path).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
-        if ![LOCK, DATABASE, NEW_MARKER]
-            .iter()
-            .any(|ours| name == *ours)
-        {
+        if ![LOCK, DATABASE, NEW_MARKER].iter().any(|ours| name == *ours) {
             return Err(Error::on_disk(format!(
                 "{} is not a data directory of an embedded log: it has no `{MARKER}`, but `{}`",
                 path.display(),

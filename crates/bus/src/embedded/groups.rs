@@ -63,21 +63,11 @@ impl EmbeddedMember {
         state.next_member += 1;
         let id = state.next_member;
         let members = state.groups.entry(group.to_owned()).or_default();
-        members.members.insert(
-            id,
-            Member {
-                topics: topics.iter().cloned().collect(),
-                ..Member::default()
-            },
-        );
+        members.members.insert(id, Member { topics: topics.iter().cloned().collect(), ..Member::default() });
         members.rebalance(&known);
         drop(state);
         log.groups.changed.notify_all();
-        Self {
-            log,
-            group: group.to_owned(),
-            id,
-        }
+        Self { log, group: group.to_owned(), id }
     }
 }
 
@@ -97,10 +87,7 @@ impl Membership for EmbeddedMember {
             groups.changed.notify_all();
         }
         loop {
-            let member = state
-                .groups
-                .get_mut(&self.group)
-                .and_then(|group| group.members.get_mut(&self.id));
+            let member = state.groups.get_mut(&self.group).and_then(|group| group.members.get_mut(&self.id));
             if let Some(member) = member
                 && !member.events.is_empty()
             {
@@ -111,22 +98,12 @@ impl Membership for EmbeddedMember {
             if left.is_zero() {
                 return Ok(Vec::new());
             }
-            state = groups
-                .changed
-                .wait_timeout(state, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            state = groups.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
     fn committed(&mut self, of: &[TopicPartition]) -> Result<Vec<Option<GroupOffset>>, Error> {
-        of.iter()
-            .map(|of| {
-                self.log
-                    .store
-                    .group_offset(&self.group, &of.topic, of.partition)
-            })
-            .collect()
+        of.iter().map(|of| self.log.store.group_offset(&self.group, &of.topic, of.partition)).collect()
     }
 
     fn close(self: Box<Self>) -> Result<(), Error> {
@@ -178,10 +155,8 @@ impl Group {
         let least = partitions.len() / interested.len();
         // How many may have one more than the others.
         let mut larger = partitions.len() % interested.len();
-        let mut by_load: Vec<(usize, u64)> = interested
-            .iter()
-            .map(|id| (self.members[id].of(partitions), *id))
-            .collect();
+        let mut by_load: Vec<(usize, u64)> =
+            interested.iter().map(|id| (self.members[id].of(partitions), *id)).collect();
         by_load.sort_by_key(|(load, id)| (std::cmp::Reverse(*load), *id));
         let mut rooms = Vec::new();
         for (load, id) in by_load {

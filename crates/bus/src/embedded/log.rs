@@ -11,9 +11,7 @@ use super::options::EmbeddedOptions;
 use super::store::{Extent, Put, Retention, Store, TopicRow};
 use crate::deadline::Deadline;
 use crate::name::{check_topic, is_internal};
-use crate::{
-    Error, OffsetCommit, OffsetRange, TopicPartition, TopicSettings, TopicSpec, partitioner,
-};
+use crate::{Error, OffsetCommit, OffsetRange, TopicPartition, TopicSettings, TopicSpec, partitioner};
 
 /// The most partitions that a topic can have.
 const MOST_PARTITIONS: u32 = 1024;
@@ -82,11 +80,7 @@ impl Log {
     pub(super) fn new(store: Store, options: EmbeddedOptions) -> Result<Self, Error> {
         let mut catalog = Catalog::default();
         for (name, row, extents) in store.topics()? {
-            let topic = Topic {
-                id: row.id,
-                extents,
-                config: Config::new(&options, &name, &row.config)?,
-            };
+            let topic = Topic { id: row.id, extents, config: Config::new(&options, &name, &row.config)? };
             catalog.topics.insert(name.into(), topic);
         }
         Ok(Self {
@@ -115,18 +109,11 @@ impl Log {
         let mut rows = BTreeMap::new();
         let mut next_id = {
             let catalog = self.catalog();
-            1 + catalog
-                .topics
-                .values()
-                .map(|topic| topic.id)
-                .max()
-                .unwrap_or(0)
+            1 + catalog.topics.values().map(|topic| topic.id).max().unwrap_or(0)
         };
         for spec in specs {
             check_topic(&spec.name)?;
-            if self.catalog().topics.contains_key(spec.name.as_str())
-                || rows.contains_key(&spec.name)
-            {
+            if self.catalog().topics.contains_key(spec.name.as_str()) || rows.contains_key(&spec.name) {
                 continue;
             }
             let config = Config::new(&self.options, &spec.name, &spec.config)?;
@@ -137,11 +124,7 @@ impl Log {
                     spec.name
                 )));
             }
-            let row = TopicRow {
-                id: next_id,
-                partitions,
-                config: spec.config.clone(),
-            };
+            let row = TopicRow { id: next_id, partitions, config: spec.config.clone() };
             rows.insert(spec.name.clone(), (row, config));
             next_id += 1;
         }
@@ -152,11 +135,8 @@ impl Log {
         self.guard(self.store.add_topics(stored))?;
         let mut catalog = self.catalog();
         for (name, (row, config)) in rows {
-            let topic = Topic {
-                id: row.id,
-                extents: vec![Extent::default(); row.partitions as usize],
-                config,
-            };
+            let topic =
+                Topic { id: row.id, extents: vec![Extent::default(); row.partitions as usize], config };
             catalog.topics.insert(name.into(), topic);
         }
         catalog.version += 1;
@@ -169,19 +149,12 @@ impl Log {
     pub(super) fn settings(&self, topic: &str) -> Result<TopicSettings, Error> {
         let catalog = self.catalog();
         let config = catalog.topic(topic)?.config;
-        Ok(TopicSettings {
-            retention_ms: config.retention_ms,
-            max_record_bytes: config.max_record_bytes,
-        })
+        Ok(TopicSettings { retention_ms: config.retention_ms, max_record_bytes: config.max_record_bytes })
     }
 
     pub(super) fn range(&self, of: &TopicPartition) -> Result<OffsetRange, Error> {
         let (_, extent) = self.extent(of)?;
-        Ok(OffsetRange {
-            start: extent.start,
-            stable_end: extent.end,
-            end: extent.end,
-        })
+        Ok(OffsetRange { start: extent.start, stable_end: extent.end, end: extent.end })
     }
 
     /// Where a partition is stored and what it has.
@@ -202,11 +175,7 @@ impl Log {
             if left.is_zero() {
                 return false;
             }
-            catalog = self
-                .changed
-                .wait_timeout(catalog, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            catalog = self.changed.wait_timeout(catalog, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         true
     }
@@ -216,10 +185,7 @@ impl Log {
         let mut writing = lock(&self.writing);
         let epoch = writing.epochs.entry(transactional_id.clone()).or_default();
         *epoch += 1;
-        Claim {
-            epoch: *epoch,
-            transactional_id,
-        }
+        Claim { epoch: *epoch, transactional_id }
     }
 
     /// Writes records and offsets as one, and shows them to readers.
@@ -244,10 +210,7 @@ impl Log {
         let mut extents = Vec::with_capacity(plans.len());
         for plan in &plans {
             let retention = Retention {
-                oldest: plan
-                    .config
-                    .retention_ms
-                    .map(|keep| now.saturating_sub(keep)),
+                oldest: plan.config.retention_ms.map(|keep| now.saturating_sub(keep)),
                 bytes: plan.config.retention_bytes,
             };
             let appended = self.store.append(
@@ -295,11 +258,7 @@ impl Log {
     }
 
     /// Sorts records by partition, in their order.
-    fn plan<'a>(
-        &self,
-        writing: &mut Writing,
-        records: &'a [OutRecord],
-    ) -> Result<Vec<Plan<'a>>, Error> {
+    fn plan<'a>(&self, writing: &mut Writing, records: &'a [OutRecord]) -> Result<Vec<Plan<'a>>, Error> {
         let catalog = self.catalog();
         let mut plans: Vec<Plan<'a>> = Vec::new();
         let mut index: HashMap<(u32, u32), usize> = HashMap::new();
@@ -313,15 +272,14 @@ impl Log {
             last = Some((&record.topic, topic));
             let count = topic.extents.len() as u32;
             let partition = match (record.partition, &record.key) {
-                (Some(partition), _) => u32::try_from(partition)
-                    .ok()
-                    .filter(|partition| *partition < count)
-                    .ok_or_else(|| {
+                (Some(partition), _) => {
+                    u32::try_from(partition).ok().filter(|partition| *partition < count).ok_or_else(|| {
                         Error::no_topic(format!(
                             "there is no partition {partition} of topic `{}`",
                             record.topic
                         ))
-                    })?,
+                    })?
+                }
                 (None, Some(key)) => partitioner::for_key(key, count),
                 // All of one call go to the same partition, and those of the next call to the next.
                 (None, None) => *keyless.entry(topic.id).or_insert_with(|| {
@@ -368,9 +326,7 @@ impl Log {
 
 impl Catalog {
     fn topic(&self, name: &str) -> Result<&Topic, Error> {
-        self.topics
-            .get(name)
-            .ok_or_else(|| Error::no_topic(format!("there is no topic `{name}`")))
+        self.topics.get(name).ok_or_else(|| Error::no_topic(format!("there is no topic `{name}`")))
     }
 
     fn extent(&self, of: &TopicPartition) -> Result<((u32, u32), Extent), Error> {
@@ -386,11 +342,7 @@ impl Catalog {
 }
 
 impl Config {
-    fn new(
-        options: &EmbeddedOptions,
-        topic: &str,
-        config: &BTreeMap<String, String>,
-    ) -> Result<Self, Error> {
+    fn new(options: &EmbeddedOptions, topic: &str, config: &BTreeMap<String, String>) -> Result<Self, Error> {
         let mut settings = Self {
             retention_ms: options.retention_ms,
             retention_bytes: options.retention_bytes,
@@ -398,9 +350,7 @@ impl Config {
         };
         for (key, value) in config {
             let number: i64 = value.parse().map_err(|_| {
-                Error::misuse(format!(
-                    "`{key}` of topic `{topic}` is `{value}`, not a number"
-                ))
+                Error::misuse(format!("`{key}` of topic `{topic}` is `{value}`, not a number"))
             })?;
             // Kafka's way to say "without limit" is -1.
             let limit = (number >= 0).then_some(number);

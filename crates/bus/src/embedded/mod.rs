@@ -17,8 +17,8 @@ pub use options::{Clock, EmbeddedOptions};
 
 use crate::name::check_topic;
 use crate::{
-    Error, GroupOffset, Membership, OffsetRange, Reader, ReaderOptions, TopicPartition,
-    TopicSettings, TopicSpec, Transport, Writer, WriterOptions,
+    Error, GroupOffset, Membership, OffsetRange, Reader, ReaderOptions, TopicPartition, TopicSettings,
+    TopicSpec, Transport, Writer, WriterOptions,
 };
 use directory::Directory;
 use groups::EmbeddedMember;
@@ -44,9 +44,7 @@ impl Embedded {
     pub fn open(directory: &Path, options: EmbeddedOptions) -> Result<Self, Error> {
         let directory = Directory::take(directory)?;
         let store = Store::open(directory, options.cache_bytes)?;
-        Ok(Self {
-            log: Arc::new(Log::new(store, options)?),
-        })
+        Ok(Self { log: Arc::new(Log::new(store, options)?) })
     }
 }
 
@@ -83,21 +81,12 @@ impl Transport for Embedded {
         Ok(found.unwrap_or(extent.end))
     }
 
-    fn committed(
-        &self,
-        group: &str,
-        of: &[TopicPartition],
-    ) -> Result<Vec<Option<GroupOffset>>, Error> {
-        of.iter()
-            .map(|of| self.log.store.group_offset(group, &of.topic, of.partition))
-            .collect()
+    fn committed(&self, group: &str, of: &[TopicPartition]) -> Result<Vec<Option<GroupOffset>>, Error> {
+        of.iter().map(|of| self.log.store.group_offset(group, &of.topic, of.partition)).collect()
     }
 
     fn reader(&self, options: ReaderOptions) -> Result<Box<dyn Reader>, Error> {
-        Ok(Box::new(EmbeddedReader::new(
-            Arc::clone(&self.log),
-            options,
-        )))
+        Ok(Box::new(EmbeddedReader::new(Arc::clone(&self.log), options)))
     }
 
     fn writer(&self, options: WriterOptions) -> Result<Box<dyn Writer>, Error> {

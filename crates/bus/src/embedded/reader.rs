@@ -32,13 +32,7 @@ struct Position {
 
 impl EmbeddedReader {
     pub(super) fn new(log: Arc<Log>, options: ReaderOptions) -> Self {
-        Self {
-            log,
-            options,
-            positions: BTreeMap::new(),
-            turn: 0,
-            names: HeaderNames::default(),
-        }
+        Self { log, options, positions: BTreeMap::new(), turn: 0, names: HeaderNames::default() }
     }
 
     /// What there is now, without waiting.
@@ -56,13 +50,7 @@ impl EmbeddedReader {
             if position.paused {
                 continue;
             }
-            let found = position.collect(
-                &self.log,
-                partition,
-                share.min(left),
-                bytes,
-                &mut self.names,
-            )?;
+            let found = position.collect(&self.log, partition, share.min(left), bytes, &mut self.names)?;
             left -= found.records.len();
             if !found.records.is_empty() || found.end.is_some() {
                 fetched.push(found);
@@ -73,9 +61,7 @@ impl EmbeddedReader {
     }
 
     fn position(&mut self, partition: &TopicPartition) -> Result<&mut Position, Error> {
-        self.positions
-            .get_mut(partition)
-            .ok_or_else(|| Error::misuse(format!("{partition} is not assigned")))
+        self.positions.get_mut(partition).ok_or_else(|| Error::misuse(format!("{partition} is not assigned")))
     }
 
     fn start(
@@ -86,16 +72,9 @@ impl EmbeddedReader {
         for (partition, offset) in partitions {
             self.log.extent(partition)?;
             if *offset < 0 {
-                return Err(Error::misuse(format!(
-                    "{offset} is no offset of {partition}"
-                )));
+                return Err(Error::misuse(format!("{offset} is no offset of {partition}")));
             }
-            let position = Position {
-                next: *offset,
-                buffer: VecDeque::new(),
-                paused: false,
-                reported: None,
-            };
+            let position = Position { next: *offset, buffer: VecDeque::new(), paused: false, reported: None };
             if started.insert(partition.clone(), position).is_some() {
                 return Err(Error::misuse(format!("{partition} is assigned twice")));
             }
@@ -111,9 +90,8 @@ impl Reader for EmbeddedReader {
     }
 
     fn add(&mut self, partitions: &[(TopicPartition, i64)]) -> Result<(), Error> {
-        if let Some((known, _)) = partitions
-            .iter()
-            .find(|(partition, _)| self.positions.contains_key(partition))
+        if let Some((known, _)) =
+            partitions.iter().find(|(partition, _)| self.positions.contains_key(partition))
         {
             return Err(Error::misuse(format!("{known} is already assigned")));
         }
@@ -165,9 +143,7 @@ impl Position {
             if !(extent.start..=extent.end).contains(&self.next) {
                 return Err(self.gone(partition, extent));
             }
-            let records = log
-                .store
-                .read(place, self.next, max_records, max_bytes, names)?;
+            let records = log.store.read(place, self.next, max_records, max_bytes, names)?;
             match (records.first(), records.last()) {
                 (Some(first), Some(last)) if first.offset == self.next => {
                     self.next = last.offset + 1;
@@ -182,17 +158,9 @@ impl Position {
         let at_end = self.buffer.is_empty() && self.next >= extent.end;
         let end = (at_end && self.reported != Some(self.next)).then(|| {
             self.reported = Some(self.next);
-            End {
-                offset: self.next,
-                stable: true,
-            }
+            End { offset: self.next, stable: true }
         });
-        Ok(Fetched {
-            topic: Arc::clone(&partition.topic),
-            partition: partition.partition,
-            records,
-            end,
-        })
+        Ok(Fetched { topic: Arc::clone(&partition.topic), partition: partition.partition, records, end })
     }
 
     fn gone(&self, partition: &TopicPartition, extent: Extent) -> Error {

@@ -75,9 +75,7 @@ impl Store {
         // The database checks what it reads, but a file that was damaged on purpose or by the disk can still make it
         // panic, which must not take the process down without a word.
         let opened = catch_unwind(AssertUnwindSafe(|| {
-            let database = redb::Builder::new()
-                .set_cache_size(cache_bytes)
-                .create(&path)?;
+            let database = redb::Builder::new().set_cache_size(cache_bytes).create(&path)?;
             let transaction = database.begin_write()?;
             transaction.open_table(TOPICS)?;
             transaction.open_table(BATCHES)?;
@@ -96,10 +94,7 @@ impl Store {
         let database = match opened {
             Ok(Ok(database)) => database,
             Ok(Err(redb::Error::Io(error))) if error.kind() != std::io::ErrorKind::InvalidData => {
-                return Err(Error::on_disk(format!(
-                    "cannot use {}: {error}",
-                    path.display()
-                )));
+                return Err(Error::on_disk(format!("cannot use {}: {error}", path.display())));
             }
             Ok(Err(error)) => return Err(corrupt(&error.to_string())),
             Err(_) => return Err(corrupt("its database cannot be read")),
@@ -107,10 +102,7 @@ impl Store {
         if !directory.is_marked() {
             directory.mark()?;
         }
-        Ok(Self {
-            database,
-            directory,
-        })
+        Ok(Self { database, directory })
     }
 
     /// All topics with the extents of their partitions.
@@ -147,8 +139,8 @@ impl Store {
         self.writing(|| {
             let mut table = transaction.open_table(TOPICS)?;
             for (name, row) in topics {
-                let row = serde_json::to_vec(row)
-                    .map_err(|error| redb::Error::Corrupted(error.to_string()))?;
+                let row =
+                    serde_json::to_vec(row).map_err(|error| redb::Error::Corrupted(error.to_string()))?;
                 table.insert(name, row.as_slice())?;
             }
             Ok(())
@@ -193,9 +185,7 @@ impl Store {
                 Ok(())
             })?;
             release(&mut batches, &mut index, place, &mut extent, retention)?;
-            transaction
-                .open_table(EXTENTS)?
-                .insert(place, (extent.start, extent.end, extent.bytes))?;
+            transaction.open_table(EXTENTS)?.insert(place, (extent.start, extent.end, extent.bytes))?;
             Ok(extent)
         })
     }
@@ -229,10 +219,7 @@ impl Store {
             let found = table.get((group, topic, partition))?;
             Ok(found.map(|row| {
                 let (offset, metadata) = row.value();
-                GroupOffset {
-                    offset,
-                    metadata: metadata.to_owned(),
-                }
+                GroupOffset { offset, metadata: metadata.to_owned() }
             }))
         })
     }
@@ -326,8 +313,7 @@ fn release(
 ) -> Result<(), redb::Error> {
     loop {
         let oldest = {
-            let mut rows =
-                index.range((place.0, place.1, i64::MIN)..=(place.0, place.1, i64::MAX))?;
+            let mut rows = index.range((place.0, place.1, i64::MIN)..=(place.0, place.1, i64::MAX))?;
             match rows.next().transpose()? {
                 Some((key, value)) => (key.value(), value.value()),
                 None => return Ok(()),

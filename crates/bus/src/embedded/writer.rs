@@ -15,32 +15,19 @@ pub(super) struct EmbeddedWriter {
 impl EmbeddedWriter {
     pub(super) fn new(log: Arc<Log>, options: WriterOptions) -> Result<Self, Error> {
         if options.transactional_id.is_some() && options.durability == Durability::None {
-            return Err(Error::misuse(
-                "transactions cannot be written with durability `none`",
-            ));
+            return Err(Error::misuse("transactions cannot be written with durability `none`"));
         }
         let claim = options.transactional_id.map(|id| log.claim(id));
-        Ok(Self {
-            log,
-            claim,
-            synced: options.durability == Durability::Persistent,
-        })
+        Ok(Self { log, claim, synced: options.durability == Durability::Persistent })
     }
 }
 
 impl Writer for EmbeddedWriter {
     fn commit(&mut self, commit: &Commit) -> Result<(), Error> {
         if self.claim.is_none() {
-            return Err(Error::misuse(
-                "a writer without a transactional id cannot commit",
-            ));
+            return Err(Error::misuse("a writer without a transactional id cannot commit"));
         }
-        self.log.append(
-            &commit.records,
-            &commit.offsets,
-            self.claim.as_ref(),
-            self.synced,
-        )
+        self.log.append(&commit.records, &commit.offsets, self.claim.as_ref(), self.synced)
     }
 
     fn send(&mut self, records: &[OutRecord]) -> Result<(), Error> {

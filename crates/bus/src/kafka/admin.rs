@@ -25,15 +25,10 @@ pub(super) fn create_topics(options: &KafkaOptions, topics: &[&TopicSpec]) -> Re
     let new: Vec<NewTopic<'_>> = topics
         .iter()
         .map(|topic| {
-            let partitions = topic.partitions.map_or(BROKER_DEFAULT, |count| {
-                i32::try_from(count).unwrap_or(i32::MAX)
-            });
+            let partitions =
+                topic.partitions.map_or(BROKER_DEFAULT, |count| i32::try_from(count).unwrap_or(i32::MAX));
             topic.config.iter().fold(
-                NewTopic::new(
-                    &topic.name,
-                    partitions,
-                    TopicReplication::Fixed(BROKER_DEFAULT),
-                ),
+                NewTopic::new(&topic.name, partitions, TopicReplication::Fixed(BROKER_DEFAULT)),
                 |topic, (key, value)| topic.set(key, value),
             )
         })
@@ -45,10 +40,39 @@ pub(super) fn create_topics(options: &KafkaOptions, topics: &[&TopicSpec]) -> Re
         match result {
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
             Err((name, code)) => {
-                return Err(errors::meaning(
-                    code,
-                    format!("creating topic `{name}`: {code}"),
-                ));
+                return Err(errors::meaning(code, format!("creating topic `{name}`: {code}")));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Deletes topics; those that do not exist are passed over.
+pub(super) fn delete_topics(options: &KafkaOptions, names: &[&str]) -> Result<(), Error> {
+    let client = client(options)?;
+    let results = wait(client.delete_topics(names, &admin_options()))
+        .map_err(|error| errors::wrapped("deleting topics", &error))?;
+    for result in results {
+        match result {
+            Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition)) => {}
+            Err((name, code)) => {
+                return Err(errors::meaning(code, format!("deleting topic `{name}`: {code}")));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Deletes groups with their offsets; those that do not exist are passed over.
+pub(super) fn delete_groups(options: &KafkaOptions, names: &[&str]) -> Result<(), Error> {
+    let client = client(options)?;
+    let results = wait(client.delete_groups(names, &admin_options()))
+        .map_err(|error| errors::wrapped("deleting groups", &error))?;
+    for result in results {
+        match result {
+            Ok(_) | Err((_, RDKafkaErrorCode::GroupIdNotFound)) => {}
+            Err((name, code)) => {
+                return Err(errors::meaning(code, format!("deleting group `{name}`: {code}")));
             }
         }
     }
@@ -87,9 +111,7 @@ fn client(options: &KafkaOptions) -> Result<AdminClient<DefaultClientContext>, E
 }
 
 fn admin_options() -> AdminOptions {
-    AdminOptions::new()
-        .request_timeout(Some(TIMEOUT))
-        .operation_timeout(Some(TIMEOUT))
+    AdminOptions::new().request_timeout(Some(TIMEOUT)).operation_timeout(Some(TIMEOUT))
 }
 
 /// Waits for a future on this thread. The admin interface is the only one that has futures.

@@ -16,26 +16,17 @@ impl Context {
     /// The last error of a connection. It stays until something has worked: librdkafka tells the same error only once
     /// in a while.
     pub(super) fn last_error(&self) -> Option<(RDKafkaErrorCode, String)> {
-        self.last_error
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Something has worked.
     pub(super) fn forget_error(&self) {
-        *self
-            .last_error
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = None;
+        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Remembers an error. That all brokers are down says less than why the last one is, and does not replace it.
     fn note(&self, code: RDKafkaErrorCode, reason: &str) {
-        let mut last = self
-            .last_error
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.last_error.lock().unwrap_or_else(PoisonError::into_inner);
         if code != RDKafkaErrorCode::AllBrokersDown || last.is_none() {
             *last = Some((code, reason.to_owned()));
         }

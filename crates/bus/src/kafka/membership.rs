@@ -27,11 +27,7 @@ pub(super) struct GroupMember {
 }
 
 impl GroupMember {
-    pub(super) fn new(
-        options: &KafkaOptions,
-        group: &str,
-        topics: &[String],
-    ) -> Result<Self, Error> {
+    pub(super) fn new(options: &KafkaOptions, group: &str, topics: &[String]) -> Result<Self, Error> {
         let mut config = options.client();
         config
             .set("group.id", group)
@@ -48,10 +44,7 @@ impl GroupMember {
         consumer
             .subscribe(&topics)
             .map_err(|error| errors::wrapped(&format!("joining group `{group}`"), &error))?;
-        Ok(Self {
-            group: group.to_owned(),
-            consumer,
-        })
+        Ok(Self { group: group.to_owned(), consumer })
     }
 
     /// Gives up the partitions whose revocation was told.
@@ -132,11 +125,7 @@ impl Rebalances {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn assigned(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        list: &TopicPartitionList,
-    ) -> KafkaResult<()> {
+    fn assigned(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) -> KafkaResult<()> {
         // Never read from, but a start has to be named: the end of a log always exists.
         let mut ends = list.clone();
         ends.set_all_offsets(Offset::End)?;
@@ -145,9 +134,7 @@ impl Rebalances {
             _ => consumer.assign(&ends)?,
         }
         consumer.pause(&ends)?;
-        self.state()
-            .events
-            .push(MembershipEvent::Assigned(partitions(list)));
+        self.state().events.push(MembershipEvent::Assigned(partitions(list)));
         Ok(())
     }
 
@@ -160,9 +147,7 @@ impl Rebalances {
             drop(state);
             return release(consumer, list);
         }
-        state
-            .events
-            .push(MembershipEvent::Revoked(partitions(list)));
+        state.events.push(MembershipEvent::Revoked(partitions(list)));
         state.revoking = Some(list.clone());
         Ok(())
     }
@@ -179,12 +164,7 @@ impl ClientContext for Rebalances {
 }
 
 impl ConsumerContext for Rebalances {
-    fn rebalance(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        kind: RDKafkaRespErr,
-        list: &mut TopicPartitionList,
-    ) {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, kind: RDKafkaRespErr, list: &mut TopicPartitionList) {
         let done = if kind == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
             self.assigned(consumer, list)
         } else {
@@ -205,8 +185,5 @@ fn release(consumer: &BaseConsumer<Rebalances>, list: &TopicPartitionList) -> Ka
 }
 
 fn partitions(list: &TopicPartitionList) -> Vec<TopicPartition> {
-    native::entries(list)
-        .into_iter()
-        .map(|entry| TopicPartition::new(entry.topic, entry.partition))
-        .collect()
+    native::entries(list).into_iter().map(|entry| TopicPartition::new(entry.topic, entry.partition)).collect()
 }

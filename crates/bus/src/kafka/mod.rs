@@ -61,15 +61,29 @@ impl Kafka {
             options,
         })
     }
+
+    /// Deletes topics with all that is in them; those that do not exist are passed over.
+    ///
+    /// # Errors
+    /// If the brokers refuse to, or cannot be reached. Some of the topics may be gone then.
+    pub fn delete_topics(&self, names: &[&str]) -> Result<(), Error> {
+        if names.is_empty() { Ok(()) } else { admin::delete_topics(&self.options, names) }
+    }
+
+    /// Deletes groups with the offsets they have committed; those that do not exist are passed over.
+    ///
+    /// # Errors
+    /// If a group still has members, or the brokers cannot be reached.
+    pub fn delete_groups(&self, names: &[&str]) -> Result<(), Error> {
+        if names.is_empty() { Ok(()) } else { admin::delete_groups(&self.options, names) }
+    }
 }
 
 impl Transport for Kafka {
     fn topics(&self) -> Result<BTreeMap<String, u32>, Error> {
         let metadata = self
             .stable
-            .ask("the topics", QUESTION_TIMEOUT, |client, timeout| {
-                client.fetch_metadata(None, timeout)
-            })?;
+            .ask("the topics", QUESTION_TIMEOUT, |client, timeout| client.fetch_metadata(None, timeout))?;
         Ok(metadata
             .topics()
             .iter()
@@ -94,9 +108,7 @@ impl Transport for Kafka {
             return Ok(());
         }
         admin::create_topics(&self.options, &missing)?;
-        missing
-            .iter()
-            .try_for_each(|topic| self.stable.wait_for_leaders(&topic.name, QUESTION_TIMEOUT))
+        missing.iter().try_for_each(|topic| self.stable.wait_for_leaders(&topic.name, QUESTION_TIMEOUT))
     }
 
     fn settings(&self, topic: &str) -> Result<TopicSettings, Error> {
@@ -108,37 +120,25 @@ impl Transport for Kafka {
 
     fn offsets(&self, of: &TopicPartition) -> Result<OffsetRange, Error> {
         let range = |probe: &Probe| {
-            probe.ask(
-                &format!("the offsets of {of}"),
-                QUESTION_TIMEOUT,
-                |client, timeout| client.fetch_watermarks(&of.topic, of.partition, timeout),
-            )
+            probe.ask(&format!("the offsets of {of}"), QUESTION_TIMEOUT, |client, timeout| {
+                client.fetch_watermarks(&of.topic, of.partition, timeout)
+            })
         };
         check_topic(&of.topic)?;
         // In this order the stable end is never past the end.
         let (start, stable_end) = range(&self.stable)?;
         let (_, end) = range(&self.whole)?;
-        Ok(OffsetRange {
-            start,
-            stable_end,
-            end,
-        })
+        Ok(OffsetRange { start, stable_end, end })
     }
 
     fn offset_at(&self, of: &TopicPartition, timestamp_ms: i64) -> Result<i64, Error> {
         check_topic(&of.topic)?;
         let what = format!("the offset of a time in {of}");
-        let found = self
-            .stable
-            .ask(&what, QUESTION_TIMEOUT, |client, timeout| {
-                let mut times = TopicPartitionList::with_capacity(1);
-                times.add_partition_offset(
-                    &of.topic,
-                    of.partition,
-                    Offset::Offset(timestamp_ms.max(0)),
-                )?;
-                client.offsets_for_times(times, timeout)
-            })?;
+        let found = self.stable.ask(&what, QUESTION_TIMEOUT, |client, timeout| {
+            let mut times = TopicPartitionList::with_capacity(1);
+            times.add_partition_offset(&of.topic, of.partition, Offset::Offset(timestamp_ms.max(0)))?;
+            client.offsets_for_times(times, timeout)
+        })?;
         for entry in native::entries(&found) {
             if let Some(code) = entry.error {
                 return Err(errors::meaning(code, format!("{what}: {code}")));
@@ -150,11 +150,7 @@ impl Transport for Kafka {
         Ok(self.offsets(of)?.stable_end)
     }
 
-    fn committed(
-        &self,
-        group: &str,
-        of: &[TopicPartition],
-    ) -> Result<Vec<Option<GroupOffset>>, Error> {
+    fn committed(&self, group: &str, of: &[TopicPartition]) -> Result<Vec<Option<GroupOffset>>, Error> {
         for partition in of {
             check_topic(&partition.topic)?;
         }
@@ -171,9 +167,9 @@ impl Transport for Kafka {
 
     fn writer(&self, options: WriterOptions) -> Result<Box<dyn Writer>, Error> {
         match (options.transactional_id, options.durability) {
-            (Some(_), Durability::None) => Err(Error::misuse(
-                "transactions cannot be written with durability `none`",
-            )),
+            (Some(_), Durability::None) => {
+                Err(Error::misuse("transactions cannot be written with durability `none`"))
+            }
             (Some(id), _) => Ok(Box::new(TransactionalWriter::new(&self.options, &id)?)),
             (None, durability) => Ok(Box::new(PlainWriter::new(&self.options, durability)?)),
         }

@@ -32,40 +32,22 @@ impl fmt::Debug for KafkaOptions {
 /// Properties that are not the user's to set, each with the reason.
 const OWNED: [(&str, &str); 18] = [
     ("acks", "the `durability` setting decides it"),
-    (
-        "auto.offset.reset",
-        "a lost offset must stop the reader, not move it",
-    ),
+    ("auto.offset.reset", "a lost offset must stop the reader, not move it"),
     ("bootstrap.servers", "`brokers` names them"),
     ("client.id", "the application's id is used"),
     ("delivery.report.only.error", "commits rest on it"),
-    (
-        "enable.auto.commit",
-        "offsets are committed with the outputs",
-    ),
-    (
-        "enable.auto.offset.store",
-        "offsets are committed with the outputs",
-    ),
+    ("enable.auto.commit", "offsets are committed with the outputs"),
+    ("enable.auto.offset.store", "offsets are committed with the outputs"),
     ("enable.idempotence", "the `durability` setting decides it"),
     ("enable.partition.eof", "idle partitions are known by it"),
     ("group.id", "the application's id is used"),
-    (
-        "group.protocol",
-        "partitions are shared by the classic protocol",
-    ),
+    ("group.protocol", "partitions are shared by the classic protocol"),
     ("isolation.level", "only committed records are read"),
     ("log.queue", "logging rests on it"),
     ("metadata.broker.list", "`brokers` names them"),
-    (
-        "partition.assignment.strategy",
-        "partitions are shared by the engine's own choice",
-    ),
+    ("partition.assignment.strategy", "partitions are shared by the engine's own choice"),
     ("partitioner", "keys must meet those of other producers"),
-    (
-        "request.required.acks",
-        "the `durability` setting decides it",
-    ),
+    ("request.required.acks", "the `durability` setting decides it"),
     ("transactional.id", "the application's id is used"),
 ];
 
@@ -98,9 +80,7 @@ impl KafkaOptions {
         }
         for (key, reason) in OWNED {
             if self.properties.contains_key(key) {
-                return Err(Error::misuse(format!(
-                    "the kafka property `{key}` cannot be set: {reason}"
-                )));
+                return Err(Error::misuse(format!("the kafka property `{key}` cannot be set: {reason}")));
             }
         }
         match self.client().create_native_config() {
@@ -114,9 +94,7 @@ impl KafkaOptions {
 pub(super) fn refused(error: &KafkaError) -> Error {
     match error {
         KafkaError::ClientConfig(_, description, key, _) => {
-            let secret = ["password", "secret", "pem", "oauth", "key"]
-                .iter()
-                .any(|word| key.contains(word));
+            let secret = ["password", "secret", "pem", "oauth", "key"].iter().any(|word| key.contains(word));
             Error::misuse(if secret {
                 format!("the kafka property `{key}` is refused")
             } else {
@@ -145,9 +123,7 @@ mod tests {
     #[test]
     fn owned_and_unknown_properties_are_refused_by_name() {
         options("linger.ms", "5").check().unwrap();
-        let error = options("isolation.level", "read_uncommitted")
-            .check()
-            .unwrap_err();
+        let error = options("isolation.level", "read_uncommitted").check().unwrap_err();
         assert!(error.invalid());
         assert!(error.to_string().contains("isolation.level"), "{error}");
         let error = options("sasl.mechanismus", "PLAIN").check().unwrap_err();

@@ -106,10 +106,7 @@ impl Probe {
                 found.name() == topic
                     && found.error().is_none()
                     && !found.partitions().is_empty()
-                    && found
-                        .partitions()
-                        .iter()
-                        .all(|partition| partition.leader() >= 0)
+                    && found.partitions().iter().all(|partition| partition.leader() >= 0)
             });
             if ready {
                 return Ok(());
@@ -131,22 +128,14 @@ impl Probe {
         timeout: Duration,
     ) -> Result<Vec<Option<GroupOffset>>, Error> {
         let what = format!("the offsets of group `{group}`");
-        let answer = self.ask(&what, timeout, |client, timeout| {
-            client.committed_offsets(partition_list(of), timeout)
-        })?;
+        let answer = self
+            .ask(&what, timeout, |client, timeout| client.committed_offsets(partition_list(of), timeout))?;
         group_offsets(&what, of, &answer)
     }
 
-    fn explain(
-        &self,
-        what: &str,
-        error: &KafkaError,
-        cause: Option<(RDKafkaErrorCode, String)>,
-    ) -> Error {
+    fn explain(&self, what: &str, error: &KafkaError, cause: Option<(RDKafkaErrorCode, String)>) -> Error {
         match cause {
-            Some((_, reason)) => {
-                errors::wrapped(&format!("asking for {what}"), error).context(reason)
-            }
+            Some((_, reason)) => errors::wrapped(&format!("asking for {what}"), error).context(reason),
             None => errors::wrapped(&format!("asking for {what}"), error),
         }
     }
@@ -185,13 +174,12 @@ pub(super) fn group_offsets(
                 .iter()
                 .find(|entry| entry.partition == wanted.partition && entry.topic == *wanted.topic);
             match entry {
-                Some(Entry {
-                    error: Some(code), ..
-                }) => Err(errors::meaning(*code, format!("asking for {what}: {code}"))),
-                Some(entry) if entry.offset >= 0 => Ok(Some(GroupOffset {
-                    offset: entry.offset,
-                    metadata: entry.metadata.clone(),
-                })),
+                Some(Entry { error: Some(code), .. }) => {
+                    Err(errors::meaning(*code, format!("asking for {what}: {code}")))
+                }
+                Some(entry) if entry.offset >= 0 => {
+                    Ok(Some(GroupOffset { offset: entry.offset, metadata: entry.metadata.clone() }))
+                }
                 _ => Ok(None),
             }
         })

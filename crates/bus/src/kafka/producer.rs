@@ -45,9 +45,7 @@ impl Deliveries {
         default("message.timeout.ms", DELIVERY_TIMEOUT_MS);
         // A topic that was just created is known everywhere after this long; then it does not exist.
         default("topic.metadata.propagation.max.ms", "5000");
-        config
-            .set("partitioner", "murmur2_random")
-            .set("delivery.report.only.error", "true");
+        config.set("partitioner", "murmur2_random").set("delivery.report.only.error", "true");
         for (key, value) in own {
             config.set(*key, *value);
         }
@@ -139,23 +137,14 @@ fn headers(record: &OutRecord) -> Option<OwnedHeaders> {
     if record.headers.is_empty() {
         return None;
     }
-    let headers = record
-        .headers
-        .iter()
-        .fold(OwnedHeaders::new(), |headers, (name, value)| {
-            headers.insert(Header {
-                key: name,
-                value: Some(&value[..]),
-            })
-        });
+    let headers = record.headers.iter().fold(OwnedHeaders::new(), |headers, (name, value)| {
+        headers.insert(Header { key: name, value: Some(&value[..]) })
+    });
     Some(headers)
 }
 
 fn is_purged(code: RDKafkaErrorCode) -> bool {
-    matches!(
-        code,
-        RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight
-    )
+    matches!(code, RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight)
 }
 
 /// Collects failed deliveries.
@@ -175,12 +164,7 @@ struct Failed {
 impl Collector {
     /// Everything was written: what was wrong with the connection is over.
     fn settled(&self) {
-        if self
-            .failures
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .is_empty()
-        {
+        if self.failures.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
             self.connection.forget_error();
         }
     }
@@ -205,21 +189,12 @@ impl ProducerContext for Collector {
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         if let Err((error, message)) = result {
-            let code = error
-                .rdkafka_error_code()
-                .unwrap_or(RDKafkaErrorCode::Unknown);
+            let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
             let topic = message.topic();
             let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-            match failures
-                .iter_mut()
-                .find(|failed| failed.code == code && failed.topic == topic)
-            {
+            match failures.iter_mut().find(|failed| failed.code == code && failed.topic == topic) {
                 Some(failed) => failed.count += 1,
-                None => failures.push(Failed {
-                    topic: topic.to_owned(),
-                    code,
-                    count: 1,
-                }),
+                None => failures.push(Failed { topic: topic.to_owned(), code, count: 1 }),
             }
         }
     }

@@ -51,10 +51,7 @@ impl KafkaReader {
         default("fetch.queue.backoff.ms", "10");
         default("fetch.error.backoff.ms", "100");
         config
-            .set(
-                "queued.max.messages.kbytes",
-                (reader.max_queued_bytes / 1024).max(1).to_string(),
-            )
+            .set("queued.max.messages.kbytes", (reader.max_queued_bytes / 1024).max(1).to_string())
             // Needed to assign partitions, but neither joined nor committed to.
             .set("group.id", &options.client_id)
             .set("enable.auto.commit", "false")
@@ -68,22 +65,13 @@ impl KafkaReader {
         let consumer = BaseConsumer::from_config_and_context(&config, Context::default())
             .map(Arc::new)
             .map_err(|error| refused(&error))?;
-        let queue = ConsumerQueue::of(&consumer)
-            .ok_or_else(|| Error::misuse("a reader needs a client id"))?;
-        Ok(Self {
-            queue,
-            consumer,
-            assigned: HashMap::new(),
-            names: HeaderNames::default(),
-            failure: None,
-        })
+        let queue =
+            ConsumerQueue::of(&consumer).ok_or_else(|| Error::misuse("a reader needs a client id"))?;
+        Ok(Self { queue, consumer, assigned: HashMap::new(), names: HeaderNames::default(), failure: None })
     }
 
     fn must_be_assigned(&self, partitions: &[TopicPartition]) -> Result<(), Error> {
-        match partitions
-            .iter()
-            .find(|partition| !self.assigned.contains_key(partition))
-        {
+        match partitions.iter().find(|partition| !self.assigned.contains_key(partition)) {
             Some(partition) => Err(Error::misuse(format!("{partition} is not assigned"))),
             None => Ok(()),
         }
@@ -93,17 +81,14 @@ impl KafkaReader {
 impl Reader for KafkaReader {
     fn assign(&mut self, partitions: &[(TopicPartition, i64)]) -> Result<(), Error> {
         let list = offset_list(partitions)?;
-        self.consumer
-            .assign(&list)
-            .map_err(|error| errors::wrapped("assigning partitions", &error))?;
+        self.consumer.assign(&list).map_err(|error| errors::wrapped("assigning partitions", &error))?;
         self.assigned = partitions.iter().cloned().collect();
         Ok(())
     }
 
     fn add(&mut self, partitions: &[(TopicPartition, i64)]) -> Result<(), Error> {
-        if let Some((known, _)) = partitions
-            .iter()
-            .find(|(partition, _)| self.assigned.contains_key(partition))
+        if let Some((known, _)) =
+            partitions.iter().find(|(partition, _)| self.assigned.contains_key(partition))
         {
             return Err(Error::misuse(format!("{known} is already assigned")));
         }
@@ -131,10 +116,7 @@ impl Reader for KafkaReader {
                         &message.topic(),
                         message.partition(),
                     );
-                    let end = End {
-                        offset: message.offset(),
-                        stable: high == Some(message.offset()),
-                    };
+                    let end = End { offset: message.offset(), stable: high == Some(message.offset()) };
                     sorted.add_end(index, end);
                 }
                 // Connections that fail are made again, and what is missing then comes.
@@ -179,30 +161,20 @@ fn explain(
     code: RDKafkaErrorCode,
 ) -> Error {
     let partition = TopicPartition::new(message.topic().as_ref(), message.partition());
-    let lost = matches!(
-        code,
-        RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange
-    );
+    let lost = matches!(code, RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange);
     if lost
         && let Ok((start, end)) =
             consumer.fetch_watermarks(&partition.topic, partition.partition, RANGE_TIMEOUT)
     {
         let first = assigned.get(&partition).copied().unwrap_or_default();
         return Error::gone(OutOfRange {
-            wanted: if message.offset() >= 0 {
-                message.offset()
-            } else {
-                first
-            },
+            wanted: if message.offset() >= 0 { message.offset() } else { first },
             partition,
             start,
             end,
         });
     }
-    errors::meaning(
-        code,
-        format!("reading {partition}: {}", message.error_text()),
-    )
+    errors::meaning(code, format!("reading {partition}: {}", message.error_text()))
 }
 
 fn offset_list(partitions: &[(TopicPartition, i64)]) -> Result<TopicPartitionList, Error> {
@@ -211,19 +183,13 @@ fn offset_list(partitions: &[(TopicPartition, i64)]) -> Result<TopicPartitionLis
     for (partition, offset) in partitions {
         check_topic(&partition.topic)?;
         if *offset < 0 {
-            return Err(Error::misuse(format!(
-                "{offset} is no offset of {partition}"
-            )));
+            return Err(Error::misuse(format!("{offset} is no offset of {partition}")));
         }
         if !seen.insert(partition) {
             return Err(Error::misuse(format!("{partition} is assigned twice")));
         }
-        list.add_partition_offset(
-            &partition.topic,
-            partition.partition,
-            Offset::Offset(*offset),
-        )
-        .map_err(|error: KafkaError| errors::wrapped("assigning partitions", &error))?;
+        list.add_partition_offset(&partition.topic, partition.partition, Offset::Offset(*offset))
+            .map_err(|error: KafkaError| errors::wrapped("assigning partitions", &error))?;
     }
     Ok(list)
 }
@@ -351,18 +317,9 @@ impl Group {
                 for (name, end) in sketch.headers {
                     headers.push(name, part(end));
                 }
-                Record {
-                    offset: sketch.offset,
-                    timestamp: sketch.timestamp,
-                    key,
-                    value,
-                    headers,
-                }
+                Record { offset: sketch.offset, timestamp: sketch.timestamp, key, value, headers }
             })
             .collect();
-        Fetched {
-            records,
-            ..self.fetched
-        }
+        Fetched { records, ..self.fetched }
     }
 }

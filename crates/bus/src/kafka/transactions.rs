@@ -65,11 +65,7 @@ enum Failure {
 impl TransactionalWriter {
     /// Fences every earlier writer with this id, and waits until what they left open is aborted.
     pub(super) fn new(options: &KafkaOptions, id: &str) -> Result<Self, Error> {
-        let own = [
-            ("transactional.id", id),
-            ("enable.idempotence", "true"),
-            ("acks", "all"),
-        ];
+        let own = [("transactional.id", id), ("enable.idempotence", "true"), ("acks", "all")];
         let deliveries = Deliveries::new(options, &own)?;
         let doing = format!("taking over the transactional id `{id}`");
         repeat(&deliveries, &doing, FENCE_TIMEOUT, |timeout| {
@@ -90,9 +86,7 @@ impl TransactionalWriter {
             .producer()
             .begin_transaction()
             .map_err(|error| failure("beginning a transaction", &error))?;
-        self.deliveries
-            .deliver(&commit.records)
-            .map_err(Failure::Abort)?;
+        self.deliveries.deliver(&commit.records).map_err(Failure::Abort)?;
         if let Some(error) = self.deliveries.failure() {
             return Err(match self.deliveries.producer().client().fatal_error() {
                 Some((code, reason)) => Failure::Fatal(errors::meaning(code, reason)),
@@ -106,16 +100,12 @@ impl TransactionalWriter {
     fn add_offsets(&mut self, offsets: &[OffsetCommit]) -> Result<(), Failure> {
         let mut by_group: Vec<(&str, TopicPartitionList)> = Vec::new();
         for commit in offsets {
-            let position = by_group
-                .iter()
-                .position(|(group, _)| *group == commit.group);
+            let position = by_group.iter().position(|(group, _)| *group == commit.group);
             let position = position.unwrap_or_else(|| {
                 by_group.push((&commit.group, TopicPartitionList::new()));
                 by_group.len() - 1
             });
-            let mut entry = by_group[position]
-                .1
-                .add_partition(&commit.topic, commit.partition);
+            let mut entry = by_group[position].1.add_partition(&commit.topic, commit.partition);
             entry
                 .set_offset(Offset::Offset(commit.offset))
                 .map_err(|error| Failure::Abort(errors::wrapped("adding offsets", &error)))?;
@@ -144,12 +134,9 @@ impl TransactionalWriter {
     /// Asks for the commit until it is decided. Asking again is safe: it is the same transaction.
     fn decide(&mut self) -> Result<(), Failure> {
         let producer = self.deliveries.producer();
-        repeat(
-            &self.deliveries,
-            "committing",
-            DECISION_TIMEOUT,
-            |timeout| producer.commit_transaction(timeout),
-        )
+        repeat(&self.deliveries, "committing", DECISION_TIMEOUT, |timeout| {
+            producer.commit_transaction(timeout)
+        })
         .map_err(|failure| match failure {
             Failure::Again(error) => Failure::Fatal(Error::unknown_outcome(format!(
                 "the broker has not said whether it has committed: {error}"
@@ -169,12 +156,9 @@ impl TransactionalWriter {
                     deliveries.producer().poll(Duration::from_millis(10));
                 }
             });
-            let aborted = repeat(
-                deliveries,
-                "aborting a transaction",
-                ABORT_TIMEOUT,
-                |timeout| deliveries.producer().abort_transaction(timeout),
-            );
+            let aborted = repeat(deliveries, "aborting a transaction", ABORT_TIMEOUT, |timeout| {
+                deliveries.producer().abort_transaction(timeout)
+            });
             done.store(true, Ordering::Release);
             aborted
         });
@@ -215,9 +199,7 @@ impl Writer for TransactionalWriter {
             State::Ready => {}
             State::MustAbort => self.abort().map_err(|failure| self.settle_abort(failure))?,
             State::Dead => {
-                return Err(Error::other(
-                    "this writer has failed before and cannot write any more",
-                ));
+                return Err(Error::other("this writer has failed before and cannot write any more"));
             }
         }
         if commit.records.is_empty() && commit.offsets.is_empty() {
@@ -302,20 +284,12 @@ fn failure(doing: &str, error: &KafkaError) -> Failure {
     let KafkaError::Transaction(cause) = error else {
         // Flushing takes longer than a step.
         let meant = errors::wrapped(doing, error);
-        return if meant.retryable() {
-            Failure::Again(meant)
-        } else {
-            Failure::Abort(meant)
-        };
+        return if meant.retryable() { Failure::Again(meant) } else { Failure::Abort(meant) };
     };
     let text = format!("{doing}: {cause}");
     if cause.is_fatal() {
         let meant = errors::meaning(cause.code(), &text);
-        return Failure::Fatal(if meant.retryable() {
-            Error::other(text)
-        } else {
-            meant
-        });
+        return Failure::Fatal(if meant.retryable() { Error::other(text) } else { meant });
     }
     if cause.txn_requires_abort() {
         let meant = errors::meaning(cause.code(), &text);
@@ -332,11 +306,7 @@ fn failure(doing: &str, error: &KafkaError) -> Failure {
 /// and outlives it.
 fn group_metadata(options: &KafkaOptions, group: &str) -> Result<ConsumerGroupMetadata, Error> {
     let mut config = options.client();
-    config
-        .set("group.id", group)
-        .set("enable.auto.commit", "false");
+    config.set("group.id", group).set("enable.auto.commit", "false");
     let consumer = BaseConsumer::from_config(&config).map_err(|error| refused(&error))?;
-    consumer
-        .group_metadata()
-        .ok_or_else(|| Error::misuse("a group needs a name"))
+    consumer.group_metadata().ok_or_else(|| Error::misuse("a group needs a name"))
 }

@@ -18,17 +18,13 @@ impl PlainWriter {
             Durability::None => ("0", "false"),
         };
         let own = [("acks", acks), ("enable.idempotence", idempotence)];
-        Ok(Self {
-            deliveries: Deliveries::new(options, &own)?,
-        })
+        Ok(Self { deliveries: Deliveries::new(options, &own)? })
     }
 }
 
 impl Writer for PlainWriter {
     fn commit(&mut self, _: &Commit) -> Result<(), Error> {
-        Err(Error::misuse(
-            "a writer without a transactional id cannot commit",
-        ))
+        Err(Error::misuse("a writer without a transactional id cannot commit"))
     }
 
     fn send(&mut self, records: &[OutRecord]) -> Result<(), Error> {

@@ -59,10 +59,7 @@ fn say(line: &str) {
 fn write_until_killed(log: &dyn Transport) {
     let first = next_number(log);
     let mut writer = log
-        .writer(WriterOptions {
-            transactional_id: Some("killed".to_owned()),
-            ..WriterOptions::default()
-        })
+        .writer(WriterOptions { transactional_id: Some("killed".to_owned()), ..WriterOptions::default() })
         .unwrap();
     for number in first.. {
         writer.commit(&commit(number)).unwrap();
@@ -76,21 +73,13 @@ fn commit(number: i64) -> Commit {
         records: (0..PER_COMMIT)
             .flat_map(|_| topics.iter().map(|topic| record(topic, number.to_string())))
             .collect(),
-        offsets: vec![offset(
-            GROUP,
-            &topics[0],
-            0,
-            number + 1,
-            &number.to_string(),
-        )],
+        offsets: vec![offset(GROUP, &topics[0], 0, number + 1, &number.to_string())],
     }
 }
 
 /// The number after the last one that was committed.
 fn next_number(log: &dyn Transport) -> i64 {
-    let found = log
-        .committed(GROUP, &[place(&TOPICS[0].into(), 0)])
-        .unwrap();
+    let found = log.committed(GROUP, &[place(&TOPICS[0].into(), 0)]).unwrap();
     found[0].as_ref().map_or(0, |found| found.offset)
 }
 
@@ -121,22 +110,14 @@ fn kill_after(mut child: Child, commits: usize, delay: Duration) -> i64 {
 /// Every commit is there as a whole or not at all, and those that were said to be done are there.
 fn check(world: &World, acknowledged: i64) -> i64 {
     let next = next_number(&**world);
-    assert!(
-        next > acknowledged,
-        "{acknowledged} was lost: the next is {next}"
-    );
+    assert!(next > acknowledged, "{acknowledged} was lost: the next is {next}");
     for topic in TOPICS {
         let mut counts: BTreeMap<i64, usize> = BTreeMap::new();
         for record in world.all(&topic.into()).into_values().flatten() {
-            *counts
-                .entry(text(record.value.as_ref()).parse().unwrap())
-                .or_default() += 1;
+            *counts.entry(text(record.value.as_ref()).parse().unwrap()).or_default() += 1;
         }
         let expected: BTreeMap<i64, usize> = (0..next).map(|number| (number, PER_COMMIT)).collect();
-        assert!(
-            counts == expected,
-            "{topic}: {counts:?}, but the next is {next}"
-        );
+        assert!(counts == expected, "{topic}: {counts:?}, but the next is {next}");
     }
     next
 }
@@ -160,10 +141,7 @@ fn what_the_embedded_log_acknowledged_outlives_a_killed_process() {
         let world = World::over(open());
         check(&world, done);
         // And it can be written to.
-        let id = WriterOptions {
-            transactional_id: Some("killed".to_owned()),
-            ..WriterOptions::default()
-        };
+        let id = WriterOptions { transactional_id: Some("killed".to_owned()), ..WriterOptions::default() };
         let next = next_number(&*world);
         world.writer(id).unwrap().commit(&commit(next)).unwrap();
         assert_eq!(check(&world, next), next + 1);
@@ -177,9 +155,7 @@ fn a_killed_writer_and_a_killed_broker_leave_nothing_half_done() {
     }
     let broker = Broker::start(&Options::default()).unwrap();
     let world = World::of(&broker.bootstrap());
-    world
-        .create_topics(&TOPICS.map(|topic| TopicSpec::new(topic).partitions(2)))
-        .unwrap();
+    world.create_topics(&TOPICS.map(|topic| TopicSpec::new(topic).partitions(2))).unwrap();
     let mut next = 0;
     for round in 0..3 {
         let (commits, delay) = variety(round);
@@ -197,22 +173,14 @@ fn a_killed_writer_and_a_killed_broker_leave_nothing_half_done() {
     let before = crate::world::wait_for_values(&mut *reader, PER_COMMIT * next as usize).len();
     broker.stop();
     assert!(world.health().is_err());
-    assert!(
-        reader
-            .poll(10, Duration::from_millis(300))
-            .unwrap()
-            .is_empty()
-    );
+    assert!(reader.poll(10, Duration::from_millis(300)).unwrap().is_empty());
     broker.restart().unwrap();
     assert_eq!(check(&world, next - 1), next);
     // Reader and writer of before go on.
     commit_until_done(&mut *writer, &commit(next));
     check(&world, next);
     let more = crate::world::wait_for_values(&mut *reader, PER_COMMIT);
-    assert_eq!(
-        (before, more.len()),
-        (PER_COMMIT * next as usize, PER_COMMIT)
-    );
+    assert_eq!((before, more.len()), (PER_COMMIT * next as usize, PER_COMMIT));
     assert!(more.iter().all(|value| *value == next.to_string()));
 }
 
@@ -264,9 +232,8 @@ fn fill(path: &Path) {
     let mut writer = log.writer(WriterOptions::default()).unwrap();
     let topic: Arc<str> = TOPICS[0].into();
     for number in 0.. {
-        let records: Vec<OutRecord> = (0..PER_COMMIT)
-            .map(|_| record(&topic, format!("{number:>1000}")))
-            .collect();
+        let records: Vec<OutRecord> =
+            (0..PER_COMMIT).map(|_| record(&topic, format!("{number:>1000}"))).collect();
         if let Err(error) = writer.send(&records) {
             assert!(error.storage() && !error.retryable(), "{error}");
             assert!(log.health().is_err());
@@ -290,10 +257,7 @@ fn a_full_disk_fails_the_commit_and_nothing_else() {
         .output()
         .unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
-    let done = said
-        .lines()
-        .filter_map(|line| line.strip_prefix("done "))
-        .count();
+    let done = said.lines().filter_map(|line| line.strip_prefix("done ")).count();
     assert!(said.contains("full cannot write to"), "{said}");
     assert!(done > 10, "{said}");
 
@@ -301,8 +265,5 @@ fn a_full_disk_fails_the_commit_and_nothing_else() {
     let world = World::over(log);
     assert_eq!(world.values(&TOPICS[0].into()).len(), done * PER_COMMIT);
     let topic: Arc<str> = TOPICS[0].into();
-    world
-        .plain_writer()
-        .send(&[record(&topic, "room again")])
-        .unwrap();
+    world.plain_writer().send(&[record(&topic, "room again")]).unwrap();
 }

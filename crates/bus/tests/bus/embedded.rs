@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use olocus_bus::{
-    Durability, Embedded, EmbeddedOptions, Error, ReaderOptions, TopicPartition, TopicSpec,
-    Transport, WriterOptions,
+    Durability, Embedded, EmbeddedOptions, Error, ReaderOptions, TopicPartition, TopicSpec, Transport,
+    WriterOptions,
 };
 
 use crate::world::{place, record};
@@ -30,25 +30,15 @@ fn a_log_comes_back_after_it_was_closed() {
     let topic: Arc<str> = "t".into();
     {
         let log = open(&path).unwrap();
-        let spec = TopicSpec::new("t")
-            .partitions(2)
-            .config("retention.ms", "-1");
+        let spec = TopicSpec::new("t").partitions(2).config("retention.ms", "-1");
         log.create_topics(&[spec]).unwrap();
-        let relaxed = WriterOptions {
-            durability: Durability::Relaxed,
-            ..WriterOptions::default()
-        };
-        log.writer(relaxed)
-            .unwrap()
-            .send(&[record(&topic, "kept")])
-            .unwrap();
+        let relaxed = WriterOptions { durability: Durability::Relaxed, ..WriterOptions::default() };
+        log.writer(relaxed).unwrap().send(&[record(&topic, "kept")]).unwrap();
     }
     let log = open(&path).unwrap();
     assert_eq!(log.topics().unwrap()["t"], 2);
     assert_eq!(log.settings("t").unwrap().retention_ms, None);
-    let ends: i64 = (0..2)
-        .map(|partition| log.offsets(&place(&topic, partition)).unwrap().end)
-        .sum();
+    let ends: i64 = (0..2).map(|partition| log.offsets(&place(&topic, partition)).unwrap().end).sum();
     assert_eq!(ends, 1);
 }
 
@@ -58,10 +48,7 @@ fn one_process_has_a_folder_at_a_time() {
     let first = open(directory.path()).unwrap();
     let message = refused(directory.path());
     assert!(message.contains("in use by another process"), "{message}");
-    assert!(
-        message.contains(&directory.path().display().to_string()),
-        "{message}"
-    );
+    assert!(message.contains(&directory.path().display().to_string()), "{message}");
     drop(first);
     open(directory.path()).unwrap();
 }
@@ -79,11 +66,7 @@ fn a_foreign_folder_is_left_alone() {
     assert!(message.contains("is a file"), "{message}");
 
     let newer = tempfile::tempdir().unwrap();
-    fs::write(
-        newer.path().join("olocus-log"),
-        "olocus embedded log, version 9\n",
-    )
-    .unwrap();
+    fs::write(newer.path().join("olocus-log"), "olocus embedded log, version 9\n").unwrap();
     let message = refused(newer.path());
     assert!(message.contains("version 9"), "{message}");
 }
@@ -93,8 +76,7 @@ fn a_corrupt_folder_is_refused() {
     let made = || {
         let directory = tempfile::tempdir().unwrap();
         let log = open(directory.path()).unwrap();
-        log.create_topics(&[TopicSpec::new("t").partitions(1)])
-            .unwrap();
+        log.create_topics(&[TopicSpec::new("t").partitions(1)]).unwrap();
         drop(log);
         directory
     };
@@ -103,10 +85,7 @@ fn a_corrupt_folder_is_refused() {
     assert!(refused(overwritten.path()).contains("corrupt"));
 
     let cut = made();
-    let file = fs::OpenOptions::new()
-        .write(true)
-        .open(cut.path().join("log.redb"))
-        .unwrap();
+    let file = fs::OpenOptions::new().write(true).open(cut.path().join("log.redb")).unwrap();
     file.set_len(5000).unwrap();
     assert!(refused(cut.path()).contains("corrupt"));
 
@@ -138,22 +117,15 @@ fn old_batches_go_by_time_and_by_size() {
     )
     .unwrap();
     log.create_topics(&[
-        TopicSpec::new("time")
-            .partitions(1)
-            .config("retention.ms", "1000"),
-        TopicSpec::new("size")
-            .partitions(1)
-            .config("retention.bytes", "2500"),
+        TopicSpec::new("time").partitions(1).config("retention.ms", "1000"),
+        TopicSpec::new("size").partitions(1).config("retention.bytes", "2500"),
         TopicSpec::new("all").partitions(1),
     ])
     .unwrap();
     let mut writer = log.writer(WriterOptions::default()).unwrap();
     let topics: [Arc<str>; 3] = ["time".into(), "size".into(), "all".into()];
     for _ in 0..5 {
-        let records: Vec<_> = topics
-            .iter()
-            .map(|topic| record(topic, "x".repeat(1000)))
-            .collect();
+        let records: Vec<_> = topics.iter().map(|topic| record(topic, "x".repeat(1000))).collect();
         writer.send(&records).unwrap();
         now.fetch_add(400, Ordering::Relaxed);
     }

@@ -9,19 +9,11 @@ pub(crate) fn resume_by_group(world: &World) {
     let topic = world.topic(3);
     let (group, stranger) = (unique("group"), unique("stranger"));
     let places = [place(&topic, 2), place(&topic, 0), place(&topic, 1)];
-    assert_eq!(
-        world.committed(&group, &places).unwrap(),
-        [None, None, None]
-    );
+    assert_eq!(world.committed(&group, &places).unwrap(), [None, None, None]);
 
     let mut writer = world.transactional_writer(&unique("id"));
     let mut commit = |offsets| {
-        writer
-            .commit(&Commit {
-                records: vec![record(&topic, "out")],
-                offsets,
-            })
-            .unwrap();
+        writer.commit(&Commit { records: vec![record(&topic, "out")], offsets }).unwrap();
     };
     let metadata = "{\"released\":5,\"watermark\":\"é\"}";
     commit(vec![
@@ -34,11 +26,7 @@ pub(crate) fn resume_by_group(world: &World) {
     let found = world.committed(&group, &places).unwrap();
     let found: Vec<_> = found
         .iter()
-        .map(|found| {
-            found
-                .as_ref()
-                .map(|found| (found.offset, found.metadata.as_str()))
-        })
+        .map(|found| found.as_ref().map(|found| (found.offset, found.metadata.as_str())))
         .collect();
     assert_eq!(found, [Some((9, "")), Some((8, metadata)), None]);
     let theirs = world.committed(&stranger, &places[1..2]).unwrap();
@@ -54,10 +42,7 @@ struct Owner {
 
 impl Owner {
     fn join(world: &World, group: &str, topics: &[String]) -> Self {
-        Self {
-            member: world.join(group, topics).unwrap(),
-            owned: BTreeSet::new(),
-        }
+        Self { member: world.join(group, topics).unwrap(), owned: BTreeSet::new() }
     }
 
     fn poll(&mut self) {
@@ -138,18 +123,11 @@ pub(crate) fn members_share_several_topics(world: &World) {
     ];
     let settled = |owners: &[Owner]| {
         // The second member wants nothing of the topic that it did not name.
-        assert!(
-            owners[1]
-                .owned
-                .iter()
-                .all(|partition| *partition.topic == *both)
-        );
+        assert!(owners[1].owned.iter().all(|partition| *partition.topic == *both));
         owners[0].owned.len() + owners[1].owned.len() == 4 && !owners[1].owned.is_empty()
     };
     settle_until(&mut owners, settled);
     // A topic that nobody asked for changes nothing.
-    world
-        .create_topics(&[TopicSpec::new(&*unique("other"))])
-        .unwrap();
+    world.create_topics(&[TopicSpec::new(&*unique("other"))]).unwrap();
     settle_until(&mut owners, settled);
 }

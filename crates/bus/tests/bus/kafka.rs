@@ -31,11 +31,7 @@ fn the_right_password_opens_and_the_wrong_one_is_told() {
 
     let right = connect(&broker.sasl_bootstrap(), &scram("alice-secret")).unwrap();
     right.health().unwrap();
-    right
-        .writer(WriterOptions::default())
-        .unwrap()
-        .send(&[record(&topic, "in")])
-        .unwrap();
+    right.writer(WriterOptions::default()).unwrap().send(&[record(&topic, "in")]).unwrap();
     assert_eq!(world.values(&topic), ["in"]);
 
     let wrong = connect(&broker.sasl_bootstrap(), &scram("not-her-secret")).unwrap();
@@ -63,21 +59,11 @@ fn nobody_at_the_address_is_told_and_may_come() {
 
 #[test]
 fn properties_that_guarantees_rest_on_are_refused() {
-    for key in [
-        "isolation.level",
-        "enable.auto.commit",
-        "transactional.id",
-        "acks",
-    ] {
+    for key in ["isolation.level", "enable.auto.commit", "transactional.id", "acks"] {
         let error = connect("127.0.0.1:9", &[(key, "x")]).err().unwrap();
-        assert!(
-            error.invalid() && error.to_string().contains(key),
-            "{error}"
-        );
+        assert!(error.invalid() && error.to_string().contains(key), "{error}");
     }
-    let error = connect("127.0.0.1:9", &[("security.protocol", "NONSENSE")])
-        .err()
-        .unwrap();
+    let error = connect("127.0.0.1:9", &[("security.protocol", "NONSENSE")]).err().unwrap();
     assert!(error.invalid(), "{error}");
 }
 
@@ -92,18 +78,12 @@ fn many_records_arrive_once_in_one_transaction() {
         let records = (0..20_000).map(|n| record(&topic, n.to_string())).collect();
         writer.commit(&commit_of(records)).unwrap();
     }
-    let mut values: Vec<u32> = world
-        .values(&topic)
-        .iter()
-        .map(|value| value.parse().unwrap())
-        .collect();
+    let mut values: Vec<u32> = world.values(&topic).iter().map(|value| value.parse().unwrap()).collect();
     values.sort_unstable();
     let expected: Vec<u32> = (0..20_000).flat_map(|n| [n; 3]).collect();
     assert!(values == expected);
     // Each commit leaves a marker, which is no record: offsets have gaps and the end is behind them.
-    let ends: i64 = (0..2)
-        .map(|partition| world.offsets(&place(&topic, partition)).unwrap().end)
-        .sum();
+    let ends: i64 = (0..2).map(|partition| world.offsets(&place(&topic, partition)).unwrap().end).sum();
     assert!(ends > 60_000, "{ends}");
     let mut reader = world.reader_of(&[(place(&topic, 0), 0)]);
     reader.poll(1, Duration::from_secs(5)).unwrap();
@@ -117,10 +97,7 @@ fn open_transactions_are_not_read_and_are_waited_for() {
     let topic = world.topic(1);
     let (group, id) = (unique("group"), unique("id"));
     let (place, group_place) = (place(&topic, 0), [place(&topic, 0)]);
-    world
-        .plain_writer()
-        .send(&[record(&topic, "before")])
-        .unwrap();
+    world.plain_writer().send(&[record(&topic, "before")]).unwrap();
 
     // Another program, which does not finish.
     let client = || {
@@ -131,32 +108,21 @@ fn open_transactions_are_not_read_and_are_waited_for() {
     let theirs: BaseProducer = client().set("transactional.id", &*id).create().unwrap();
     theirs.init_transactions(PATIENCE).unwrap();
     theirs.begin_transaction().unwrap();
-    let open = BaseRecord::<[u8], str>::to(&topic)
-        .partition(0)
-        .payload("open");
+    let open = BaseRecord::<[u8], str>::to(&topic).partition(0).payload("open");
     theirs.send(open).unwrap();
     theirs.flush(PATIENCE).unwrap();
     let member: BaseConsumer = client().set("group.id", &*group).create().unwrap();
     let mut offsets = TopicPartitionList::new();
-    offsets
-        .add_partition_offset(&topic, 0, Offset::Offset(1))
-        .unwrap();
+    offsets.add_partition_offset(&topic, 0, Offset::Offset(1)).unwrap();
     let metadata = member.group_metadata().unwrap();
-    theirs
-        .send_offsets_to_transaction(&offsets, &metadata, PATIENCE)
-        .unwrap();
+    theirs.send_offsets_to_transaction(&offsets, &metadata, PATIENCE).unwrap();
 
     let range = world.offsets(&place).unwrap();
     assert_eq!((range.start, range.stable_end, range.end), (0, 1, 2));
     let mut reader = world.reader_of(&[(place.clone(), 0)]);
     let (values, end) = wait_for(&mut *reader, |all| {
         let end = all.iter().find_map(|fetched| fetched.end)?;
-        Some((
-            all.iter()
-                .map(|fetched| fetched.records.len())
-                .sum::<usize>(),
-            end,
-        ))
+        Some((all.iter().map(|fetched| fetched.records.len()).sum::<usize>(), end))
     });
     assert_eq!((values, end.offset, end.stable), (1, 1, false));
     let error = world.committed(&group, &group_place).unwrap_err();
@@ -168,12 +134,9 @@ fn open_transactions_are_not_read_and_are_waited_for() {
     assert_eq!(world.committed(&group, &group_place).unwrap(), [None]);
     let end = wait_for(&mut *reader, |all| {
         assert!(all.iter().all(|fetched| fetched.records.is_empty()));
-        all.iter()
-            .find_map(|fetched| fetched.end.filter(|end| end.stable))
+        all.iter().find_map(|fetched| fetched.end.filter(|end| end.stable))
     });
     assert_eq!(end.offset, world.offsets(&place).unwrap().end);
-    successor
-        .commit(&commit_of(vec![record(&topic, "after")]))
-        .unwrap();
+    successor.commit(&commit_of(vec![record(&topic, "after")])).unwrap();
     assert_eq!(world.values(&topic), ["before", "after"]);
 }

@@ -16,10 +16,7 @@ pub(crate) fn seek_by_offset_and_time(world: &World) {
     let place = place(&topic, 0);
     for (offset, time) in times.iter().enumerate() {
         assert_eq!(world.offset_at(&place, *time).unwrap(), offset as i64);
-        assert_eq!(
-            world.offset_at(&place, time + 1).unwrap(),
-            offset as i64 + 1
-        );
+        assert_eq!(world.offset_at(&place, time + 1).unwrap(), offset as i64 + 1);
     }
     assert_eq!(world.offset_at(&place, 0).unwrap(), 0);
     assert_eq!(world.offset_at(&place, -1).unwrap(), 0);
@@ -46,9 +43,7 @@ pub(crate) fn ends_are_reported(world: &World) {
             .all(|(partition, offset)| {
                 all.iter().any(|fetched| {
                     fetched.partition == *partition
-                        && fetched
-                            .end
-                            .is_some_and(|end| end.offset == *offset && end.stable)
+                        && fetched.end.is_some_and(|end| end.offset == *offset && end.stable)
                 })
             })
             .then_some(())
@@ -57,10 +52,7 @@ pub(crate) fn ends_are_reported(world: &World) {
 
     let mut to_first = record(&topic, "x");
     to_first.partition = Some(0);
-    world
-        .plain_writer()
-        .send(&[to_first.clone(), to_first])
-        .unwrap();
+    world.plain_writer().send(&[to_first.clone(), to_first]).unwrap();
     wait_for(&mut *reader, |all| {
         let read: usize = all.iter().map(|fetched| fetched.records.len()).sum();
         (read == 2).then_some(()).and(ends(all, &[(0, 2)]))
@@ -90,10 +82,7 @@ pub(crate) fn pause_and_resume(world: &World) {
     write(1, "free");
     assert_eq!(wait_for_values(&mut *reader, 1), ["free"]);
     let none = reader.poll(100, Duration::from_millis(300)).unwrap();
-    assert!(
-        none.iter().all(|fetched| fetched.records.is_empty()),
-        "{none:?}"
-    );
+    assert!(none.iter().all(|fetched| fetched.records.is_empty()), "{none:?}");
 
     reader.resume(&[held]).unwrap();
     assert_eq!(wait_for_values(&mut *reader, 2), ["held 1", "held 2"]);
@@ -104,9 +93,7 @@ pub(crate) fn pause_and_resume(world: &World) {
 pub(crate) fn added_partitions_leave_the_others_alone(world: &World) {
     let (first, second) = (world.topic(1), world.topic(1));
     let mut writer = world.plain_writer();
-    writer
-        .send(&[record(&first, "1"), record(&second, "2")])
-        .unwrap();
+    writer.send(&[record(&first, "1"), record(&second, "2")]).unwrap();
     let mut reader = world.reader_of(&[(place(&first, 0), 0)]);
     assert_eq!(wait_for_values(&mut *reader, 1), ["1"]);
     reader.add(&[(place(&second, 0), 0)]).unwrap();
@@ -130,27 +117,17 @@ pub(crate) fn added_partitions_leave_the_others_alone(world: &World) {
 pub(crate) fn a_waiting_reader_is_woken(world: &World) {
     let topic = world.topic(1);
     let mut reader = world.reader_of(&[(place(&topic, 0), 0)]);
-    wait_for(&mut *reader, |all| {
-        all.iter()
-            .any(|fetched| fetched.end.is_some())
-            .then_some(())
-    });
+    wait_for(&mut *reader, |all| all.iter().any(|fetched| fetched.end.is_some()).then_some(()));
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| wait_for_values(&mut *reader, 1));
-        world
-            .plain_writer()
-            .send(&[record(&topic, "wake")])
-            .unwrap();
+        world.plain_writer().send(&[record(&topic, "wake")]).unwrap();
         assert_eq!(waiting.join().unwrap(), ["wake"]);
     });
 }
 
 pub(crate) fn a_lost_offset_is_told(world: &World) {
     let topic = world.topic(1);
-    world
-        .plain_writer()
-        .send(&[record(&topic, "only")])
-        .unwrap();
+    world.plain_writer().send(&[record(&topic, "only")]).unwrap();
     let mut reader = world.reader_of(&[(place(&topic, 0), 7)]);
     let error = loop {
         if let Err(error) = reader.poll(10, Duration::from_secs(1)) {
@@ -185,25 +162,10 @@ pub(crate) fn few_records_at_a_time(world: &World) {
 pub(crate) fn unknown_partitions_are_told(world: &World) {
     let missing = unique("missing");
     assert!(world.settings(&missing).unwrap_err().unknown_topic());
-    assert!(
-        world
-            .offsets(&place(&missing, 0))
-            .unwrap_err()
-            .unknown_topic()
-    );
-    assert!(
-        world
-            .offset_at(&place(&missing, 0), 5)
-            .unwrap_err()
-            .unknown_topic()
-    );
+    assert!(world.offsets(&place(&missing, 0)).unwrap_err().unknown_topic());
+    assert!(world.offset_at(&place(&missing, 0), 5).unwrap_err().unknown_topic());
     let topic = world.topic(1);
-    assert!(
-        world
-            .offsets(&place(&topic, 1))
-            .unwrap_err()
-            .unknown_topic()
-    );
+    assert!(world.offsets(&place(&topic, 1)).unwrap_err().unknown_topic());
     world.create_topics(&[TopicSpec::new("a b")]).unwrap_err();
     world.health().unwrap();
 }

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use olocus_bus::{
-    Commit, Embedded, EmbeddedOptions, Fetched, Kafka, KafkaOptions, OffsetCommit, Reader,
-    ReaderOptions, TopicPartition, TopicSpec, Transport, Writer, WriterOptions,
+    Commit, Embedded, EmbeddedOptions, Fetched, Kafka, KafkaOptions, OffsetCommit, Reader, ReaderOptions,
+    TopicPartition, TopicSpec, Transport, Writer, WriterOptions,
 };
 use olocus_event::{Headers, OutRecord, Record};
 use olocus_test_broker::{Broker, skipped};
@@ -47,11 +47,7 @@ impl World {
     }
 
     pub(crate) fn of(brokers: &str) -> Self {
-        Self {
-            transport: Box::new(connect(brokers, &[]).unwrap()),
-            default_partitions: 3,
-            _directory: None,
-        }
+        Self { transport: Box::new(connect(brokers, &[]).unwrap()), default_partitions: 3, _directory: None }
     }
 
     /// An embedded log that somebody else has opened.
@@ -66,8 +62,7 @@ impl World {
     /// A new topic with a name of its own.
     pub(crate) fn topic(&self, partitions: u32) -> Arc<str> {
         let name = unique("topic");
-        self.create_topics(&[TopicSpec::new(&*name).partitions(partitions)])
-            .unwrap();
+        self.create_topics(&[TopicSpec::new(&*name).partitions(partitions)]).unwrap();
         name
     }
 
@@ -76,11 +71,8 @@ impl World {
     }
 
     pub(crate) fn transactional_writer(&self, id: &str) -> Box<dyn Writer> {
-        self.writer(WriterOptions {
-            transactional_id: Some(id.to_owned()),
-            ..WriterOptions::default()
-        })
-        .unwrap()
+        self.writer(WriterOptions { transactional_id: Some(id.to_owned()), ..WriterOptions::default() })
+            .unwrap()
     }
 
     pub(crate) fn reader_of(&self, partitions: &[(TopicPartition, i64)]) -> Box<dyn Reader> {
@@ -92,9 +84,7 @@ impl World {
     /// Everything that is in a topic, by partition.
     pub(crate) fn all(&self, topic: &Arc<str>) -> BTreeMap<i32, Vec<Record>> {
         let count = self.topics().unwrap()[&**topic];
-        let places: Vec<_> = (0..count as i32)
-            .map(|partition| (place(topic, partition), 0))
-            .collect();
+        let places: Vec<_> = (0..count as i32).map(|partition| (place(topic, partition), 0)).collect();
         let mut reader = self.reader_of(&places);
         let mut found: BTreeMap<i32, Vec<Record>> = BTreeMap::new();
         let mut ends = BTreeMap::new();
@@ -102,10 +92,7 @@ impl World {
         while ends.len() < places.len() {
             assert!(Instant::now() < deadline, "not read to the end: {ends:?}");
             for fetched in reader.poll(10_000, STEP).unwrap() {
-                found
-                    .entry(fetched.partition)
-                    .or_default()
-                    .extend(fetched.records);
+                found.entry(fetched.partition).or_default().extend(fetched.records);
                 if let Some(end) = fetched.end {
                     ends.insert(fetched.partition, end);
                 }
@@ -117,11 +104,7 @@ impl World {
 
     /// All values of a topic of one partition, as text.
     pub(crate) fn values(&self, topic: &Arc<str>) -> Vec<String> {
-        self.all(topic)
-            .into_values()
-            .flatten()
-            .map(|record| text(record.value.as_ref()))
-            .collect()
+        self.all(topic).into_values().flatten().map(|record| text(record.value.as_ref())).collect()
     }
 }
 
@@ -133,16 +116,10 @@ impl Deref for World {
     }
 }
 
-pub(crate) fn connect(
-    brokers: &str,
-    properties: &[(&str, &str)],
-) -> Result<Kafka, olocus_bus::Error> {
+pub(crate) fn connect(brokers: &str, properties: &[(&str, &str)]) -> Result<Kafka, olocus_bus::Error> {
     Kafka::connect(KafkaOptions {
         brokers: brokers.to_owned(),
-        properties: properties
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-            .collect(),
+        properties: properties.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
         client_id: "olocus-test".to_owned(),
     })
 }
@@ -165,22 +142,12 @@ pub(crate) fn record(topic: &Arc<str>, value: impl Into<String>) -> OutRecord {
     }
 }
 
-pub(crate) fn keyed(
-    topic: &Arc<str>,
-    key: impl Into<String>,
-    value: impl Into<String>,
-) -> OutRecord {
-    OutRecord {
-        key: Some(Bytes::from(key.into())),
-        ..record(topic, value)
-    }
+pub(crate) fn keyed(topic: &Arc<str>, key: impl Into<String>, value: impl Into<String>) -> OutRecord {
+    OutRecord { key: Some(Bytes::from(key.into())), ..record(topic, value) }
 }
 
 pub(crate) fn commit_of(records: Vec<OutRecord>) -> Commit {
-    Commit {
-        records,
-        offsets: Vec::new(),
-    }
+    Commit { records, offsets: Vec::new() }
 }
 
 pub(crate) fn offset(
@@ -204,10 +171,7 @@ pub(crate) fn text(bytes: Option<&Bytes>) -> String {
 }
 
 /// Polls until something is fetched for which the question is answered.
-pub(crate) fn wait_for<T>(
-    reader: &mut dyn Reader,
-    mut answer: impl FnMut(&[Fetched]) -> Option<T>,
-) -> T {
+pub(crate) fn wait_for<T>(reader: &mut dyn Reader, mut answer: impl FnMut(&[Fetched]) -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     let mut all = Vec::new();
     loop {

@@ -12,25 +12,14 @@ pub(crate) fn order_per_key(world: &World) {
     let topic = world.topic(3);
     let mut writer = world.plain_writer();
     for round in 0..4 {
-        let records: Vec<OutRecord> = (0..500)
-            .map(|n| {
-                keyed(
-                    &topic,
-                    format!("k{}", n % 50),
-                    format!("{}", round * 500 + n),
-                )
-            })
-            .collect();
+        let records: Vec<OutRecord> =
+            (0..500).map(|n| keyed(&topic, format!("k{}", n % 50), format!("{}", round * 500 + n))).collect();
         writer.send(&records).unwrap();
     }
     let mut by_key: BTreeMap<String, (i32, Vec<u32>)> = BTreeMap::new();
     let all = world.all(&topic);
     for (partition, records) in &all {
-        assert!(
-            records
-                .windows(2)
-                .all(|pair| pair[0].offset < pair[1].offset)
-        );
+        assert!(records.windows(2).all(|pair| pair[0].offset < pair[1].offset));
         for record in records {
             let key = text(record.key.as_ref());
             let entry = by_key.entry(key).or_insert((*partition, Vec::new()));
@@ -55,10 +44,7 @@ pub(crate) fn keys_meet_those_of_java_producers(world: &World) {
         ("abc", 479_470_107),
     ];
     let topic = world.topic(10);
-    let records: Vec<_> = hashes
-        .iter()
-        .map(|(key, _)| keyed(&topic, *key, ""))
-        .collect();
+    let records: Vec<_> = hashes.iter().map(|(key, _)| keyed(&topic, *key, "")).collect();
     world.plain_writer().send(&records).unwrap();
     let mut found = BTreeMap::new();
     for (partition, records) in world.all(&topic) {
@@ -78,32 +64,21 @@ pub(crate) fn headers_keys_and_tombstones(world: &World) {
     full.headers.push("repeated", Bytes::from_static(b"first"));
     full.headers.push("empty", Bytes::new());
     full.headers.push("repeated", Bytes::from_static(b"second"));
-    full.headers
-        .push("binary", Bytes::from_static(&[0, 255, 128]));
+    full.headers.push("binary", Bytes::from_static(&[0, 255, 128]));
     let parts = [None, Some(Bytes::new()), Some(Bytes::from_static(b"x"))];
     let mut written = vec![full];
     for key in &parts {
         for value in &parts {
-            written.push(OutRecord {
-                key: key.clone(),
-                value: value.clone(),
-                ..record(&topic, "")
-            });
+            written.push(OutRecord { key: key.clone(), value: value.clone(), ..record(&topic, "") });
         }
     }
-    world
-        .transactional_writer(&unique("id"))
-        .commit(&commit_of(written.clone()))
-        .unwrap();
+    world.transactional_writer(&unique("id")).commit(&commit_of(written.clone())).unwrap();
     world.plain_writer().send(&written).unwrap();
 
     let read = world.all(&topic).remove(&0).unwrap();
     assert_eq!(read.len(), 2 * written.len());
     for (written, read) in written.iter().cycle().zip(&read) {
-        assert_eq!(
-            (&written.key, &written.value, &written.headers),
-            (&read.key, &read.value, &read.headers)
-        );
+        assert_eq!((&written.key, &written.value, &written.headers), (&read.key, &read.value, &read.headers));
     }
 }
 
@@ -114,14 +89,8 @@ pub(crate) fn timestamps_are_the_wall_clock(world: &World) {
     };
     let topic = world.topic(1);
     let before = now();
-    world
-        .plain_writer()
-        .send(&[record(&topic, "plain")])
-        .unwrap();
-    world
-        .transactional_writer(&unique("id"))
-        .commit(&commit_of(vec![record(&topic, "committed")]))
-        .unwrap();
+    world.plain_writer().send(&[record(&topic, "plain")]).unwrap();
+    world.transactional_writer(&unique("id")).commit(&commit_of(vec![record(&topic, "committed")])).unwrap();
     let after = now();
     for record in &world.all(&topic)[&0] {
         assert!((before..=after).contains(&record.timestamp), "{record:?}");
@@ -132,40 +101,22 @@ pub(crate) fn topics_are_created_once(world: &World) {
     let (default, chosen) = (unique("default"), unique("chosen"));
     let specs = [
         TopicSpec::new(&*default),
-        TopicSpec::new(&*chosen)
-            .partitions(5)
-            .config("retention.ms", "123456789"),
+        TopicSpec::new(&*chosen).partitions(5).config("retention.ms", "123456789"),
     ];
     world.create_topics(&specs).unwrap();
-    world
-        .plain_writer()
-        .send(&[record(&chosen, "stays")])
-        .unwrap();
-    world
-        .create_topics(&[
-            TopicSpec::new(&*chosen).partitions(7),
-            TopicSpec::new(&*default),
-        ])
-        .unwrap();
+    world.plain_writer().send(&[record(&chosen, "stays")]).unwrap();
+    world.create_topics(&[TopicSpec::new(&*chosen).partitions(7), TopicSpec::new(&*default)]).unwrap();
 
     let topics = world.topics().unwrap();
     assert_eq!(topics[&*default], world.default_partitions);
     assert_eq!(topics[&*chosen], 5);
     assert!(topics.keys().all(|name| !name.starts_with("__")));
-    assert_eq!(
-        world.settings(&chosen).unwrap().retention_ms,
-        Some(123_456_789)
-    );
-    assert_eq!(
-        world.settings(&default).unwrap().retention_ms,
-        Some(7 * 24 * 3_600_000)
-    );
+    assert_eq!(world.settings(&chosen).unwrap().retention_ms, Some(123_456_789));
+    assert_eq!(world.settings(&default).unwrap().retention_ms, Some(7 * 24 * 3_600_000));
     assert_eq!(world.values(&chosen), ["stays"]);
 
     let endless = unique("endless");
-    world
-        .create_topics(&[TopicSpec::new(&*endless).config("retention.ms", "-1")])
-        .unwrap();
+    world.create_topics(&[TopicSpec::new(&*endless).config("retention.ms", "-1")]).unwrap();
     assert_eq!(world.settings(&endless).unwrap().retention_ms, None);
     let wrong = TopicSpec::new(&*unique("wrong")).config("retention.ms", "soon");
     assert!(!world.create_topics(&[wrong]).unwrap_err().retryable());
@@ -185,13 +136,7 @@ pub(crate) fn large_records(world: &World) {
         .map(|n| char::from(b'a' + (n.wrapping_mul(2_654_435_761) >> 27) as u8 % 26))
         .collect();
     let mut writer = world.plain_writer();
-    writer
-        .send(&[
-            record(&topic, "small"),
-            record(&topic, noise.clone()),
-            record(&topic, "last"),
-        ])
-        .unwrap();
+    writer.send(&[record(&topic, "small"), record(&topic, noise.clone()), record(&topic, "last")]).unwrap();
     let values = world.values(&topic);
     assert_eq!(values.len(), 3);
     assert!(values[1] == noise, "a large record comes back as it was");
@@ -201,13 +146,9 @@ pub(crate) fn large_records(world: &World) {
     assert!(error.too_large() && !error.retryable(), "{error}");
     assert!(error.to_string().contains(&*topic), "{error}");
     let mut writer = world.transactional_writer(&unique("id"));
-    let error = writer
-        .commit(&commit_of(vec![record(&topic, "gone"), too_large]))
-        .unwrap_err();
+    let error = writer.commit(&commit_of(vec![record(&topic, "gone"), too_large])).unwrap_err();
     assert!(error.too_large() && !error.retryable(), "{error}");
-    writer
-        .commit(&commit_of(vec![record(&topic, "next")]))
-        .unwrap();
+    writer.commit(&commit_of(vec![record(&topic, "next")])).unwrap();
     assert_eq!(world.values(&topic).split_off(2), ["last", "next"]);
 }
 
@@ -216,10 +157,7 @@ pub(crate) fn outputs_and_offsets_are_atomic(world: &World) {
     let group = unique("group");
     let mut writer = world.transactional_writer(&unique("id"));
     let commit = |values: &[&str], next| Commit {
-        records: values
-            .iter()
-            .flat_map(|value| [record(&output, *value), record(&other, *value)])
-            .collect(),
+        records: values.iter().flat_map(|value| [record(&output, *value), record(&other, *value)]).collect(),
         offsets: vec![offset(&group, &input, 0, next, "m")],
     };
     let committed = || {
@@ -244,9 +182,7 @@ pub(crate) fn outputs_and_offsets_are_atomic(world: &World) {
     // The writer goes on, also with offsets or records alone.
     writer.commit(&commit(&["d"], 4)).unwrap();
     writer.commit(&commit(&[], 5)).unwrap();
-    writer
-        .commit(&commit_of(vec![record(&output, "e")]))
-        .unwrap();
+    writer.commit(&commit_of(vec![record(&output, "e")])).unwrap();
     writer.commit(&Commit::default()).unwrap();
     assert_eq!(world.values(&output), ["a", "b", "d", "e"]);
     assert_eq!(world.values(&other), ["a", "b", "d"]);
@@ -260,43 +196,26 @@ pub(crate) fn a_new_writer_fences_the_old_one(world: &World) {
     old.commit(&commit_of(vec![record(&topic, "old")])).unwrap();
     let mut other = world.transactional_writer(&unique("other"));
     let mut new = world.transactional_writer(&id);
-    let error = old
-        .commit(&commit_of(vec![record(&topic, "late")]))
-        .unwrap_err();
+    let error = old.commit(&commit_of(vec![record(&topic, "late")])).unwrap_err();
     assert!(error.fenced() && !error.retryable(), "{error}");
     new.commit(&commit_of(vec![record(&topic, "new")])).unwrap();
-    old.commit(&commit_of(vec![record(&topic, "later")]))
-        .unwrap_err();
-    other
-        .commit(&commit_of(vec![record(&topic, "other")]))
-        .unwrap();
+    old.commit(&commit_of(vec![record(&topic, "later")])).unwrap_err();
+    other.commit(&commit_of(vec![record(&topic, "other")])).unwrap();
     assert_eq!(world.values(&topic), ["old", "new", "other"]);
 }
 
 pub(crate) fn writers_refuse_what_is_not_theirs(world: &World) {
     let topic = world.topic(1);
     let records = vec![record(&topic, "x")];
-    assert!(
-        world
-            .plain_writer()
-            .commit(&commit_of(records.clone()))
-            .unwrap_err()
-            .invalid()
-    );
+    assert!(world.plain_writer().commit(&commit_of(records.clone())).unwrap_err().invalid());
     let mut writer = world.transactional_writer(&unique("id"));
     assert!(writer.send(&records).unwrap_err().invalid());
-    let without = WriterOptions {
-        transactional_id: Some("id".to_owned()),
-        durability: Durability::None,
-    };
+    let without = WriterOptions { transactional_id: Some("id".to_owned()), durability: Durability::None };
     assert!(world.writer(without).is_err_and(|error| error.invalid()));
     assert!(world.values(&topic).is_empty());
 
     for durability in [Durability::Relaxed, Durability::Persistent] {
-        let options = WriterOptions {
-            transactional_id: None,
-            durability,
-        };
+        let options = WriterOptions { transactional_id: None, durability };
         world.writer(options).unwrap().send(&records).unwrap();
     }
     assert_eq!(world.values(&topic).len(), 2);
@@ -304,10 +223,8 @@ pub(crate) fn writers_refuse_what_is_not_theirs(world: &World) {
 
 pub(crate) fn chosen_partitions(world: &World) {
     let topic = world.topic(3);
-    let to = |partition| OutRecord {
-        partition: Some(partition),
-        ..keyed(&topic, "same", partition.to_string())
-    };
+    let to =
+        |partition| OutRecord { partition: Some(partition), ..keyed(&topic, "same", partition.to_string()) };
     let mut writer = world.plain_writer();
     writer.send(&[to(0), to(1), to(2)]).unwrap();
     for (partition, records) in world.all(&topic) {

@@ -73,9 +73,7 @@ impl Accumulator {
     /// How many more it would have to remember with this one.
     pub(crate) fn growth(&self, value: &Scalar) -> usize {
         match (self, Identity::of(value)) {
-            (Accumulator::CountDistinct(values), Some(identity)) => {
-                usize::from(!values.contains(&identity))
-            }
+            (Accumulator::CountDistinct(values), Some(identity)) => usize::from(!values.contains(&identity)),
             _ => 0,
         }
     }

@@ -33,9 +33,7 @@ impl Identity {
             Scalar::Null => return None,
             Scalar::Bool(value) => Identity::Bool(*value),
             Scalar::Int(value) => Identity::Int(*value),
-            Scalar::Wide(value) => {
-                i64::try_from(*value).map_or(Identity::Wide(*value), Identity::Int)
-            }
+            Scalar::Wide(value) => i64::try_from(*value).map_or(Identity::Wide(*value), Identity::Int),
             Scalar::Float(value) => Identity::of_float(*value),
             Scalar::Text(value) => Identity::Text(value.clone()),
         })
@@ -90,9 +88,9 @@ impl Number {
             (Number::Integer(left), Number::Integer(right)) => left.cmp(&right),
             (Number::Integer(left), Number::Float(right)) => compare_integer(left, right),
             (Number::Float(left), Number::Integer(right)) => compare_integer(right, left).reverse(),
-            (Number::Float(left), Number::Float(right)) => left
-                .partial_cmp(&right)
-                .unwrap_or_else(|| left.is_nan().cmp(&right.is_nan())),
+            (Number::Float(left), Number::Float(right)) => {
+                left.partial_cmp(&right).unwrap_or_else(|| left.is_nan().cmp(&right.is_nan()))
+            }
         }
     }
 }
@@ -106,11 +104,9 @@ fn compare_integer(integer: i128, float: f64) -> Ordering {
         return Ordering::Greater;
     }
     let whole = float.trunc();
-    integer.cmp(&(whole as i128)).then_with(|| {
-        0.0_f64
-            .partial_cmp(&(float - whole))
-            .unwrap_or(Ordering::Equal)
-    })
+    integer
+        .cmp(&(whole as i128))
+        .then_with(|| 0.0_f64.partial_cmp(&(float - whole)).unwrap_or(Ordering::Equal))
 }
 
 fn rank(scalar: &Scalar) -> u8 {

@@ -61,10 +61,7 @@ impl Sliding {
             }
             Sliding::Sum(sum) | Sliding::Avg(sum) => sum.add(value),
             Sliding::Extreme(extreme, candidates) => {
-                while candidates
-                    .back()
-                    .is_some_and(|(_, earlier)| extreme.prefers(value, earlier))
-                {
+                while candidates.back().is_some_and(|(_, earlier)| extreme.prefers(value, earlier)) {
                     candidates.pop_back();
                 }
                 candidates.push_back((age, value.clone()));
@@ -91,10 +88,7 @@ impl Sliding {
             }
             Sliding::Sum(sum) | Sliding::Avg(sum) => sum.remove(value),
             Sliding::Extreme(_, candidates) => {
-                if candidates
-                    .front()
-                    .is_some_and(|(candidate, _)| *candidate == age)
-                {
+                if candidates.front().is_some_and(|(candidate, _)| *candidate == age) {
                     candidates.pop_front();
                 }
             }
@@ -107,9 +101,9 @@ impl Sliding {
             Sliding::CountDistinct(counts) => count_scalar(counts.len() as u64),
             Sliding::Sum(sum) => sum.sum(),
             Sliding::Avg(sum) => sum.mean(),
-            Sliding::Extreme(_, candidates) => candidates
-                .front()
-                .map_or(Scalar::Null, |(_, value)| value.clone()),
+            Sliding::Extreme(_, candidates) => {
+                candidates.front().map_or(Scalar::Null, |(_, value)| value.clone())
+            }
         }
     }
 }

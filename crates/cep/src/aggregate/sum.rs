@@ -160,11 +160,8 @@ impl FixedPoint {
         let bits = value.to_bits();
         let field = (bits >> MANTISSA_BITS) as usize & EXPONENT_INFINITE;
         let stored = bits & ((1 << MANTISSA_BITS) - 1);
-        let (mantissa, shift) = if field == 0 {
-            (stored, 0)
-        } else {
-            (stored | 1 << MANTISSA_BITS, field - 1)
-        };
+        let (mantissa, shift) =
+            if field == 0 { (stored, 0) } else { (stored | 1 << MANTISSA_BITS, field - 1) };
         self.add_shifted(u128::from(mantissa), value.is_sign_negative(), shift);
     }
 
@@ -265,10 +262,7 @@ impl FixedPoint {
         };
         // The three topmost limbs hold at least 65 bits, 12 more than a float. They may reach below the unit, where
         // there are zeros.
-        let limb = |below: usize| {
-            top.checked_sub(below)
-                .map_or(0, |index| self.limbs[index] as u128)
-        };
+        let limb = |below: usize| top.checked_sub(below).map_or(0, |index| self.limbs[index] as u128);
         let window = limb(0) << (2 * LIMB_BITS) | limb(1) << LIMB_BITS | limb(2);
         let length = 128 - window.leading_zeros() as usize;
         // Positions of the lowest and the highest bit of the window, counted from the unit.
@@ -282,9 +276,7 @@ impl FixedPoint {
         let mut mantissa = (window >> cut) as u64;
         let rest = window & ((1 << cut) - 1);
         let half = 1 << (cut - 1);
-        let more = self.limbs[..top.saturating_sub(2)]
-            .iter()
-            .any(|limb| *limb != 0);
+        let more = self.limbs[..top.saturating_sub(2)].iter().any(|limb| *limb != 0);
         if rest > half || rest == half && (more || mantissa & 1 == 1) {
             mantissa += 1;
             if mantissa == 1 << (MANTISSA_BITS + 1) {

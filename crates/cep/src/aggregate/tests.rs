@@ -26,31 +26,17 @@ fn check(function: AggregateFunction, values: &[Scalar], expected: &Scalar) {
     for cut in 0..=values.len() {
         let mut merged = run(&values[..cut]);
         merged.merge(&run(&values[cut..]));
-        assert_eq!(
-            &merged.result(),
-            expected,
-            "{function} of {values:?} cut at {cut}"
-        );
+        assert_eq!(&merged.result(), expected, "{function} of {values:?} cut at {cut}");
     }
     let mut sliding = Sliding::new(function);
-    let before = [
-        Scalar::Float(1e300),
-        text("~"),
-        Scalar::Int(i64::MIN),
-        Scalar::Bool(false),
-        Scalar::Null,
-    ];
+    let before = [Scalar::Float(1e300), text("~"), Scalar::Int(i64::MIN), Scalar::Bool(false), Scalar::Null];
     for (age, value) in before.iter().chain(values).enumerate() {
         sliding.push(age as u64, value);
     }
     for (age, value) in before.iter().enumerate() {
         sliding.pop(age as u64, value);
     }
-    assert_eq!(
-        &sliding.result(),
-        expected,
-        "{function} of {values:?}, sliding"
-    );
+    assert_eq!(&sliding.result(), expected, "{function} of {values:?}, sliding");
 }
 
 #[test]
@@ -78,39 +64,15 @@ fn count_takes_what_is_not_null() {
 #[test]
 fn distinct_compares_numbers_by_value_and_keeps_texts_apart() {
     let check = |values: &[Scalar], count| {
-        check(
-            AggregateFunction::CountDistinct,
-            values,
-            &Scalar::Int(count),
-        );
+        check(AggregateFunction::CountDistinct, values, &Scalar::Int(count));
     };
     check(&[Scalar::Int(1), Scalar::Float(1.0), Scalar::Wide(1)], 1);
     check(&[Scalar::Int(1), text("1")], 2);
-    check(
-        &[
-            Scalar::Int(0),
-            Scalar::Float(-0.0),
-            Scalar::Bool(false),
-            Scalar::Null,
-        ],
-        2,
-    );
-    check(
-        &[Scalar::Float(0.5), Scalar::Float(0.5), Scalar::Float(0.25)],
-        2,
-    );
+    check(&[Scalar::Int(0), Scalar::Float(-0.0), Scalar::Bool(false), Scalar::Null], 2);
+    check(&[Scalar::Float(0.5), Scalar::Float(0.5), Scalar::Float(0.25)], 2);
     // These integers have the same nearest float.
-    check(
-        &[
-            Scalar::Int((1 << 53) + 1),
-            Scalar::Float((1_u64 << 53) as f64),
-        ],
-        2,
-    );
-    check(
-        &[Scalar::Wide(1 << 63), Scalar::Float((1_u64 << 63) as f64)],
-        1,
-    );
+    check(&[Scalar::Int((1 << 53) + 1), Scalar::Float((1_u64 << 53) as f64)], 2);
+    check(&[Scalar::Wide(1 << 63), Scalar::Float((1_u64 << 63) as f64)], 1);
     check(&[Scalar::Wide(u64::MAX), Scalar::Float(u64::MAX as f64)], 2);
     check(&[Scalar::Float(f64::NAN), Scalar::Float(-f64::NAN)], 1);
 }
@@ -118,89 +80,34 @@ fn distinct_compares_numbers_by_value_and_keeps_texts_apart() {
 #[test]
 fn sums_of_integers_are_exact_in_the_narrowest_class() {
     let check = |values: &[Scalar], sum| check(AggregateFunction::Sum, values, &sum);
-    check(
-        &[Scalar::Int(i64::MAX), Scalar::Int(1), Scalar::Int(-1)],
-        Scalar::Int(i64::MAX),
-    );
-    check(
-        &[Scalar::Int(i64::MAX), Scalar::Int(1)],
-        Scalar::Wide(1 << 63),
-    );
-    check(
-        &[Scalar::Wide(u64::MAX), Scalar::Int(1)],
-        Scalar::Float(18_446_744_073_709_551_616.0),
-    );
-    check(
-        &[Scalar::Int(i64::MIN), Scalar::Int(i64::MIN)],
-        Scalar::Float(-18_446_744_073_709_551_616.0),
-    );
+    check(&[Scalar::Int(i64::MAX), Scalar::Int(1), Scalar::Int(-1)], Scalar::Int(i64::MAX));
+    check(&[Scalar::Int(i64::MAX), Scalar::Int(1)], Scalar::Wide(1 << 63));
+    check(&[Scalar::Wide(u64::MAX), Scalar::Int(1)], Scalar::Float(18_446_744_073_709_551_616.0));
+    check(&[Scalar::Int(i64::MIN), Scalar::Int(i64::MIN)], Scalar::Float(-18_446_744_073_709_551_616.0));
 }
 
 #[test]
 fn sums_with_floats_are_rounded_once() {
     let check = |values: &[Scalar], sum| check(AggregateFunction::Sum, values, &Scalar::Float(sum));
-    check(
-        &[
-            Scalar::Float(1e100),
-            Scalar::Float(1.0),
-            Scalar::Float(-1e100),
-        ],
-        1.0,
-    );
+    check(&[Scalar::Float(1e100), Scalar::Float(1.0), Scalar::Float(-1e100)], 1.0);
     check(&vec![Scalar::Float(0.1); 10], 1.0);
-    check(
-        &[
-            Scalar::Int(i64::MAX),
-            Scalar::Float(0.5),
-            Scalar::Int(-i64::MAX),
-        ],
-        0.5,
-    );
+    check(&[Scalar::Int(i64::MAX), Scalar::Float(0.5), Scalar::Int(-i64::MAX)], 0.5);
     check(&[Scalar::Int(1), Scalar::Float(2.0)], 3.0);
-    check(
-        &[Scalar::Float(f64::MAX), Scalar::Float(f64::MAX)],
-        f64::INFINITY,
-    );
-    check(
-        &[
-            Scalar::Float(f64::MAX),
-            Scalar::Float(f64::MAX),
-            Scalar::Float(-f64::MAX),
-        ],
-        f64::MAX,
-    );
+    check(&[Scalar::Float(f64::MAX), Scalar::Float(f64::MAX)], f64::INFINITY);
+    check(&[Scalar::Float(f64::MAX), Scalar::Float(f64::MAX), Scalar::Float(-f64::MAX)], f64::MAX);
     check(&[Scalar::Float(5e-324), Scalar::Float(5e-324)], 1e-323);
-    check(
-        &[Scalar::Float(f64::MIN_POSITIVE), Scalar::Float(-5e-324)],
-        f64::MIN_POSITIVE - 5e-324,
-    );
+    check(&[Scalar::Float(f64::MIN_POSITIVE), Scalar::Float(-5e-324)], f64::MIN_POSITIVE - 5e-324);
     check(&[Scalar::Float(1.5), Scalar::Float(-1.5)], 0.0);
     // Half a unit above an even and an odd mantissa, and a little more than half.
     let two_53 = (1_u64 << 53) as f64;
     check(&[Scalar::Float(two_53), Scalar::Float(1.0)], two_53);
-    check(
-        &[Scalar::Float(two_53 + 2.0), Scalar::Float(1.0)],
-        two_53 + 4.0,
-    );
-    check(
-        &[
-            Scalar::Float(two_53),
-            Scalar::Float(1.0),
-            Scalar::Float(5e-324),
-        ],
-        two_53 + 2.0,
-    );
+    check(&[Scalar::Float(two_53 + 2.0), Scalar::Float(1.0)], two_53 + 4.0);
+    check(&[Scalar::Float(two_53), Scalar::Float(1.0), Scalar::Float(5e-324)], two_53 + 2.0);
 }
 
 #[test]
 fn sum_and_avg_leave_out_what_is_no_number() {
-    let values = [
-        text("7"),
-        Scalar::Int(1),
-        Scalar::Null,
-        Scalar::Int(2),
-        Scalar::Bool(true),
-    ];
+    let values = [text("7"), Scalar::Int(1), Scalar::Null, Scalar::Int(2), Scalar::Bool(true)];
     check(AggregateFunction::Sum, &values, &Scalar::Int(3));
     check(AggregateFunction::Avg, &values, &Scalar::Float(1.5));
     check(AggregateFunction::Sum, &[text("7")], &Scalar::Null);
@@ -208,21 +115,9 @@ fn sum_and_avg_leave_out_what_is_no_number() {
 
 #[test]
 fn avg_of_finite_numbers_is_finite() {
-    check(
-        AggregateFunction::Avg,
-        &vec![Scalar::Float(f64::MAX); 4],
-        &Scalar::Float(f64::MAX),
-    );
-    check(
-        AggregateFunction::Avg,
-        &vec![Scalar::Float(-f64::MAX); 3],
-        &Scalar::Float(-f64::MAX),
-    );
-    check(
-        AggregateFunction::Avg,
-        &[Scalar::Int(1), Scalar::Int(2)],
-        &Scalar::Float(1.5),
-    );
+    check(AggregateFunction::Avg, &vec![Scalar::Float(f64::MAX); 4], &Scalar::Float(f64::MAX));
+    check(AggregateFunction::Avg, &vec![Scalar::Float(-f64::MAX); 3], &Scalar::Float(-f64::MAX));
+    check(AggregateFunction::Avg, &[Scalar::Int(1), Scalar::Int(2)], &Scalar::Float(1.5));
 }
 
 #[test]
@@ -254,40 +149,19 @@ fn a_sum_that_lost_its_floats_is_an_integer_again() {
 fn min_and_max_compare_integers_and_floats_exactly() {
     let exact = Scalar::Int((1 << 53) + 1);
     let near = Scalar::Float((1_u64 << 53) as f64);
-    check(
-        AggregateFunction::Max,
-        &[near.clone(), exact.clone()],
-        &exact,
-    );
+    check(AggregateFunction::Max, &[near.clone(), exact.clone()], &exact);
     check(AggregateFunction::Min, &[exact, near.clone()], &near);
-    let values = [
-        Scalar::Wide(u64::MAX),
-        Scalar::Float(1e30),
-        Scalar::Float(-0.5),
-        Scalar::Int(0),
-    ];
+    let values = [Scalar::Wide(u64::MAX), Scalar::Float(1e30), Scalar::Float(-0.5), Scalar::Int(0)];
     check(AggregateFunction::Max, &values, &Scalar::Float(1e30));
     check(AggregateFunction::Min, &values, &Scalar::Float(-0.5));
-    check(
-        AggregateFunction::Min,
-        &[Scalar::Int(i64::MIN), Scalar::Float(-1e19)],
-        &Scalar::Float(-1e19),
-    );
+    check(AggregateFunction::Min, &[Scalar::Int(i64::MIN), Scalar::Float(-1e19)], &Scalar::Float(-1e19));
 }
 
 #[test]
 fn of_equal_values_min_and_max_tell_the_first() {
     for function in [AggregateFunction::Min, AggregateFunction::Max] {
-        check(
-            function,
-            &[Scalar::Int(1), Scalar::Float(1.0)],
-            &Scalar::Int(1),
-        );
-        check(
-            function,
-            &[Scalar::Float(1.0), Scalar::Int(1)],
-            &Scalar::Float(1.0),
-        );
+        check(function, &[Scalar::Int(1), Scalar::Float(1.0)], &Scalar::Int(1));
+        check(function, &[Scalar::Float(1.0), Scalar::Int(1)], &Scalar::Float(1.0));
     }
 }
 
@@ -296,16 +170,8 @@ fn texts_are_ordered_by_their_bytes() {
     let values = [text("b"), text("Z"), text("é"), text("a")];
     check(AggregateFunction::Min, &values, &text("Z"));
     check(AggregateFunction::Max, &values, &text("é"));
-    check(
-        AggregateFunction::Max,
-        &[text(""), Scalar::Int(9), Scalar::Bool(true)],
-        &text(""),
-    );
-    check(
-        AggregateFunction::Min,
-        &[text(""), Scalar::Int(9), Scalar::Bool(true)],
-        &Scalar::Bool(true),
-    );
+    check(AggregateFunction::Max, &[text(""), Scalar::Int(9), Scalar::Bool(true)], &text(""));
+    check(AggregateFunction::Min, &[text(""), Scalar::Int(9), Scalar::Bool(true)], &Scalar::Bool(true));
 }
 
 fn any_scalar() -> impl Strategy<Value = Scalar> {

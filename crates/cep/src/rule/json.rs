@@ -7,11 +7,7 @@ use serde_json::{Map, Number, Value};
 
 /// A YAML value as JSON of the same types. Numbers keep their digits where JSON can write them so;
 /// infinities and NaN, which JSON lacks, are reported.
-pub fn to_json(
-    node: &Node,
-    file: &Arc<SourceFile>,
-    diagnostics: &mut Diagnostics,
-) -> Option<Value> {
+pub fn to_json(node: &Node, file: &Arc<SourceFile>, diagnostics: &mut Diagnostics) -> Option<Value> {
     match &node.value {
         Yaml::Null => Some(Value::Null),
         Yaml::Bool(value) => Some(Value::Bool(*value)),
@@ -24,9 +20,7 @@ pub fn to_json(
             .into_iter()
             .collect::<Option<Vec<Value>>>()
             .map(Value::Array),
-        Yaml::Mapping(mapping) => {
-            mapping_to_json(mapping, &[], file, diagnostics).map(Value::Object)
-        }
+        Yaml::Mapping(mapping) => mapping_to_json(mapping, &[], file, diagnostics).map(Value::Object),
     }
 }
 
@@ -77,7 +71,8 @@ mod tests {
     #[test]
     fn types_and_digits_are_kept() {
         let text = "{ a: 1, b: 1.0, c: '1', d: [true, ~], e: { f: 18446744073709551615 }, g: 0x10, h: .5 }";
-        let expected = r#"{"a":1,"b":1.0,"c":"1","d":[true,null],"e":{"f":18446744073709551615},"g":16,"h":0.5}"#;
+        let expected =
+            r#"{"a":1,"b":1.0,"c":"1","d":[true,null],"e":{"f":18446744073709551615},"g":16,"h":0.5}"#;
         assert_eq!(json(text).unwrap(), expected);
     }
 

@@ -11,8 +11,8 @@ mod type_pattern;
 
 pub use json::to_json;
 pub use model::{
-    Action, Body, ExpectedMatch, LogLevel, Rule, RuleFile, RuleTest, Severity, Step, TEST_START,
-    TestEvent, Window,
+    Action, Body, ExpectedMatch, LogLevel, Rule, RuleFile, RuleTest, Severity, Step, TEST_START, TestEvent,
+    Window,
 };
 pub use parse::{MAX_STEPS, check_unique_names, parse_rule_file};
 pub use type_pattern::TypePattern;

@@ -72,12 +72,7 @@ pub enum Severity {
 
 impl Severity {
     /// All of them, least first.
-    pub const ALL: [Severity; 4] = [
-        Severity::Info,
-        Severity::Warning,
-        Severity::High,
-        Severity::Critical,
-    ];
+    pub const ALL: [Severity; 4] = [Severity::Info, Severity::Warning, Severity::High, Severity::Critical];
 
     /// The word in rule files and matches.
     pub fn as_str(self) -> &'static str {
@@ -91,9 +86,7 @@ impl Severity {
 
     /// The severity of that word.
     pub fn parse(text: &str) -> Option<Severity> {
-        Severity::ALL
-            .into_iter()
-            .find(|severity| severity.as_str() == text)
+        Severity::ALL.into_iter().find(|severity| severity.as_str() == text)
     }
 }
 
@@ -197,12 +190,7 @@ pub enum LogLevel {
 
 impl LogLevel {
     /// All of them, least first.
-    pub const ALL: [LogLevel; 4] = [
-        LogLevel::Debug,
-        LogLevel::Info,
-        LogLevel::Warn,
-        LogLevel::Error,
-    ];
+    pub const ALL: [LogLevel; 4] = [LogLevel::Debug, LogLevel::Info, LogLevel::Warn, LogLevel::Error];
 
     /// The word in rule files.
     pub fn as_str(self) -> &'static str {
@@ -216,9 +204,7 @@ impl LogLevel {
 
     /// The level of that word.
     pub fn parse(text: &str) -> Option<LogLevel> {
-        LogLevel::ALL
-            .into_iter()
-            .find(|level| level.as_str() == text)
+        LogLevel::ALL.into_iter().find(|level| level.as_str() == text)
     }
 }
 

@@ -34,9 +34,7 @@ impl TypePattern {
                 ));
             }
         }
-        Ok(TypePattern {
-            text: text.to_owned(),
-        })
+        Ok(TypePattern { text: text.to_owned() })
     }
 
     /// Whether an event of that type is meant.
@@ -48,11 +46,8 @@ impl TypePattern {
             return self.text == event_type;
         }
         let pattern: Vec<&str> = self.text.split('.').collect();
-        let segments: Vec<&str> = if event_type.is_empty() {
-            Vec::new()
-        } else {
-            event_type.split('.').collect()
-        };
+        let segments: Vec<&str> =
+            if event_type.is_empty() { Vec::new() } else { event_type.split('.').collect() };
         segments_match(&pattern, &segments)
     }
 
@@ -153,9 +148,7 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_pattern() {
-        for text in [
-            "", "a..b", ".a", "a.", "a b", "a*", "a.***", "a.b*", "\u{a0}", "a\t",
-        ] {
+        for text in ["", "a..b", ".a", "a.", "a b", "a*", "a.***", "a.b*", "\u{a0}", "a\t"] {
             assert!(TypePattern::parse(text).is_err(), "{text:?}");
         }
     }
@@ -164,9 +157,7 @@ mod tests {
     fn reference(pattern: &[&str], segments: &[&str]) -> bool {
         match (pattern, segments) {
             ([], []) => true,
-            (["**", rest @ ..], _) => {
-                (0..=segments.len()).any(|taken| reference(rest, &segments[taken..]))
-            }
+            (["**", rest @ ..], _) => (0..=segments.len()).any(|taken| reference(rest, &segments[taken..])),
             ([segment, rest @ ..], [first, others @ ..]) => {
                 (*segment == "*" || segment == first) && reference(rest, others)
             }

@@ -33,27 +33,15 @@ pub(crate) struct Aligned<E> {
 
 impl AlignedPlan {
     pub(crate) fn new(size: i64, every: i64, aggregates: Vec<AggregateFunction>) -> AlignedPlan {
-        AlignedPlan {
-            size: size.max(1),
-            every: every.max(1),
-            aggregates,
-        }
+        AlignedPlan { size: size.max(1), every: every.max(1), aggregates }
     }
 
     /// End of the first window that an event of this time is in. `None` if there is none (windows further apart than
     /// they are long leave gaps) or it ends beyond the range of event times.
     fn first_end(&self, time: i64) -> Option<i64> {
-        let (time, size, every) = (
-            i128::from(time),
-            i128::from(self.size),
-            i128::from(self.every),
-        );
+        let (time, size, every) = (i128::from(time), i128::from(self.size), i128::from(self.every));
         let start = ((time - size).div_euclid(every) + 1) * every;
-        if start <= time {
-            i64::try_from(start + size).ok()
-        } else {
-            None
-        }
+        if start <= time { i64::try_from(start + size).ok() } else { None }
     }
 
     /// Start of the pane that an event of this time is in.
@@ -78,11 +66,7 @@ impl<E: Clone> State for Aligned<E> {
     const LIMIT: Limit = Limit::WindowEvents;
 
     fn new(_: &AlignedPlan) -> Aligned<E> {
-        Aligned {
-            panes: VecDeque::new(),
-            values: 0,
-            end: None,
-        }
+        Aligned { panes: VecDeque::new(), values: 0, end: None }
     }
 
     fn advance(&mut self, _: &AlignedPlan, _: &Row<'_, E>, _: &mut dyn FnMut(Found<E>)) {}
@@ -96,13 +80,7 @@ impl<E: Clone> State for Aligned<E> {
         }
     }
 
-    fn enter(
-        &mut self,
-        plan: &AlignedPlan,
-        row: &Row<'_, E>,
-        age: u64,
-        _: &mut dyn FnMut(Found<E>),
-    ) {
+    fn enter(&mut self, plan: &AlignedPlan, row: &Row<'_, E>, age: u64, _: &mut dyn FnMut(Found<E>)) {
         let start = plan.pane_start(row.time);
         match self.panes.back_mut().filter(|pane| pane.start == start) {
             Some(pane) => {
@@ -128,11 +106,7 @@ impl<E: Clone> State for Aligned<E> {
         let next_end = at.checked_add(plan.every);
         let next_start = next_end.map_or(i64::MAX, |end| end.saturating_sub(plan.size));
         let mut window: Option<Pane<E>> = None;
-        while self
-            .panes
-            .front()
-            .is_some_and(|pane| pane.start < next_start)
-        {
+        while self.panes.front().is_some_and(|pane| pane.start < next_start) {
             let Some(pane) = self.pop() else { break };
             match &mut window {
                 Some(window) => window.merge(&pane),
@@ -145,21 +119,14 @@ impl<E: Clone> State for Aligned<E> {
                 None => window = Some(pane.clone()),
             }
         }
-        self.end = if self.panes.is_empty() {
-            None
-        } else {
-            next_end
-        };
+        self.end = if self.panes.is_empty() { None } else { next_end };
         if let Some(window) = window {
             found(window.found(start, at));
         }
     }
 
     fn held(&self) -> Held {
-        Held {
-            entries: self.panes.len(),
-            values: self.values,
-        }
+        Held { entries: self.panes.len(), values: self.values }
     }
 
     fn ages(&self) -> impl Iterator<Item = u64> {

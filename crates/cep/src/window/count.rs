@@ -20,10 +20,7 @@ pub(crate) struct Count<E>(EventQueue<E>);
 
 impl CountPlan {
     pub(crate) fn new(size: u32, aggregates: Vec<AggregateFunction>) -> CountPlan {
-        CountPlan {
-            size: size.max(1) as usize,
-            aggregates,
-        }
+        CountPlan { size: size.max(1) as usize, aggregates }
     }
 }
 
@@ -44,13 +41,7 @@ impl<E: Clone> State for Count<E> {
         Some(usize::from(!full))
     }
 
-    fn enter(
-        &mut self,
-        plan: &CountPlan,
-        row: &Row<'_, E>,
-        age: u64,
-        found: &mut dyn FnMut(Found<E>),
-    ) {
+    fn enter(&mut self, plan: &CountPlan, row: &Row<'_, E>, age: u64, found: &mut dyn FnMut(Found<E>)) {
         // The event that leaves goes first, so that no more than the size is ever held.
         if self.0.len() >= plan.size {
             self.0.pop();

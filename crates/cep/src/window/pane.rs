@@ -18,12 +18,7 @@ pub(crate) struct Pane<E> {
 }
 
 impl<E: Clone> Pane<E> {
-    pub(crate) fn new(
-        age: u64,
-        start: i64,
-        row: &Row<'_, E>,
-        functions: &[AggregateFunction],
-    ) -> Pane<E> {
+    pub(crate) fn new(age: u64, start: i64, row: &Row<'_, E>, functions: &[AggregateFunction]) -> Pane<E> {
         let mut pane = Pane {
             age,
             start,
@@ -60,23 +55,12 @@ impl<E: Clone> Pane<E> {
 
     /// By how many remembered values [`add`](Self::add) would make this grow.
     pub(crate) fn growth(&self, row: &Row<'_, E>) -> usize {
-        self.accumulators
-            .iter()
-            .zip(row.inputs)
-            .map(|(accumulator, input)| accumulator.growth(input))
-            .sum()
+        self.accumulators.iter().zip(row.inputs).map(|(accumulator, input)| accumulator.growth(input)).sum()
     }
 
     pub(crate) fn found(self, start: i64, end: i64) -> Found<E> {
         let aggregates = self.accumulators.iter().map(Accumulator::result).collect();
-        Found::Window {
-            start,
-            end,
-            count: self.count,
-            first: self.first,
-            last: self.last,
-            aggregates,
-        }
+        Found::Window { start, end, count: self.count, first: self.first, last: self.last, aggregates }
     }
 
     pub(crate) fn bytes(functions: &[AggregateFunction]) -> usize {

@@ -41,12 +41,7 @@ impl<E: Clone> EventQueue<E> {
         for (aggregate, input) in self.aggregates.iter_mut().zip(&inputs) {
             aggregate.push(age, input);
         }
-        self.entries.push_back(Entry {
-            age,
-            time: row.time,
-            event: row.event.clone(),
-            inputs,
-        });
+        self.entries.push_back(Entry { age, time: row.time, event: row.event.clone(), inputs });
     }
 
     /// Removes the oldest event; whether there was one.
@@ -79,10 +74,7 @@ impl<E: Clone> EventQueue<E> {
     }
 
     pub(crate) fn held(&self) -> Held {
-        Held {
-            entries: self.entries.len(),
-            values: 0,
-        }
+        Held { entries: self.entries.len(), values: 0 }
     }
 
     pub(crate) fn ages(&self) -> impl Iterator<Item = u64> {
@@ -98,11 +90,7 @@ impl<E: Clone> EventQueue<E> {
     }
 
     pub(crate) fn entry_bytes(functions: &[AggregateFunction]) -> usize {
-        let per_aggregate: usize = functions
-            .iter()
-            .copied()
-            .map(Sliding::bytes_per_event)
-            .sum();
+        let per_aggregate: usize = functions.iter().copied().map(Sliding::bytes_per_event).sum();
         size_of::<Entry<E>>() + functions.len() * size_of::<Scalar>() + per_aggregate
     }
 

@@ -29,10 +29,7 @@ struct Open<E> {
 
 impl SessionPlan {
     pub(crate) fn new(gap: i64, aggregates: Vec<AggregateFunction>) -> SessionPlan {
-        SessionPlan {
-            gap: gap.max(1),
-            aggregates,
-        }
+        SessionPlan { gap: gap.max(1), aggregates }
     }
 }
 
@@ -55,13 +52,7 @@ impl<E: Clone> State for Session<E> {
         }
     }
 
-    fn enter(
-        &mut self,
-        plan: &SessionPlan,
-        row: &Row<'_, E>,
-        age: u64,
-        _: &mut dyn FnMut(Found<E>),
-    ) {
+    fn enter(&mut self, plan: &SessionPlan, row: &Row<'_, E>, age: u64, _: &mut dyn FnMut(Found<E>)) {
         let end = row.time.saturating_add(plan.gap);
         match &mut self.open {
             Some(open) => {
@@ -69,10 +60,7 @@ impl<E: Clone> State for Session<E> {
                 open.end = end;
             }
             None => {
-                self.open = Some(Open {
-                    pane: Pane::new(age, row.time, row, &plan.aggregates),
-                    end,
-                });
+                self.open = Some(Open { pane: Pane::new(age, row.time, row, &plan.aggregates), end });
             }
         }
     }
@@ -90,10 +78,7 @@ impl<E: Clone> State for Session<E> {
 
     fn held(&self) -> Held {
         match &self.open {
-            Some(open) => Held {
-                entries: 1,
-                values: open.pane.values(),
-            },
+            Some(open) => Held { entries: 1, values: open.pane.values() },
             None => Held::default(),
         }
     }

@@ -20,10 +20,7 @@ pub(crate) struct Trailing<E>(EventQueue<E>);
 
 impl TrailingPlan {
     pub(crate) fn new(size: i64, aggregates: Vec<AggregateFunction>) -> TrailingPlan {
-        TrailingPlan {
-            size: size.max(1),
-            aggregates,
-        }
+        TrailingPlan { size: size.max(1), aggregates }
     }
 }
 
@@ -44,13 +41,7 @@ impl<E: Clone> State for Trailing<E> {
     }
 
     /// What has left the window is gone already: its expiry is due at `time + size`.
-    fn enter(
-        &mut self,
-        plan: &TrailingPlan,
-        row: &Row<'_, E>,
-        age: u64,
-        found: &mut dyn FnMut(Found<E>),
-    ) {
+    fn enter(&mut self, plan: &TrailingPlan, row: &Row<'_, E>, age: u64, found: &mut dyn FnMut(Found<E>)) {
         self.0.push(age, row);
         if let Some(window) = self.0.found(row.time.saturating_sub(plan.size), row.time) {
             found(window);

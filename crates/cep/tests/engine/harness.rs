@@ -26,29 +26,15 @@ pub(crate) fn event(time: i64, steps: u64) -> Event {
 }
 
 pub(crate) fn keyed(time: i64, name: &str, steps: u64) -> Event {
-    Event {
-        time,
-        key: key(name),
-        steps: vec![steps],
-        input: Scalar::Int(time),
-    }
+    Event { time, key: key(name), steps: vec![steps], input: Scalar::Int(time) }
 }
 
 pub(crate) fn sequence(withins: &[Option<i64>], within: Option<i64>) -> Plan {
-    Plan::Sequence {
-        steps: withins
-            .iter()
-            .map(|within| StepPlan { within: *within })
-            .collect(),
-        within,
-    }
+    Plan::Sequence { steps: withins.iter().map(|within| StepPlan { within: *within }).collect(), within }
 }
 
 pub(crate) fn window(window: WindowPlan) -> Plan {
-    Plan::Window {
-        window,
-        aggregates: vec![AggregateFunction::Sum],
-    }
+    Plan::Window { window, aggregates: vec![AggregateFunction::Sum] }
 }
 
 /// Feeds one event to all rules, timers first.
@@ -56,12 +42,7 @@ pub(crate) fn feed(engine: &mut Engine<usize>, position: usize, event: &Event, o
     engine.advance(event.time, out);
     let inputs = [event.input.clone(), event.input.clone()];
     for (rule, steps) in event.steps.iter().enumerate() {
-        let row = Row {
-            time: event.time,
-            steps: *steps,
-            inputs: &inputs,
-            event: &position,
-        };
+        let row = Row { time: event.time, steps: *steps, inputs: &inputs, event: &position };
         engine.process(rule, &event.key, row, out).unwrap();
     }
 }
@@ -95,9 +76,7 @@ pub(crate) fn windows(plan: WindowPlan, events: &[Event]) -> Vec<(i64, i64, u64)
 
 pub(crate) fn extent(finding: &Finding<usize>) -> (i64, i64, u64) {
     match &finding.found {
-        Found::Window {
-            start, end, count, ..
-        } => (*start, *end, *count),
+        Found::Window { start, end, count, .. } => (*start, *end, *count),
         Found::Sequence { .. } => panic!("a window found a sequence"),
     }
 }

@@ -12,11 +12,7 @@ struct Bench {
 
 impl Bench {
     fn new(plan: Plan, limits: Limits) -> Bench {
-        Bench {
-            engine: Engine::new(vec![plan], limits),
-            found: Vec::new(),
-            fed: 0,
-        }
+        Bench { engine: Engine::new(vec![plan], limits), found: Vec::new(), fed: 0 }
     }
 
     fn try_feed(&mut self, time: i64, name: &str, steps: u64, input: i64) -> Result<(), Error> {
@@ -24,12 +20,7 @@ impl Bench {
         let inputs = [Scalar::Int(input)];
         let position = self.fed;
         self.fed += 1;
-        let row = Row {
-            time,
-            steps,
-            inputs: &inputs,
-            event: &position,
-        };
+        let row = Row { time, steps, inputs: &inputs, event: &position };
         self.engine.process(0, &key(name), row, &mut self.found)
     }
 
@@ -42,36 +33,21 @@ impl Bench {
             Found::Sequence { events } => events.clone(),
             Found::Window { first, last, .. } => vec![*first, *last],
         };
-        self.found
-            .iter()
-            .map(|finding| events(&finding.found))
-            .collect()
+        self.found.iter().map(|finding| events(&finding.found)).collect()
     }
 }
 
 fn at_most(most: usize, policy: Overflow) -> Limits {
-    Limits {
-        partial_matches_per_rule: most,
-        window_events_per_rule: most,
-        policy,
-        ..Limits::default()
-    }
+    Limits { partial_matches_per_rule: most, window_events_per_rule: most, policy, ..Limits::default() }
 }
 
 fn keys(most: usize, policy: Overflow) -> Limits {
-    Limits {
-        keys_per_rule: most,
-        policy,
-        ..Limits::default()
-    }
+    Limits { keys_per_rule: most, policy, ..Limits::default() }
 }
 
 #[test]
 fn drop_oldest_drops_the_partial_match_that_started_first_whatever_its_key() {
-    let mut bench = Bench::new(
-        sequence(&[None, None, None], None),
-        at_most(2, Overflow::DropOldest),
-    );
+    let mut bench = Bench::new(sequence(&[None, None, None], None), at_most(2, Overflow::DropOldest));
     bench.feed(1, "a", 1);
     bench.feed(2, "b", 1);
     bench.feed(3, "a", 2);
@@ -79,10 +55,7 @@ fn drop_oldest_drops_the_partial_match_that_started_first_whatever_its_key() {
     bench.feed(5, "a", 2);
     bench.feed(6, "a", 4);
     let stats = bench.engine.stats();
-    assert_eq!(
-        (stats.partial_matches, stats.keys, stats.dropped),
-        (2, 2, 1)
-    );
+    assert_eq!((stats.partial_matches, stats.keys, stats.dropped), (2, 2, 1));
     bench.feed(7, "b", 2);
     bench.feed(7, "c", 2);
     bench.feed(8, "b", 4);
@@ -92,10 +65,7 @@ fn drop_oldest_drops_the_partial_match_that_started_first_whatever_its_key() {
 
 #[test]
 fn within_a_key_the_oldest_partial_match_is_the_one_furthest_on() {
-    let mut bench = Bench::new(
-        sequence(&[None, None, None], None),
-        at_most(2, Overflow::DropOldest),
-    );
+    let mut bench = Bench::new(sequence(&[None, None, None], None), at_most(2, Overflow::DropOldest));
     bench.feed(1, "a", 1);
     bench.feed(2, "a", 2);
     bench.feed(3, "a", 1);
@@ -110,10 +80,7 @@ fn within_a_key_the_oldest_partial_match_is_the_one_furthest_on() {
 
 #[test]
 fn drop_newest_lets_no_new_match_start() {
-    let mut bench = Bench::new(
-        sequence(&[None, None], None),
-        at_most(1, Overflow::DropNewest),
-    );
+    let mut bench = Bench::new(sequence(&[None, None], None), at_most(1, Overflow::DropNewest));
     bench.feed(1, "a", 1);
     bench.feed(2, "a", 1);
     bench.feed(3, "a", 2 | 1);
@@ -128,37 +95,20 @@ fn fail_tells_rule_and_limit_and_keeps_what_is_held() {
     bench.feed(1, "a", 1);
     let error = bench.try_feed(2, "b", 1, 0).unwrap_err();
     assert_eq!(error.limit_reached(), Some((0, Limit::PartialMatches)));
-    assert_eq!(
-        error.to_string(),
-        "rule 0 already holds its limit of 1 partial matches"
-    );
-    assert_eq!(
-        (
-            bench.engine.stats().partial_matches,
-            bench.engine.stats().dropped
-        ),
-        (1, 0)
-    );
+    assert_eq!(error.to_string(), "rule 0 already holds its limit of 1 partial matches");
+    assert_eq!((bench.engine.stats().partial_matches, bench.engine.stats().dropped), (1, 0));
     bench.feed(3, "a", 2);
     assert_eq!(bench.matches(), [[0, 2]]);
 }
 
 #[test]
 fn what_expired_does_not_count() {
-    let mut bench = Bench::new(
-        sequence(&[None, Some(10)], None),
-        at_most(1, Overflow::Fail),
-    );
+    let mut bench = Bench::new(sequence(&[None, Some(10)], None), at_most(1, Overflow::Fail));
     bench.feed(0, "a", 1);
     assert!(bench.try_feed(9, "b", 1, 0).is_err());
     bench.feed(10, "b", 1);
-    let mut bench = Bench::new(
-        window(WindowPlan::Sliding {
-            size: 10,
-            every: None,
-        }),
-        at_most(1, Overflow::Fail),
-    );
+    let mut bench =
+        Bench::new(window(WindowPlan::Sliding { size: 10, every: None }), at_most(1, Overflow::Fail));
     bench.feed(0, "a", 1);
     assert!(bench.try_feed(9, "b", 1, 0).is_err());
     bench.feed(10, "b", 1);
@@ -166,11 +116,8 @@ fn what_expired_does_not_count() {
 
 #[test]
 fn a_limit_of_nothing_lets_nothing_be_held() {
-    for plan in [
-        sequence(&[None, None], None),
-        window(WindowPlan::Count(2)),
-        window(WindowPlan::Tumbling(5)),
-    ] {
+    for plan in [sequence(&[None, None], None), window(WindowPlan::Count(2)), window(WindowPlan::Tumbling(5))]
+    {
         for limits in [
             at_most(0, Overflow::DropOldest),
             at_most(0, Overflow::DropNewest),
@@ -181,15 +128,7 @@ fn a_limit_of_nothing_lets_nothing_be_held() {
             bench.feed(1, "a", 1);
             bench.feed(2, "a", 3);
             let stats = bench.engine.stats();
-            assert_eq!(
-                (
-                    stats.partial_matches,
-                    stats.window_events,
-                    stats.keys,
-                    stats.dropped
-                ),
-                (0, 0, 0, 2)
-            );
+            assert_eq!((stats.partial_matches, stats.window_events, stats.keys, stats.dropped), (0, 0, 0, 2));
         }
     }
 }
@@ -220,10 +159,7 @@ fn at_the_limit_on_keys_drop_newest_and_fail_refuse_only_new_keys() {
     assert_eq!(bench.engine.stats().dropped, 1);
     let mut bench = Bench::new(window(WindowPlan::Count(2)), keys(1, Overflow::Fail));
     bench.feed(1, "a", 1);
-    assert_eq!(
-        bench.try_feed(2, "b", 1, 0).unwrap_err().limit_reached(),
-        Some((0, Limit::Keys))
-    );
+    assert_eq!(bench.try_feed(2, "b", 1, 0).unwrap_err().limit_reached(), Some((0, Limit::Keys)));
     bench.feed(3, "a", 1);
 }
 
@@ -238,10 +174,7 @@ fn a_full_count_window_slides_on_at_the_limit() {
 
 #[test]
 fn windows_of_panes_drop_the_oldest_pane_with_all_its_events() {
-    let mut bench = Bench::new(
-        window(WindowPlan::Tumbling(100)),
-        at_most(2, Overflow::DropOldest),
-    );
+    let mut bench = Bench::new(window(WindowPlan::Tumbling(100)), at_most(2, Overflow::DropOldest));
     bench.feed(1, "a", 1);
     bench.feed(2, "a", 1);
     bench.feed(3, "b", 1);
@@ -262,22 +195,10 @@ fn distinct_values_count_against_the_limit() {
     for (time, input) in [(0, 1), (1, 2), (2, 1), (3, 3), (4, 2)] {
         bench.try_feed(time, "a", 1, input).unwrap();
     }
-    assert_eq!(
-        (
-            bench.engine.stats().window_events,
-            bench.engine.stats().dropped
-        ),
-        (3, 1)
-    );
+    assert_eq!((bench.engine.stats().window_events, bench.engine.stats().dropped), (3, 1));
     bench.engine.advance(100, &mut bench.found);
-    let counted = Found::Window {
-        start: 0,
-        end: 100,
-        count: 4,
-        first: 0,
-        last: 4,
-        aggregates: vec![Scalar::Int(2)],
-    };
+    let counted =
+        Found::Window { start: 0, end: 100, count: 4, first: 0, last: 4, aggregates: vec![Scalar::Int(2)] };
     assert_eq!(bench.found[0].found, counted);
 }
 

@@ -15,10 +15,7 @@ fn any_plan() -> impl Strategy<Value = Plan> {
 fn any_sequence() -> impl Strategy<Value = Plan> {
     let within = || prop::option::of(1_i64..12);
     let step = within().prop_map(|within| StepPlan { within });
-    (
-        prop::collection::vec(step, 1..=5),
-        prop::option::of(1_i64..25),
-    )
+    (prop::collection::vec(step, 1..=5), prop::option::of(1_i64..25))
         .prop_map(|(steps, within)| Plan::Sequence { steps, within })
 }
 
@@ -59,12 +56,7 @@ fn any_events(rules: usize) -> impl Strategy<Value = Vec<Event>> {
     (-30_i64..30, prop::collection::vec(event, 0..40)).prop_map(|(mut time, events)| {
         let spell = |(step, name, steps, input): (i64, usize, Vec<u64>, Scalar)| {
             time += step;
-            Event {
-                time,
-                key: key(["a", "b", "c"][name]),
-                steps,
-                input,
-            }
+            Event { time, key: key(["a", "b", "c"][name]), steps, input }
         };
         events.into_iter().map(spell).collect()
     })
@@ -79,23 +71,18 @@ fn any_case() -> impl Strategy<Value = (Vec<Plan>, Vec<Event>)> {
 
 fn any_limits() -> impl Strategy<Value = Limits> {
     let policy = prop_oneof![Just(Overflow::DropOldest), Just(Overflow::DropNewest)];
-    (0_usize..6, 0_usize..6, 0_usize..4, policy).prop_map(
-        |(partial_matches, window_events, keys, policy)| Limits {
+    (0_usize..6, 0_usize..6, 0_usize..4, policy).prop_map(|(partial_matches, window_events, keys, policy)| {
+        Limits {
             partial_matches_per_rule: partial_matches,
             window_events_per_rule: window_events,
             keys_per_rule: keys,
             policy,
-        },
-    )
+        }
+    })
 }
 
 /// Feeds the events with extra watermarks in between: before event `i`, as many as `extra[i]` says.
-fn run_with_watermarks(
-    plans: Vec<Plan>,
-    limits: Limits,
-    events: &[Event],
-    extra: &[u8],
-) -> (Findings, u64) {
+fn run_with_watermarks(plans: Vec<Plan>, limits: Limits, events: &[Event], extra: &[u8]) -> (Findings, u64) {
     let mut engine = Engine::new(plans, limits);
     let mut out = Vec::new();
     let mut reached = -100;
@@ -206,27 +193,13 @@ proptest! {
 #[test]
 fn a_timer_is_announced_whenever_a_finding_is_to_come() {
     let plans = vec![
-        Plan::Window {
-            window: WindowPlan::Sliding {
-                size: 25,
-                every: Some(10),
-            },
-            aggregates: vec![],
-        },
-        Plan::Window {
-            window: WindowPlan::Session(7),
-            aggregates: vec![],
-        },
+        Plan::Window { window: WindowPlan::Sliding { size: 25, every: Some(10) }, aggregates: vec![] },
+        Plan::Window { window: WindowPlan::Session(7), aggregates: vec![] },
     ];
     let mut engine = Engine::new(plans, Limits::default());
     let mut out = Vec::new();
     for rule in 0..2 {
-        let row = Row {
-            time: 3,
-            steps: 1,
-            inputs: &[],
-            event: &0,
-        };
+        let row = Row { time: 3, steps: 1, inputs: &[], event: &0 };
         engine.process(rule, &key("a"), row, &mut out).unwrap();
     }
     let mut announced = Vec::new();

@@ -20,24 +20,15 @@ pub(crate) fn findings(plans: &[Plan], events: &[Event]) -> Findings {
     for (rule, plan) in plans.iter().enumerate() {
         let keys: BTreeSet<Key> = events.iter().map(|event| event.key.clone()).collect();
         for key in keys {
-            let of_key: Vec<usize> = (0..events.len())
-                .filter(|position| events[*position].key == key)
-                .collect();
+            let of_key: Vec<usize> =
+                (0..events.len()).filter(|position| events[*position].key == key).collect();
             let mut tell = |at: (i64, Moment), found| {
-                all.push((
-                    at,
-                    Finding {
-                        rule,
-                        key: key.clone(),
-                        found,
-                    },
-                ));
+                all.push((at, Finding { rule, key: key.clone(), found }));
             };
             match plan {
                 Plan::Sequence { steps, within } => {
                     for start in &of_key {
-                        if let Some(found) = complete(*start, steps, *within, &of_key, events, rule)
-                        {
+                        if let Some(found) = complete(*start, steps, *within, &of_key, events, rule) {
                             let last = *found.last().unwrap();
                             tell(
                                 (events[last].time, Moment::Row(last, rule, *start)),
@@ -56,10 +47,8 @@ pub(crate) fn findings(plans: &[Plan], events: &[Event]) -> Findings {
                         None => Moment::Timer(rule, key.clone()),
                     };
                     for (start, end, judged_at, content) in contents(*window, &members, events) {
-                        let inputs: Vec<Scalar> = content
-                            .iter()
-                            .map(|position| events[*position].input.clone())
-                            .collect();
+                        let inputs: Vec<Scalar> =
+                            content.iter().map(|position| events[*position].input.clone()).collect();
                         let found = Found::Window {
                             start,
                             end,
@@ -97,9 +86,7 @@ fn complete(
     let mut found = vec![start];
     for (step, plan) in steps.iter().enumerate().skip(1) {
         let previous = *found.last().unwrap();
-        let next = *of_key
-            .iter()
-            .find(|position| **position > previous && satisfies(**position, step))?;
+        let next = *of_key.iter().find(|position| **position > previous && satisfies(**position, step))?;
         let (time, since) = (events[next].time, events[previous].time);
         if plan.within.is_some_and(|most| time - since >= most) {
             return None;
@@ -121,11 +108,7 @@ fn contents(
 ) -> Vec<(i64, i64, Option<usize>, Vec<usize>)> {
     let time = |position: &usize| events[*position].time;
     let between = |start: i64, end: i64| -> Vec<usize> {
-        members
-            .iter()
-            .copied()
-            .filter(|position| (start..end).contains(&time(position)))
-            .collect()
+        members.iter().copied().filter(|position| (start..end).contains(&time(position))).collect()
     };
     let mut windows = Vec::new();
     match plan {
@@ -136,19 +119,9 @@ fn contents(
             }
         }
         WindowPlan::Tumbling(size) => {
-            return contents(
-                WindowPlan::Sliding {
-                    size,
-                    every: Some(size),
-                },
-                members,
-                events,
-            );
+            return contents(WindowPlan::Sliding { size, every: Some(size) }, members, events);
         }
-        WindowPlan::Sliding {
-            size,
-            every: Some(every),
-        } => {
+        WindowPlan::Sliding { size, every: Some(every) } => {
             let (Some(first), Some(last)) = (members.first(), members.last()) else {
                 return windows;
             };
@@ -164,20 +137,15 @@ fn contents(
         WindowPlan::Sliding { size, every: None } => {
             for (index, position) in members.iter().enumerate() {
                 let start = time(position) - size;
-                let content = members[..=index]
-                    .iter()
-                    .copied()
-                    .filter(|member| time(member) > start)
-                    .collect();
+                let content =
+                    members[..=index].iter().copied().filter(|member| time(member) > start).collect();
                 windows.push((start, time(position), Some(*position), content));
             }
         }
         WindowPlan::Session(gap) => {
             let mut rest = members;
             while !rest.is_empty() {
-                let breaks = rest
-                    .windows(2)
-                    .position(|pair| time(&pair[1]) - time(&pair[0]) >= gap);
+                let breaks = rest.windows(2).position(|pair| time(&pair[1]) - time(&pair[0]) >= gap);
                 let (session, later) = rest.split_at(breaks.map_or(rest.len(), |index| index + 1));
                 let end = time(session.last().unwrap()) + gap;
                 windows.push((time(&session[0]), end, None, session.to_vec()));
@@ -195,10 +163,7 @@ fn aggregate(function: AggregateFunction, inputs: &[Scalar]) -> Scalar {
         Scalar::Float(value) => Some((value * 2.0) as i64),
         _ => None,
     };
-    let values: Vec<&Scalar> = inputs
-        .iter()
-        .filter(|input| **input != Scalar::Null)
-        .collect();
+    let values: Vec<&Scalar> = inputs.iter().filter(|input| **input != Scalar::Null).collect();
     let numbers: Vec<i64> = values.iter().filter_map(|value| halves(value)).collect();
     let any_float = values.iter().any(|value| matches!(value, Scalar::Float(_)));
     let same = |left: &Scalar, right: &Scalar| match (halves(left), halves(right)) {
@@ -214,31 +179,21 @@ fn aggregate(function: AggregateFunction, inputs: &[Scalar]) -> Scalar {
     match function {
         AggregateFunction::Count => Scalar::Int(values.len() as i64),
         AggregateFunction::CountDistinct => {
-            let is_new = |index: usize| {
-                !values[..index]
-                    .iter()
-                    .any(|earlier| same(earlier, values[index]))
-            };
+            let is_new = |index: usize| !values[..index].iter().any(|earlier| same(earlier, values[index]));
             Scalar::Int((0..values.len()).filter(|index| is_new(*index)).count() as i64)
         }
         AggregateFunction::Sum | AggregateFunction::Avg if numbers.is_empty() => Scalar::Null,
-        AggregateFunction::Sum if any_float => {
-            Scalar::Float(numbers.iter().sum::<i64>() as f64 / 2.0)
-        }
+        AggregateFunction::Sum if any_float => Scalar::Float(numbers.iter().sum::<i64>() as f64 / 2.0),
         AggregateFunction::Sum => Scalar::Int(numbers.iter().sum::<i64>() / 2),
         AggregateFunction::Avg => {
             Scalar::Float(numbers.iter().sum::<i64>() as f64 / 2.0 / numbers.len() as f64)
         }
         AggregateFunction::Min => {
-            let best = values
-                .iter()
-                .find(|value| !values.iter().any(|other| less(other, value)));
+            let best = values.iter().find(|value| !values.iter().any(|other| less(other, value)));
             best.map_or(Scalar::Null, |value| (*value).clone())
         }
         AggregateFunction::Max => {
-            let best = values
-                .iter()
-                .find(|value| !values.iter().any(|other| less(value, other)));
+            let best = values.iter().find(|value| !values.iter().any(|other| less(value, other)));
             best.map_or(Scalar::Null, |value| (*value).clone())
         }
     }
@@ -258,8 +213,7 @@ pub(crate) fn limited(
         let too_late = |partial: &Vec<usize>| {
             let since = |member: usize| event.time - events[member].time;
             let step = &steps[partial.len()];
-            step.within
-                .is_some_and(|most| since(partial[partial.len() - 1]) >= most)
+            step.within.is_some_and(|most| since(partial[partial.len() - 1]) >= most)
                 || within.is_some_and(|most| since(partial[0]) >= most)
         };
         open.retain(|partial| !too_late(partial));

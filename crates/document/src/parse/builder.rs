@@ -81,11 +81,7 @@ impl<'a> Builder<'a> {
                 self.open(content, "seq", anchor, tag, span)
             }
             Event::MappingStart(anchor, tag) => {
-                let content = Content::Mapping {
-                    entries: Vec::new(),
-                    places: HashMap::new(),
-                    key: None,
-                };
+                let content = Content::Mapping { entries: Vec::new(), places: HashMap::new(), key: None };
                 self.open(content, "map", anchor, tag, span)
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(span),
@@ -184,11 +180,7 @@ impl<'a> Builder<'a> {
     /// The place of a value that was left out: the colon or dash before it.
     fn empty_place(&self, span: Span) -> Span {
         let text = self.file.text();
-        if let Some(Open {
-            content: Content::Mapping { key: Some(key), .. },
-            ..
-        }) = self.open.last()
-        {
+        if let Some(Open { content: Content::Mapping { key: Some(key), .. }, .. }) = self.open.last() {
             let after = &text[key.span.end..];
             let colon = key.span.end + (after.len() - after.trim_start_matches([' ', '\t']).len());
             return match text[colon..].starts_with(':') {
@@ -226,12 +218,7 @@ impl<'a> Builder<'a> {
         if self.expects_key() {
             return Err(self.error("wrong-type", head, "a key must be a text", KEY_HELP));
         }
-        self.open.push(Open {
-            start,
-            end: head.end,
-            anchor,
-            content,
-        });
+        self.open.push(Open { start, end: head.end, anchor, content });
         Ok(())
     }
 
@@ -285,13 +272,7 @@ impl<'a> Builder<'a> {
     }
 
     fn expects_key(&self) -> bool {
-        matches!(
-            self.open.last(),
-            Some(Open {
-                content: Content::Mapping { key: None, .. },
-                ..
-            })
-        )
+        matches!(self.open.last(), Some(Open { content: Content::Mapping { key: None, .. }, .. }))
     }
 
     fn put(&mut self, node: Node, anchor: usize) -> Result<(), Box<Diagnostic>> {
@@ -299,21 +280,12 @@ impl<'a> Builder<'a> {
     }
 
     /// Puts a finished node where it belongs. `alias` is the place of the alias that it stands for.
-    fn put_at(
-        &mut self,
-        node: Node,
-        anchor: usize,
-        alias: Option<Span>,
-    ) -> Result<(), Box<Diagnostic>> {
+    fn put_at(&mut self, node: Node, anchor: usize, alias: Option<Span>) -> Result<(), Box<Diagnostic>> {
         let place = alias.unwrap_or(node.span);
         if anchor != 0 {
             let bytes = weight(&node);
             self.count_copy(bytes, place)?;
-            let anchored = Anchored {
-                depth: depth(&node),
-                node: node.clone(),
-                bytes,
-            };
+            let anchored = Anchored { depth: depth(&node), node: node.clone(), bytes };
             self.anchors.insert(anchor, anchored);
         }
         if self.expects_key() {
@@ -357,11 +329,7 @@ impl<'a> Builder<'a> {
             ));
         }
         let scalar = scalar.clone();
-        let Some(Open {
-            end,
-            content: Content::Mapping { places, key, .. },
-            ..
-        }) = self.open.last_mut()
+        let Some(Open { end, content: Content::Mapping { places, key, .. }, .. }) = self.open.last_mut()
         else {
             return Ok(());
         };
@@ -433,8 +401,7 @@ fn weight(node: &Node) -> usize {
     match &node.value {
         Value::Sequence(items) => own + items.iter().map(weight).sum::<usize>(),
         Value::Mapping(mapping) => {
-            let entry =
-                |(key, value): &(Scalar, Node)| size_of::<Scalar>() + scalar(key) + weight(value);
+            let entry = |(key, value): &(Scalar, Node)| size_of::<Scalar>() + scalar(key) + weight(value);
             own + mapping.entries.iter().map(entry).sum::<usize>()
         }
         _ => own,

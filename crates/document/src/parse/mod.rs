@@ -41,18 +41,11 @@ pub fn parse(file: &Arc<SourceFile>) -> Result<Node, Diagnostics> {
                 return Err(problems);
             }
         };
-        let span = Span::new(
-            positions.byte(span.start.index()),
-            positions.byte(span.end.index()),
-        );
+        let span = Span::new(positions.byte(span.start.index()), positions.byte(span.end.index()));
         let added = match event {
             Event::DocumentStart(_) => {
                 documents += 1;
-                if documents > 1 {
-                    Err(Box::new(several_documents(file, span)))
-                } else {
-                    Ok(())
-                }
+                if documents > 1 { Err(Box::new(several_documents(file, span))) } else { Ok(()) }
             }
             event => builder.add(event, span),
         };
@@ -75,10 +68,7 @@ pub fn parse(file: &Arc<SourceFile>) -> Result<Node, Diagnostics> {
 fn refuse_unreadable(file: &Arc<SourceFile>) -> Result<(), Box<Diagnostic>> {
     let text = file.text();
     if text.len() > MAX_BYTES {
-        let message = format!(
-            "the file has {} bytes, more than the {MAX_BYTES} that are read",
-            text.len()
-        );
+        let message = format!("the file has {} bytes, more than the {MAX_BYTES} that are read", text.len());
         let problem = Diagnostic::error("file-too-large", file, Span::empty(0), message);
         return Err(Box::new(problem));
     }
@@ -95,13 +85,8 @@ fn refuse_unreadable(file: &Arc<SourceFile>) -> Result<(), Box<Diagnostic>> {
 }
 
 fn several_documents(file: &Arc<SourceFile>, span: Span) -> Diagnostic {
-    Diagnostic::error(
-        "several-documents",
-        file,
-        span,
-        "a second document starts here",
-    )
-    .with_help("a file holds one document: put the others into files of their own")
+    Diagnostic::error("several-documents", file, span, "a second document starts here")
+        .with_help("a file holds one document: put the others into files of their own")
 }
 
 #[cfg(test)]

@@ -30,8 +30,7 @@ impl<'a> Positions<'a> {
             return self.text.len();
         };
         let mut rest = self.text[*start..].char_indices();
-        rest.nth(index % STRIDE)
-            .map_or(self.text.len(), |(at, _)| start + at)
+        rest.nth(index % STRIDE).map_or(self.text.len(), |(at, _)| start + at)
     }
 }
 

@@ -35,17 +35,14 @@ pub(super) fn tagged(tag: &Tag, text: &str) -> Result<Option<Value>, String> {
         | ("int", value @ Some(Value::Integer(_)))
         | ("float", value @ Some(Value::Float(_))) => Ok(value),
         ("float", Some(Value::Integer(integer))) => Ok(Some(Value::Float(integer as f64))),
-        ("null" | "bool" | "int" | "float", _) => {
-            Err(format!("`{text}` is not of type `!!{name}`"))
-        }
+        ("null" | "bool" | "int" | "float", _) => Err(format!("`{text}` is not of type `!!{name}`")),
         _ => Err(format!("unknown tag `!!{name}`")),
     }
 }
 
 fn number(text: &str) -> Option<Value> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let all_digits =
-        |digits: &str| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    let all_digits = |digits: &str| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
 
     if let Some(digits) = text.strip_prefix("0x") {
         return radix(digits, 16);
@@ -82,9 +79,7 @@ fn number(text: &str) -> Option<Value> {
     }
     let is_mantissa = match mantissa.split_once('.') {
         Some(("", fraction)) => all_digits(fraction),
-        Some((whole, fraction)) => {
-            all_digits(whole) && (fraction.is_empty() || all_digits(fraction))
-        }
+        Some((whole, fraction)) => all_digits(whole) && (fraction.is_empty() || all_digits(fraction)),
         None => all_digits(mantissa),
     };
     if !is_mantissa {

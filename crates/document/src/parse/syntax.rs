@@ -11,9 +11,7 @@ const LINE_HELP: &str = "items and keys of one list or mapping start in the same
 /// The problem that made the parser give up at byte `at` with `reason`.
 pub(super) fn explain(file: &Arc<SourceFile>, at: usize, reason: &str) -> Diagnostic {
     let at = file.text().floor_char_boundary(at);
-    tab(file, at, reason)
-        .or_else(|| quote(file, at, reason))
-        .unwrap_or_else(|| by_reason(file, at, reason))
+    tab(file, at, reason).or_else(|| quote(file, at, reason)).unwrap_or_else(|| by_reason(file, at, reason))
 }
 
 /// Tabs as indentation: saphyr reports whatever they lead to, on their line or before it.
@@ -34,11 +32,8 @@ fn tab(file: &Arc<SourceFile>, at: usize, reason: &str) -> Option<Diagnostic> {
         {
             let tabs = line[offset..blanks].len();
             let start = line_start + offset;
-            let problem = syntax(
-                file,
-                Span::new(start, start + tabs),
-                "tabs must not be used for indentation",
-            );
+            let problem =
+                syntax(file, Span::new(start, start + tabs), "tabs must not be used for indentation");
             return Some(problem.with_help("indent with spaces"));
         }
         line_start += line.len();
@@ -87,10 +82,7 @@ fn after_quote(file: &Arc<SourceFile>, at: usize) -> Diagnostic {
     let opening = is_quote.then(|| text[..closing].rfind(quote)).flatten();
     match opening {
         Some(opening) if file.line_start(opening) != file.line_start(closing) => problem
-            .with_related(
-                Span::new(opening, opening + 1),
-                "this quote was opened here",
-            )
+            .with_related(Span::new(opening, opening + 1), "this quote was opened here")
             .with_related(Span::new(closing, closing + 1), "and closed here")
             .with_help("close the quote on the line where it was opened"),
         _ if quote == '\'' => {
@@ -119,23 +111,15 @@ fn escape(file: &Arc<SourceFile>, at: usize, message: &str) -> Diagnostic {
             _ if "0abt\tnvfre \"/\\N_LP\r\n".contains(kind) => continue,
             _ => 0,
         };
-        let found = rest
-            .chars()
-            .take(digits)
-            .take_while(char::is_ascii_hexdigit)
-            .count();
-        let is_character = u32::from_str_radix(&rest[..found], 16)
-            .ok()
-            .and_then(char::from_u32)
-            .is_some();
+        let found = rest.chars().take(digits).take_while(char::is_ascii_hexdigit).count();
+        let is_character = u32::from_str_radix(&rest[..found], 16).ok().and_then(char::from_u32).is_some();
         if digits == 0 || found < digits || !is_character {
             span = Span::new(start, start + 1 + kind.len_utf8() + found);
             break;
         }
     }
-    syntax(file, span, message).with_help(
-        "write a backslash as `\\\\`, or use single quotes, in which it stands for itself",
-    )
+    syntax(file, span, message)
+        .with_help("write a backslash as `\\\\`, or use single quotes, in which it stands for itself")
 }
 
 fn by_reason(file: &Arc<SourceFile>, at: usize, reason: &str) -> Diagnostic {
@@ -159,11 +143,9 @@ fn by_reason(file: &Arc<SourceFile>, at: usize, reason: &str) -> Diagnostic {
         | "did not find expected <document start>"
         | "block sequence entries are not allowed in this context"
         | "while parsing a block collection, did not find expected '-' indicator"
-        | "mapping keys are not allowed in this context" => (
-            first_on_line(file, at),
-            "this line does not fit the ones before it",
-            LINE_HELP,
-        ),
+        | "mapping keys are not allowed in this context" => {
+            (first_on_line(file, at), "this line does not fit the ones before it", LINE_HELP)
+        }
         "while parsing a flow mapping, did not find expected ',' or '}'" => {
             return bracket(file, point, "expected `,` or `}`");
         }
@@ -185,32 +167,23 @@ fn by_reason(file: &Arc<SourceFile>, at: usize, reason: &str) -> Diagnostic {
             "check that brackets are closed; a text that starts with a special character needs \
              quotes",
         ),
-        "misplaced bracket" => (
-            point,
-            "this bracket was never opened",
-            "put a text that contains brackets in quotes",
-        ),
-        "while parsing node, found unknown anchor" => (
-            point,
-            "the alias has no anchor before it",
-            "put a text that starts with `*` in quotes",
-        ),
-        "while scanning an anchor or alias, did not find expected alphabetic or numeric character" => {
-            (
-                point,
-                "`*` and `&` at the start of a value stand for aliases and anchors",
-                "put the text in quotes: '*'",
-            )
+        "misplaced bracket" => {
+            (point, "this bracket was never opened", "put a text that contains brackets in quotes")
         }
-        "the handle wasn't declared" | "while scanning a tag, did not find expected '!'" => (
+        "while parsing node, found unknown anchor" => {
+            (point, "the alias has no anchor before it", "put a text that starts with `*` in quotes")
+        }
+        "while scanning an anchor or alias, did not find expected alphabetic or numeric character" => (
             point,
-            "`!` at the start of a value stands for a tag",
-            "put the text in quotes",
+            "`*` and `&` at the start of a value stand for aliases and anchors",
+            "put the text in quotes: '*'",
         ),
+        "the handle wasn't declared" | "while scanning a tag, did not find expected '!'" => {
+            (point, "`!` at the start of a value stands for a tag", "put the text in quotes")
+        }
         "recursion limit exceeded" => {
             let message = format!("lists and mappings are nested more than {MAX_DEPTH} deep");
-            return Diagnostic::error("too-deep", file, point, message)
-                .with_help("write it flatter");
+            return Diagnostic::error("too-deep", file, point, message).with_help("write it flatter");
         }
         _ => return other(file, point, reason),
     };
@@ -222,8 +195,7 @@ fn colon(file: &Arc<SourceFile>, point: Span) -> Diagnostic {
     let line = before_on_line(file, point.start);
     let before = &file.text()[line.start..line.end];
     if before.contains(": ") {
-        syntax(file, point, "a second `: ` in one line")
-            .with_help("put a text that contains `: ` in quotes")
+        syntax(file, point, "a second `: ` in one line").with_help("put a text that contains `: ` in quotes")
     } else {
         let start = before.len() - before.trim_start_matches(['-', ' ']).len();
         let key = Span::new(line.start + start, line.end);

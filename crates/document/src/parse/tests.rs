@@ -224,12 +224,7 @@ fn nesting_is_bounded() {
     assert!(parse(&file(&nested(MAX_DEPTH))).is_ok());
     assert!(problem(&nested(MAX_DEPTH + 1)).starts_with("error[too-deep]"));
     assert!(problem(&nested(5000)).starts_with("error[too-deep]"));
-    let through_alias = format!(
-        "a: &a {}\nb: {}*a{}",
-        nested(40),
-        "[".repeat(40),
-        "]".repeat(40)
-    );
+    let through_alias = format!("a: &a {}\nb: {}*a{}", nested(40), "[".repeat(40), "]".repeat(40));
     assert!(problem(&through_alias).starts_with("error[too-deep]"));
     let large = "#".repeat(MAX_BYTES + 1);
     assert!(parse(&file(&large)).is_err());

@@ -30,11 +30,7 @@ pub(super) fn headers(event: &CloudEvent) -> Headers {
     if let Some(media_type) = &event.data_content_type {
         headers.push("content-type", media_type.clone());
     }
-    for (name, value) in event
-        .extensions
-        .iter()
-        .filter(|(name, _)| !is_reserved(name))
-    {
+    for (name, value) in event.extensions.iter().filter(|(name, _)| !is_reserved(name)) {
         if name == TRACEPARENT {
             headers.push(TRACEPARENT, value.clone());
         } else {
@@ -48,21 +44,14 @@ pub(super) fn headers(event: &CloudEvent) -> Headers {
 pub(crate) fn check_binary(headers: &Headers) -> Result<Option<i64>, Error> {
     let version = required(headers, "ce_specversion")?;
     if version != "1.0" {
-        return Err(invalid(format!(
-            "specversion is {:?}, expected \"1.0\"",
-            excerpt(version)
-        )));
+        return Err(invalid(format!("specversion is {:?}, expected \"1.0\"", excerpt(version))));
     }
     for name in ["ce_id", "ce_source", "ce_type"] {
         required(headers, name)?;
     }
     for (name, value) in headers.iter() {
-        if (name.starts_with(PREFIX) || name == TRACEPARENT) && std::str::from_utf8(value).is_err()
-        {
-            return Err(invalid(format!(
-                "the header {:?} is not valid UTF-8",
-                excerpt(name)
-            )));
+        if (name.starts_with(PREFIX) || name == TRACEPARENT) && std::str::from_utf8(value).is_err() {
+            return Err(invalid(format!("the header {:?} is not valid UTF-8", excerpt(name))));
         }
     }
     let Some(time) = headers.text("ce_time") else {
@@ -70,10 +59,7 @@ pub(crate) fn check_binary(headers: &Headers) -> Result<Option<i64>, Error> {
     };
     match parse_rfc3339(time) {
         Some(time) => Ok(Some(time)),
-        None => Err(ErrorKind::BadTime {
-            text: format!("{:?}", excerpt(time)),
-        }
-        .into()),
+        None => Err(ErrorKind::BadTime { text: format!("{:?}", excerpt(time)) }.into()),
     }
 }
 
@@ -93,14 +79,9 @@ pub(super) fn read(headers: &Headers, payload: Option<Bytes>) -> Result<CloudEve
         ..CloudEvent::default()
     };
     for (name, value) in headers.iter() {
-        let extension = name
-            .strip_prefix(PREFIX)
-            .filter(|name| !is_reserved(name) && !name.is_empty());
+        let extension = name.strip_prefix(PREFIX).filter(|name| !is_reserved(name) && !name.is_empty());
         if let Some(extension) = extension {
-            event.extensions.insert(
-                extension.to_owned(),
-                String::from_utf8_lossy(value).into_owned(),
-            );
+            event.extensions.insert(extension.to_owned(), String::from_utf8_lossy(value).into_owned());
         }
     }
     if let Some(parent) = attribute(TRACEPARENT) {

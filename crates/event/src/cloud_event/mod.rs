@@ -45,29 +45,14 @@ impl CloudEvent {
     /// `traceparent` under its own name), data in the value.
     pub fn to_binary(&self, topic: Arc<str>, key: Option<Bytes>) -> OutRecord {
         let headers = binary::headers(self);
-        OutRecord {
-            topic,
-            partition: None,
-            key,
-            headers,
-            value: self.data.clone(),
-        }
+        OutRecord { topic, partition: None, key, headers, value: self.data.clone() }
     }
 
     /// The event as a record in structured mode: all of it as JSON in the value.
     pub fn to_structured(&self, topic: Arc<str>, key: Option<Bytes>) -> OutRecord {
-        let headers = Headers::from_iter([(
-            "content-type",
-            "application/cloudevents+json; charset=UTF-8",
-        )]);
+        let headers = Headers::from_iter([("content-type", "application/cloudevents+json; charset=UTF-8")]);
         let value = Some(Bytes::from(structured::write(self)));
-        OutRecord {
-            topic,
-            partition: None,
-            key,
-            headers,
-            value,
-        }
+        OutRecord { topic, partition: None, key, headers, value }
     }
 
     /// Reads a record in either mode; `None` if its headers do not make it a CloudEvent.
@@ -92,11 +77,7 @@ impl CloudEvent {
     }
 
     /// Reads an event from headers and a payload out of its envelope.
-    pub(crate) fn read(
-        binding: Binding,
-        headers: &Headers,
-        payload: Option<Bytes>,
-    ) -> Result<Self, Error> {
+    pub(crate) fn read(binding: Binding, headers: &Headers, payload: Option<Bytes>) -> Result<Self, Error> {
         match binding {
             Binding::Binary => binary::read(headers, payload),
             Binding::Structured => parse_structured(&payload.ok_or(ErrorKind::NoPayload)?, DEEPEST),
@@ -127,9 +108,7 @@ pub(crate) fn binding(headers: &Headers) -> Result<Option<Binding>, Error> {
             .get(.."application/cloudevents".len())
             .is_some_and(|start| start.eq_ignore_ascii_case("application/cloudevents"))
         {
-            return Err(invalid(
-                "of the event formats only application/cloudevents+json is read",
-            ));
+            return Err(invalid("of the event formats only application/cloudevents+json is read"));
         }
     }
     Ok(headers.get("ce_specversion").map(|_| Binding::Binary))
@@ -153,10 +132,7 @@ pub(crate) fn is_reserved(name: &str) -> bool {
 }
 
 pub(crate) fn invalid(problem: impl Into<String>) -> Error {
-    ErrorKind::BadCloudEvent {
-        problem: problem.into(),
-    }
-    .into()
+    ErrorKind::BadCloudEvent { problem: problem.into() }.into()
 }
 
 #[cfg(test)]

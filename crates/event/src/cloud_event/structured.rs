@@ -38,9 +38,7 @@ pub(crate) fn parse_structured(payload: &Bytes, depth: usize) -> Result<CloudEve
             }
             "dataschema" => event.data_schema = string(&document, slot, "dataschema")?,
             "time" => {
-                event.time = string(&document, slot, "time")?
-                    .map(|time| parse_time(&time))
-                    .transpose()?;
+                event.time = string(&document, slot, "time")?.map(|time| parse_time(&time)).transpose()?;
             }
             _ => match extension(&document, slot) {
                 Some(Some(value)) => drop(event.extensions.insert(name, value)),
@@ -57,18 +55,11 @@ pub(crate) fn parse_structured(payload: &Bytes, depth: usize) -> Result<CloudEve
     match version.as_deref() {
         Some("1.0") => {}
         Some(other) => {
-            return Err(invalid(format!(
-                "specversion is {:?}, expected \"1.0\"",
-                excerpt(other)
-            )));
+            return Err(invalid(format!("specversion is {:?}, expected \"1.0\"", excerpt(other))));
         }
         None => return Err(invalid("specversion is missing")),
     }
-    for (name, value) in [
-        ("id", &event.id),
-        ("source", &event.source),
-        ("type", &event.event_type),
-    ] {
+    for (name, value) in [("id", &event.id), ("source", &event.source), ("type", &event.event_type)] {
         if value.is_empty() {
             return Err(invalid(format!("{name} is missing or empty")));
         }
@@ -76,12 +67,7 @@ pub(crate) fn parse_structured(payload: &Bytes, depth: usize) -> Result<CloudEve
     event.data = match (data == Slot::MISSING, base64) {
         (true, None) => None,
         (true, Some(text)) => Some(decode_base64(&text)?),
-        (false, None) => Some(inline_data(
-            &document,
-            data,
-            payload,
-            event.data_content_type.as_deref(),
-        )),
+        (false, None) => Some(inline_data(&document, data, payload, event.data_content_type.as_deref())),
         (false, Some(_)) => return Err(invalid("both data and data_base64 are there")),
     };
     Ok(event)
@@ -156,10 +142,7 @@ fn attributes(event: &CloudEvent) -> impl Iterator<Item = (&str, String)> {
         ("datacontenttype", event.data_content_type.clone()),
         ("dataschema", event.data_schema.clone()),
     ];
-    let extensions = event
-        .extensions
-        .iter()
-        .filter(|(name, _)| !is_reserved(name));
+    let extensions = event.extensions.iter().filter(|(name, _)| !is_reserved(name));
     core.into_iter()
         .filter_map(|(name, value)| value.map(|value| (name, value)))
         .chain(extensions.map(|(name, value)| (name.as_str(), value.clone())))
@@ -185,12 +168,7 @@ fn inline_json<'a>(event: &CloudEvent, data: &'a [u8]) -> Option<&'a str> {
 
 const BLANKS: [char; 4] = [' ', '\t', '\n', '\r'];
 
-fn inline_data(
-    document: &JsonDocument<'_>,
-    slot: Slot,
-    payload: &Bytes,
-    media_type: Option<&str>,
-) -> Bytes {
+fn inline_data(document: &JsonDocument<'_>, slot: Slot, payload: &Bytes, media_type: Option<&str>) -> Bytes {
     if Content::of(media_type) != Content::Json {
         match document.raw(slot) {
             Raw::Text(text) => return Bytes::copy_from_slice(text.as_bytes()),
@@ -230,17 +208,9 @@ fn extension(document: &JsonDocument<'_>, slot: Slot) -> Option<Option<String>> 
 }
 
 fn parse_time(text: &str) -> Result<i64, Error> {
-    parse_rfc3339(text).ok_or_else(|| {
-        ErrorKind::BadTime {
-            text: format!("{:?}", excerpt(text)),
-        }
-        .into()
-    })
+    parse_rfc3339(text).ok_or_else(|| ErrorKind::BadTime { text: format!("{:?}", excerpt(text)) }.into())
 }
 
 fn decode_base64(text: &str) -> Result<Bytes, Error> {
-    STANDARD
-        .decode(text)
-        .map(Bytes::from)
-        .map_err(|_| invalid("data_base64 is not valid base64"))
+    STANDARD.decode(text).map(Bytes::from).map_err(|_| invalid("data_base64 is not valid base64"))
 }

@@ -42,11 +42,7 @@ impl<'a> JsonDocument<'a> {
         let mut scanner = Scanner::new(text, 0, depth);
         let root = if scanner.first() == Some(b'{') {
             scanner.object(|key, slot| with_name(key, |name| member(name, slot)))?;
-            Slot {
-                start: 0,
-                end: text.len(),
-                class: Class::Object,
-            }
+            Slot { start: 0, end: text.len(), class: Class::Object }
         } else {
             scanner.value()?
         };

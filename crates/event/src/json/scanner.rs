@@ -20,11 +20,7 @@ pub(crate) struct Scanner<'a> {
 impl<'a> Scanner<'a> {
     /// Starts at byte `at`; containers may nest `limit` deep from there, at most [`DEEPEST`].
     pub(crate) fn new(text: &'a str, at: usize, limit: usize) -> Self {
-        Self {
-            text,
-            at,
-            limit: limit.min(DEEPEST),
-        }
+        Self { text, at, limit: limit.min(DEEPEST) }
     }
 
     /// Reads a value and says where it stands and what it is.
@@ -34,10 +30,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads an object, its opening brace included, and reports each member in order.
-    pub(crate) fn object(
-        &mut self,
-        mut member: impl FnMut(Key<'a>, Slot),
-    ) -> Result<(), ErrorKind> {
+    pub(crate) fn object(&mut self, mut member: impl FnMut(Key<'a>, Slot)) -> Result<(), ErrorKind> {
         if self.limit == 0 {
             return Err(ErrorKind::TooDeep { limit: 0 });
         }
@@ -71,11 +64,7 @@ impl<'a> Scanner<'a> {
     /// Checks that only blanks are left.
     pub(crate) fn end(&mut self) -> Result<(), ErrorKind> {
         self.blanks();
-        if self.at == self.text.len() {
-            Ok(())
-        } else {
-            Err(ErrorKind::TrailingData { at: self.at })
-        }
+        if self.at == self.text.len() { Ok(()) } else { Err(ErrorKind::TrailingData { at: self.at }) }
     }
 
     /// The next byte that is no blank.
@@ -99,11 +88,7 @@ impl<'a> Scanner<'a> {
             }
             _ => self.scalar()?,
         };
-        Ok(Slot {
-            start,
-            end: self.at,
-            class,
-        })
+        Ok(Slot { start, end: self.at, class })
     }
 
     /// Reads the container at the cursor with everything inside it.
@@ -174,11 +159,7 @@ impl<'a> Scanner<'a> {
         match self.peek() {
             Some(b'"') => {
                 self.at += 1;
-                Ok(if self.string_rest()? {
-                    Class::Escaped
-                } else {
-                    Class::Text
-                })
+                Ok(if self.string_rest()? { Class::Escaped } else { Class::Text })
             }
             Some(b'-' | b'0'..=b'9') => self.number().map(|()| Class::Number),
             Some(b't') => self.literal("true").map(|()| Class::True),
@@ -238,9 +219,7 @@ impl<'a> Scanner<'a> {
                         _ => Err(self.fault("the second half of a surrogate pair before this")),
                     }
                 }
-                0xDC00..=0xDFFF => {
-                    Err(self.fault("the first half of a surrogate pair before this"))
-                }
+                0xDC00..=0xDFFF => Err(self.fault("the first half of a surrogate pair before this")),
                 _ => Ok(()),
             },
             _ => Err(self.fault(WANTED)),
@@ -333,14 +312,9 @@ impl<'a> Scanner<'a> {
     #[cold]
     fn fault(&self, expected: &'static str) -> ErrorKind {
         if self.at >= self.text.len() {
-            ErrorKind::TruncatedJson {
-                at: self.text.len(),
-            }
+            ErrorKind::TruncatedJson { at: self.text.len() }
         } else {
-            ErrorKind::InvalidJson {
-                at: self.at,
-                expected,
-            }
+            ErrorKind::InvalidJson { at: self.at, expected }
         }
     }
 }
@@ -366,10 +340,7 @@ struct OpenContainers {
 
 impl Default for OpenContainers {
     fn default() -> Self {
-        Self {
-            objects: [0; DEEPEST / 64],
-            depth: 0,
-        }
+        Self { objects: [0; DEEPEST / 64], depth: 0 }
     }
 }
 

@@ -10,8 +10,7 @@ fn code(bytes: impl AsRef<[u8]>) -> &'static str {
 }
 
 fn code_at_depth(bytes: impl AsRef<[u8]>, depth: usize) -> &'static str {
-    JsonDocument::object(bytes.as_ref(), depth, |_, _| ())
-        .map_or_else(|error| error.code(), |_| "ok")
+    JsonDocument::object(bytes.as_ref(), depth, |_, _| ()).map_or_else(|error| error.code(), |_| "ok")
 }
 
 #[test]
@@ -30,8 +29,7 @@ fn accepts_json_with_blanks_anywhere() {
 
 #[test]
 fn every_cut_of_a_valid_event_is_truncated() {
-    let text =
-        r#"{"a":[1,-2.5e-3,"x\u00e9\\",{"b":true,"c":[false,null]},[]],"d":{},"e":"\ud83d\ude00"}"#;
+    let text = r#"{"a":[1,-2.5e-3,"x\u00e9\\",{"b":true,"c":[false,null]},[]],"d":{},"e":"\ud83d\ude00"}"#;
     assert_eq!(code(text), "ok");
     for end in 1..text.len() {
         assert_eq!(code(&text[..end]), "truncated-json", "{}", &text[..end]);
@@ -122,10 +120,7 @@ fn nesting_is_bounded_and_uses_no_stack() {
     assert_eq!(code_at_depth(nested(1023), usize::MAX), "ok");
     assert_eq!(code_at_depth(nested(1024), usize::MAX), "too-deep");
     assert_eq!(code(nested(100_000)), "too-deep");
-    assert_eq!(
-        code(format!("{{\"a\":{}", "{\"a\":".repeat(100_000))),
-        "too-deep"
-    );
+    assert_eq!(code(format!("{{\"a\":{}", "{\"a\":".repeat(100_000))), "too-deep");
     assert_eq!(code("[".repeat(100_000)), "too-deep");
 }
 
@@ -137,10 +132,8 @@ fn members_are_reported_with_their_places() {
         members.push((name.to_owned(), slot));
     })
     .unwrap();
-    let raws: Vec<(&str, Raw<'_>)> = members
-        .iter()
-        .map(|(name, slot)| (name.as_str(), document.raw(*slot)))
-        .collect();
+    let raws: Vec<(&str, Raw<'_>)> =
+        members.iter().map(|(name, slot)| (name.as_str(), document.raw(*slot))).collect();
     assert_eq!(
         raws,
         [
@@ -161,23 +154,11 @@ fn members_are_reported_with_their_places() {
 
 #[test]
 fn errors_say_where() {
-    let message = |text: &str| {
-        JsonDocument::object(text.as_bytes(), 8, |_, _| ())
-            .err()
-            .map(|e: Error| e.to_string())
-    };
-    assert_eq!(
-        message("{\"a\":tru}").unwrap(),
-        "the JSON is malformed at byte 5: expected true"
-    );
-    assert_eq!(
-        message("{\"a\":1").unwrap(),
-        "the JSON ends too early, after 6 bytes"
-    );
-    assert_eq!(
-        message("{}]").unwrap(),
-        "the value ends at byte 2, but more data follows"
-    );
+    let message =
+        |text: &str| JsonDocument::object(text.as_bytes(), 8, |_, _| ()).err().map(|e: Error| e.to_string());
+    assert_eq!(message("{\"a\":tru}").unwrap(), "the JSON is malformed at byte 5: expected true");
+    assert_eq!(message("{\"a\":1").unwrap(), "the JSON ends too early, after 6 bytes");
+    assert_eq!(message("{}]").unwrap(), "the value ends at byte 2, but more data follows");
 }
 
 #[test]
@@ -189,16 +170,8 @@ fn escapes_are_undone_and_made() {
         quote(&characters, &mut again);
         assert_eq!(again, quoted);
     };
-    check(
-        r#"\"\\\/\b\f\n\r\t"#,
-        "\"\\/\u{8}\u{c}\n\r\t",
-        r#""\"\\/\b\f\n\r\t""#,
-    );
-    check(
-        r"\u00e9\u0000\u001F\u007f",
-        "é\0\u{1f}\u{7f}",
-        "\"é\\u0000\\u001f\u{7f}\"",
-    );
+    check(r#"\"\\\/\b\f\n\r\t"#, "\"\\/\u{8}\u{c}\n\r\t", r#""\"\\/\b\f\n\r\t""#);
+    check(r"\u00e9\u0000\u001F\u007f", "é\0\u{1f}\u{7f}", "\"é\\u0000\\u001f\u{7f}\"");
     check(r"x\ud83d\ude00y", "x😀y", "\"x😀y\"");
     check("plain", "plain", "\"plain\"");
 }
@@ -225,26 +198,12 @@ fn the_string_scanner_stops_at_every_position() {
         assert!(scanner.value().is_err());
         let text = format!("\"{body}\"");
         let slot = Scanner::new(&text, 0, 0).value().unwrap();
-        assert_eq!(
-            slot,
-            Slot {
-                start: 0,
-                end: text.len(),
-                class: Class::Text
-            }
-        );
+        assert_eq!(slot, Slot { start: 0, end: text.len(), class: Class::Text });
         for bad in ["\n", "\\q"] {
-            assert!(
-                Scanner::new(&format!("\"{body}{bad}{body}\""), 0, 0)
-                    .value()
-                    .is_err()
-            );
+            assert!(Scanner::new(&format!("\"{body}{bad}{body}\""), 0, 0).value().is_err());
         }
         let escaped = format!("\"{body}\\n{body}\"");
-        assert_eq!(
-            Scanner::new(&escaped, 0, 0).value().unwrap().class,
-            Class::Escaped
-        );
+        assert_eq!(Scanner::new(&escaped, 0, 0).value().unwrap().class, Class::Escaped);
     }
 }
 

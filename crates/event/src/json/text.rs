@@ -27,10 +27,7 @@ pub(crate) fn unescape(body: &str, out: &mut String) {
 pub(crate) fn quote(text: &str, out: &mut String) {
     out.push('"');
     let mut rest = text;
-    while let Some(place) = rest
-        .bytes()
-        .position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\')
-    {
+    while let Some(place) = rest.bytes().position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
         out.push_str(&rest[..place]);
         match rest.as_bytes()[place] {
             b'\n' => out.push_str("\\n"),
@@ -74,23 +71,13 @@ pub(crate) fn write_compact(json: &str, out: &mut String) {
 /// The character of a `\u` escape or of two that form a surrogate pair, and how many bytes after
 /// the backslash it takes.
 fn code_point(escape: &str) -> (char, usize) {
-    let unit = |from: usize| {
-        escape
-            .get(from..from + 4)
-            .and_then(|hex| u32::from_str_radix(hex, 16).ok())
-    };
+    let unit = |from: usize| escape.get(from..from + 4).and_then(|hex| u32::from_str_radix(hex, 16).ok());
     match (unit(1), unit(7)) {
         (Some(high @ 0xD800..=0xDBFF), Some(low @ 0xDC00..=0xDFFF)) => {
             let point = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
-            (
-                char::from_u32(point).unwrap_or(char::REPLACEMENT_CHARACTER),
-                11,
-            )
+            (char::from_u32(point).unwrap_or(char::REPLACEMENT_CHARACTER), 11)
         }
-        (Some(unit), _) => (
-            char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER),
-            5,
-        ),
+        (Some(unit), _) => (char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER), 5),
         (None, _) => (char::REPLACEMENT_CHARACTER, 1),
     }
 }

@@ -11,17 +11,12 @@ fn members(bytes: &[u8]) -> Vec<(String, String)> {
     let mut slots = Vec::new();
     let document =
         PackedDocument::object(bytes, 8, |name, slot| slots.push((name.to_owned(), slot))).unwrap();
-    slots
-        .into_iter()
-        .map(|(name, slot)| (name, format!("{:?}", document.raw(slot))))
-        .collect()
+    slots.into_iter().map(|(name, slot)| (name, format!("{:?}", document.raw(slot)))).collect()
 }
 
 fn to_json(bytes: &[u8]) -> String {
     let mut out = String::new();
-    PackedDocument::any(bytes, 1024, |_, _| ())
-        .unwrap()
-        .write_json(&mut out);
+    PackedDocument::any(bytes, 1024, |_, _| ()).unwrap().write_json(&mut out);
     out
 }
 
@@ -40,21 +35,12 @@ fn every_form_of_a_value_is_read() {
         (&[0xcc, 0xff], "Int(255)"),
         (&[0xcd, 0xff, 0xfe], "Int(65534)"),
         (&[0xce, 0, 0, 1, 0], "Int(256)"),
-        (
-            &[0xcf, 0x80, 0, 0, 0, 0, 0, 0, 0],
-            "Wide(9223372036854775808)",
-        ),
-        (
-            &[0xcf, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
-            "Int(9223372036854775807)",
-        ),
+        (&[0xcf, 0x80, 0, 0, 0, 0, 0, 0, 0], "Wide(9223372036854775808)"),
+        (&[0xcf, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], "Int(9223372036854775807)"),
         (&[0xd0, 0x80], "Int(-128)"),
         (&[0xd1, 0x80, 0], "Int(-32768)"),
         (&[0xd2, 0xff, 0xff, 0xff, 0xff], "Int(-1)"),
-        (
-            &[0xd3, 0x80, 0, 0, 0, 0, 0, 0, 0],
-            "Int(-9223372036854775808)",
-        ),
+        (&[0xd3, 0x80, 0, 0, 0, 0, 0, 0, 0], "Int(-9223372036854775808)"),
         (&[0xca, 0x3f, 0, 0, 0], "Float(0.5)"),
         (&[0xcb, 0xbf, 0xf8, 0, 0, 0, 0, 0, 0], "Float(-1.5)"),
         (&[0xa2, 0xc3, 0xa9], "Text(\"é\")"),
@@ -66,31 +52,16 @@ fn every_form_of_a_value_is_read() {
         (&[0xc6, 0, 0, 0, 1, 9], "Binary([9])"),
         (&[0xd6, 0xff, 0, 0, 0, 1], "Time(1000000000)"),
         (&[0xd7, 0xff, 0, 0, 0, 4, 0, 0, 0, 2], "Time(2000000001)"),
-        (
-            &[
-                0xc7, 12, 0xff, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-            ],
-            "Time(-999999999)",
-        ),
+        (&[0xc7, 12, 0xff, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], "Time(-999999999)"),
         (&[0xd4, 1, 9], "Unsupported"),
         (&[0xd6, 1, 0, 0, 0, 1], "Unsupported"),
-        (
-            &[0xd7, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 2],
-            "Unsupported",
-        ),
-        (
-            &[0xd8, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-            "Unsupported",
-        ),
+        (&[0xd7, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 2], "Unsupported"),
+        (&[0xd8, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], "Unsupported"),
         (&[0x91, 0xc0], "PackedContainer([145, 192])"),
     ] {
         assert_eq!(members(&map_of(bytes)), [("a".to_owned(), raw.to_owned())]);
         for end in 0..bytes.len() {
-            assert_eq!(
-                code(&map_of(&bytes[..end])),
-                "truncated-messagepack",
-                "{bytes:?} up to {end}"
-            );
+            assert_eq!(code(&map_of(&bytes[..end])), "truncated-messagepack", "{bytes:?} up to {end}");
         }
     }
 }
@@ -106,14 +77,8 @@ fn what_is_malformed_is_rejected() {
     assert_eq!(code(&[0x91, 1]), "not-an-object");
     assert_eq!(code(&[1]), "not-an-object");
     assert_eq!(code(&[0x91]), "truncated-messagepack");
-    assert_eq!(
-        code(&map_of(&[0xdd, 0xff, 0xff, 0xff, 0xff])),
-        "truncated-messagepack"
-    );
-    assert_eq!(
-        code(&[0xdf, 0xff, 0xff, 0xff, 0xff]),
-        "truncated-messagepack"
-    );
+    assert_eq!(code(&map_of(&[0xdd, 0xff, 0xff, 0xff, 0xff])), "truncated-messagepack");
+    assert_eq!(code(&[0xdf, 0xff, 0xff, 0xff, 0xff]), "truncated-messagepack");
 }
 
 #[test]
@@ -127,8 +92,7 @@ fn nesting_is_bounded_and_uses_no_stack() {
 fn json_text_of_all_types() {
     assert_eq!(
         to_json(&[
-            0x97, 0xc0, 0x81, 0xa1, b'"', 0x80, 0x90, 0xc4, 1, 9, 0xd6, 0xff, 0, 0, 0, 1, 0xd4, 1,
-            9, 0xc2
+            0x97, 0xc0, 0x81, 0xa1, b'"', 0x80, 0x90, 0xc4, 1, 9, 0xd6, 0xff, 0, 0, 0, 1, 0xd4, 1, 9, 0xc2
         ]),
         r#"[null,{"\"":{}},[],"CQ==","1970-01-01T00:00:01Z",null,false]"#
     );

@@ -15,9 +15,7 @@ use arrow::datatypes::{
 };
 use arrow::error::ArrowError;
 use datafusion_common::{Result as PlanResult, exec_err};
-use datafusion_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
-};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 
 use crate::types::UTC;
 
@@ -45,11 +43,7 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
     ]
     .map(|(name, operation)| {
         let signature = Signature::user_defined(Volatility::Immutable);
-        ScalarUDF::new_from_impl(Arithmetic {
-            name,
-            operation,
-            signature,
-        })
+        ScalarUDF::new_from_impl(Arithmetic { name, operation, signature })
     })
     .into()
 }
@@ -95,11 +89,7 @@ impl ScalarUDFImpl for Arithmetic {
             Operation::TimeDifference => vec![time(); 2],
             Operation::TimeShift => vec![time(), DataType::Float64],
         };
-        if arguments.len() == wanted.len() {
-            Ok(wanted)
-        } else {
-            exec_err!("wrong number of operands")
-        }
+        if arguments.len() == wanted.len() { Ok(wanted) } else { exec_err!("wrong number of operands") }
     }
 
     fn return_type(&self, arguments: &[DataType]) -> PlanResult<DataType> {
@@ -120,10 +110,9 @@ impl ScalarUDFImpl for Arithmetic {
             (Operation::Multiply, [left, right]) => exact(left, right, mul, |a, b| a * b)?,
             (Operation::Divide, [left, right]) => divide(left, right)?,
             (Operation::Modulo, [left, right]) => modulo(left, right)?,
-            (Operation::Finite, [value]) => Arc::new(try_unary::<Float64Type, _, Float64Type>(
-                value.as_primitive(),
-                finite,
-            )?),
+            (Operation::Finite, [value]) => {
+                Arc::new(try_unary::<Float64Type, _, Float64Type>(value.as_primitive(), finite)?)
+            }
             (Operation::TimeDifference, [left, right]) => time_difference(left, right)?,
             (Operation::TimeShift, [time, seconds]) => time_shift(time, seconds)?,
             _ => return exec_err!("wrong number of operands"),
@@ -134,15 +123,11 @@ impl ScalarUDFImpl for Arithmetic {
 
 /// The type in which numbers of these types meet without loss, or with the least.
 pub(crate) fn common_number(types: &[DataType]) -> DataType {
-    let fraction = |data: &DataType| {
-        data.is_floating() || matches!(data, DataType::Decimal128(_, scale) if *scale != 0)
-    };
+    let fraction =
+        |data: &DataType| data.is_floating() || matches!(data, DataType::Decimal128(_, scale) if *scale != 0);
     if types.iter().any(fraction) {
         DataType::Float64
-    } else if types
-        .iter()
-        .any(|data| data.is_decimal() || *data == DataType::UInt64)
-    {
+    } else if types.iter().any(|data| data.is_decimal() || *data == DataType::UInt64) {
         DataType::Decimal128(DECIMAL128_MAX_PRECISION, 0)
     } else {
         DataType::Int64
@@ -150,11 +135,7 @@ pub(crate) fn common_number(types: &[DataType]) -> DataType {
 }
 
 fn finite(value: f64) -> Result<f64, ArrowError> {
-    if value.is_finite() {
-        Ok(value)
-    } else {
-        Err(ArrowError::ComputeError("no finite number".to_owned()))
-    }
+    if value.is_finite() { Ok(value) } else { Err(ArrowError::ComputeError("no finite number".to_owned())) }
 }
 
 /// Integers by a kernel that checks for overflow, floats so that the result is a number.
@@ -168,27 +149,17 @@ fn exact(
         return integers(left, right);
     }
     let checked = |a: f64, b: f64| finite(floats(a, b));
-    let result: arrow::array::Float64Array = try_binary(
-        left.as_primitive::<Float64Type>(),
-        right.as_primitive::<Float64Type>(),
-        checked,
-    )?;
+    let result: arrow::array::Float64Array =
+        try_binary(left.as_primitive::<Float64Type>(), right.as_primitive::<Float64Type>(), checked)?;
     Ok(Arc::new(result))
 }
 
 fn divide(left: &ArrayRef, right: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     let quotient = |a: f64, b: f64| {
-        if b == 0.0 {
-            Err(ArrowError::DivideByZero)
-        } else {
-            finite(a / b)
-        }
+        if b == 0.0 { Err(ArrowError::DivideByZero) } else { finite(a / b) }
     };
-    let result: arrow::array::Float64Array = try_binary(
-        left.as_primitive::<Float64Type>(),
-        right.as_primitive::<Float64Type>(),
-        quotient,
-    )?;
+    let result: arrow::array::Float64Array =
+        try_binary(left.as_primitive::<Float64Type>(), right.as_primitive::<Float64Type>(), quotient)?;
     Ok(Arc::new(result))
 }
 
@@ -196,35 +167,22 @@ fn modulo(left: &ArrayRef, right: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     match left.data_type() {
         DataType::Int64 => {
             let remainder = |a: i64, b: i64| {
-                if b == 0 {
-                    Err(ArrowError::DivideByZero)
-                } else {
-                    Ok(a.wrapping_rem(b))
-                }
+                if b == 0 { Err(ArrowError::DivideByZero) } else { Ok(a.wrapping_rem(b)) }
             };
-            let result: arrow::array::Int64Array = try_binary(
-                left.as_primitive::<Int64Type>(),
-                right.as_primitive::<Int64Type>(),
-                remainder,
-            )?;
+            let result: arrow::array::Int64Array =
+                try_binary(left.as_primitive::<Int64Type>(), right.as_primitive::<Int64Type>(), remainder)?;
             Ok(Arc::new(result))
         }
         DataType::Decimal128(precision, scale) => {
             let remainder = |a: i128, b: i128| {
-                if b == 0 {
-                    Err(ArrowError::DivideByZero)
-                } else {
-                    Ok(a.wrapping_rem(b))
-                }
+                if b == 0 { Err(ArrowError::DivideByZero) } else { Ok(a.wrapping_rem(b)) }
             };
             let result: arrow::array::Decimal128Array = try_binary(
                 left.as_primitive::<Decimal128Type>(),
                 right.as_primitive::<Decimal128Type>(),
                 remainder,
             )?;
-            Ok(Arc::new(
-                result.with_precision_and_scale(*precision, *scale)?,
-            ))
+            Ok(Arc::new(result.with_precision_and_scale(*precision, *scale)?))
         }
         _ => {
             let remainder = |a: f64, b: f64| finite(a % b);

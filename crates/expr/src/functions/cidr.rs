@@ -6,14 +6,10 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray, BooleanArray};
 use arrow::datatypes::DataType;
 use datafusion_common::{Result, ScalarValue, plan_err};
-use datafusion_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
-};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 
 pub(super) fn cidr_match() -> ScalarUDF {
-    ScalarUDF::new_from_impl(CidrMatch {
-        signature: Signature::user_defined(Volatility::Immutable),
-    })
+    ScalarUDF::new_from_impl(CidrMatch { signature: Signature::user_defined(Volatility::Immutable) })
 }
 
 /// Whether `text` is an address or a network in CIDR notation.
@@ -54,15 +50,11 @@ impl ScalarUDFImpl for CidrMatch {
         };
         let address = address.to_array(rows)?;
         let addresses = address.as_string::<i32>();
-        let networks = networks
-            .iter()
-            .map(|network| Networks::new(network, rows))
-            .collect::<Result<Vec<_>>>()?;
+        let networks =
+            networks.iter().map(|network| Networks::new(network, rows)).collect::<Result<Vec<_>>>()?;
         let matched: BooleanArray = (0..rows)
             .map(|row| {
-                let address = addresses
-                    .is_valid(row)
-                    .then(|| parse_address(addresses.value(row)))??;
+                let address = addresses.is_valid(row).then(|| parse_address(addresses.value(row)))??;
                 any_contains(address, networks.iter().map(|network| network.at(row)))
             })
             .collect();
@@ -82,13 +74,7 @@ impl Networks {
             return Ok(Self::Same(text.as_deref().and_then(Network::parse)));
         }
         let array = argument.to_array(rows)?;
-        Ok(Self::Each(
-            array
-                .as_string::<i32>()
-                .iter()
-                .map(|text| text.and_then(Network::parse))
-                .collect(),
-        ))
+        Ok(Self::Each(array.as_string::<i32>().iter().map(|text| text.and_then(Network::parse)).collect()))
     }
 
     fn at(&self, row: usize) -> Option<Network> {
@@ -126,10 +112,7 @@ struct Network {
 impl Network {
     fn parse(text: &str) -> Option<Self> {
         let (address, prefix) = match text.trim().split_once('/') {
-            Some((address, prefix)) => (
-                address.parse::<IpAddr>().ok()?,
-                Some(prefix.parse::<u32>().ok()?),
-            ),
+            Some((address, prefix)) => (address.parse::<IpAddr>().ok()?, Some(prefix.parse::<u32>().ok()?)),
             None => (parse_address(text)?, None),
         };
         let bits = if address.is_ipv4() { 32 } else { 128 };

@@ -42,10 +42,8 @@ const REFUSED: [(&str, &str); 14] = [
     ("file_row_index", ENGINE),
 ];
 
-const CLOCK: &str =
-    "reads the clock, so that the same events would give other results in another run";
-const CHANCE: &str =
-    "draws random values, so that the same events would give other results in another run";
+const CLOCK: &str = "reads the clock, so that the same events would give other results in another run";
+const CHANCE: &str = "draws random values, so that the same events would give other results in another run";
 const ENGINE: &str = "tells of the engine instead of the event";
 
 /// Functions over values that events do not have.
@@ -80,8 +78,7 @@ impl Functions {
     fn new() -> Self {
         let mut public = BTreeMap::new();
         for function in datafusion_functions::all_default_functions() {
-            for name in std::iter::once(function.name())
-                .chain(function.aliases().iter().map(String::as_str))
+            for name in std::iter::once(function.name()).chain(function.aliases().iter().map(String::as_str))
             {
                 if !LEFT_OUT.contains(&name) && refusal(name).is_none() {
                     public.insert(name.to_lowercase(), Arc::clone(&function));
@@ -93,10 +90,7 @@ impl Functions {
         let internal = arithmetic::functions()
             .into_iter()
             .map(|function| (function.name().to_owned(), Arc::new(function)));
-        Self {
-            public,
-            internal: internal.collect(),
-        }
+        Self { public, internal: internal.collect() }
     }
 
     /// A function that users may call.
@@ -133,10 +127,7 @@ impl Functions {
         let numbers = [Number, Text, Bool, Time];
         match (name, self.section(name)) {
             (
-                "to_timestamp_seconds"
-                | "to_timestamp_millis"
-                | "to_timestamp_micros"
-                | "to_timestamp_nanos",
+                "to_timestamp_seconds" | "to_timestamp_millis" | "to_timestamp_micros" | "to_timestamp_nanos",
                 _,
             )
             | ("from_unixtime" | "to_hex" | "chr" | "make_date" | "make_time", _)
@@ -154,18 +145,12 @@ impl Functions {
 
 /// Why a function that exists elsewhere is refused.
 pub(crate) fn refusal(name: &str) -> Option<&'static str> {
-    REFUSED
-        .iter()
-        .find(|(refused, _)| *refused == name)
-        .map(|(_, reason)| *reason)
+    REFUSED.iter().find(|(refused, _)| *refused == name).map(|(_, reason)| *reason)
 }
 
 /// Functions that hand on one of their arguments, which therefore are all of one class.
 pub(crate) fn is_conditional(name: &str) -> bool {
-    matches!(
-        name,
-        "coalesce" | "nullif" | "nvl" | "ifnull" | "greatest" | "least"
-    )
+    matches!(name, "coalesce" | "nullif" | "nvl" | "ifnull" | "greatest" | "least")
 }
 
 /// Those of them that compare their arguments.
@@ -187,11 +172,7 @@ mod tests {
     fn only_reproducible_functions_are_offered() {
         for name in FUNCTIONS.names() {
             let function = FUNCTIONS.public(name).unwrap();
-            assert_eq!(
-                function.signature().volatility,
-                Volatility::Immutable,
-                "{name}"
-            );
+            assert_eq!(function.signature().volatility, Volatility::Immutable, "{name}");
         }
         assert!(FUNCTIONS.public("lower").is_some());
         assert!(FUNCTIONS.public(DIVIDE).is_none());

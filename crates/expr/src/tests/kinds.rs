@@ -8,22 +8,11 @@ use super::{schemas, scope, typed_scope, value};
 use crate::{Compiler, Schemas};
 
 fn kinds_with(condition: &str, typed: bool) -> Vec<(String, Kind)> {
-    let (schemas, scope) = if typed {
-        (schemas(), typed_scope())
-    } else {
-        (Schemas::empty(), scope())
-    };
+    let (schemas, scope) = if typed { (schemas(), typed_scope()) } else { (Schemas::empty(), scope()) };
     let mut compiler = Compiler::new(Arc::new(schemas));
-    compiler
-        .predicate(condition, &scope)
-        .unwrap_or_else(|problems| panic!("{condition}: {problems:#?}"));
+    compiler.predicate(condition, &scope).unwrap_or_else(|problems| panic!("{condition}: {problems:#?}"));
     let program = compiler.finish();
-    program
-        .projection()
-        .columns
-        .iter()
-        .map(|(path, kind)| (path.to_string(), *kind))
-        .collect()
+    program.projection().columns.iter().map(|(path, kind)| (path.to_string(), *kind)).collect()
 }
 
 #[test]
@@ -45,10 +34,7 @@ fn use_decides() {
         ("a = 1 and a = 'x'", vec![("a", Number), ("a", Text)]),
         ("a in (b, 3)", vec![("a", Number), ("b", Number)]),
         ("a between b and 'z'", vec![("a", Text), ("b", Text)]),
-        (
-            "case when a then b else 3 end > c",
-            vec![("a", Bool), ("b", Number), ("c", Number)],
-        ),
+        ("case when a then b else 3 end > c", vec![("a", Bool), ("b", Number), ("c", Number)]),
         ("coalesce(a, b) = 5", vec![("a", Number), ("b", Number)]),
         ("nullif(a, '') = b", vec![("a", Text), ("b", Text)]),
         ("lower(a) = b", vec![("a", Text), ("b", Text)]),
@@ -56,10 +42,7 @@ fn use_decides() {
         ("substr(a, b) = 'x'", vec![("a", Text), ("b", Number)]),
         ("date_part('hour', a) = 1", vec![("a", Time)]),
         ("extract(hour from a) = b", vec![("a", Time), ("b", Number)]),
-        (
-            "a + b = c",
-            vec![("a", Number), ("b", Number), ("c", Number)],
-        ),
+        ("a + b = c", vec![("a", Number), ("b", Number), ("c", Number)]),
         ("-a > 3", vec![("a", Number)]),
         ("a || b = c", vec![("a", Text), ("b", Text), ("c", Text)]),
         ("cast(a as int) = 3", vec![("a", Number)]),
@@ -67,17 +50,12 @@ fn use_decides() {
         ("a * 2 > 5m", vec![("a", Duration)]),
         ("a / b > 0.5", vec![("a", Number), ("b", Number)]),
         ("a like b", vec![("a", Text), ("b", Text)]),
-        (
-            "greatest(a, b) is not null",
-            vec![("a", Number), ("b", Number)],
-        ),
+        ("greatest(a, b) is not null", vec![("a", Number), ("b", Number)]),
         ("a = 5 = b", vec![("a", Number), ("b", Bool)]),
         ("a = '2024-05-01T00:00:00Z'", vec![("a", Text)]),
     ] {
-        let expected: Vec<(String, Kind)> = expected
-            .into_iter()
-            .map(|(name, kind)| (name.to_owned(), kind))
-            .collect();
+        let expected: Vec<(String, Kind)> =
+            expected.into_iter().map(|(name, kind)| (name.to_owned(), kind)).collect();
         assert_eq!(kinds_with(condition, false), expected, "{condition}");
     }
 }
@@ -130,10 +108,7 @@ fn values_keep_types() {
         ("greatest(i, f)", Value::Float(3.0)),
         ("nvl(n, i)", Value::Json("3".into())),
         ("to_char(meta.time, '%Y')", Value::Text("2024".into())),
-        (
-            "date_part('epoch', meta.time)",
-            Value::Float(1_714_566_896.789),
-        ),
+        ("date_part('epoch', meta.time)", Value::Float(1_714_566_896.789)),
         ("cast(f as bigint)", Value::Int(2)),
         ("lpad(i, 3, '0')", Value::Text("003".into())),
         ("abs(i - 5m)", Value::Seconds(297.0)),
@@ -141,8 +116,5 @@ fn values_keep_types() {
     ] {
         assert_eq!(value(expr, event), expected, "{expr}");
     }
-    assert_eq!(
-        value("o", event).to_json(),
-        serde_json::json!({"a": [1, 2]})
-    );
+    assert_eq!(value("o", event).to_json(), serde_json::json!({"a": [1, 2]}));
 }

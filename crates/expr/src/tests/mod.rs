@@ -57,10 +57,7 @@ fn holds_counted<T: AsRef<str>>(condition: &str, events: &[T]) -> (Vec<bool>, u6
     let program = compiler.finish();
     let (batch, meta) = decode(&program, events);
     let predicates = program.predicates(&batch, &meta);
-    (
-        predicates.bits[id.index()].iter().collect(),
-        predicates.failed,
-    )
+    (predicates.bits[id.index()].iter().collect(), predicates.failed)
 }
 
 fn holds<T: AsRef<str>>(condition: &str, events: &[T]) -> Vec<bool> {
@@ -70,19 +67,13 @@ fn holds<T: AsRef<str>>(condition: &str, events: &[T]) -> Vec<bool> {
 /// Each condition on one event.
 fn check(event: &Json, cases: &[(&str, bool)]) {
     for (condition, expected) in cases {
-        assert_eq!(
-            holds(condition, &[event.to_string()]),
-            [*expected],
-            "{condition}"
-        );
+        assert_eq!(holds(condition, &[event.to_string()]), [*expected], "{condition}");
     }
 }
 
 fn value(expr: &str, event: &str) -> Value {
     let mut compiler = Compiler::new(Arc::new(Schemas::empty()));
-    let id = compiler
-        .value(expr, &scope())
-        .unwrap_or_else(|problems| panic!("{expr}: {problems:#?}"));
+    let id = compiler.value(expr, &scope()).unwrap_or_else(|problems| panic!("{expr}: {problems:#?}"));
     let program = compiler.finish();
     let (batch, meta) = decode(&program, &[event]);
     program.value(id, &batch, &meta).get(0)

@@ -109,10 +109,7 @@ fn compile_everywhere(text: &str) {
         for problems in ranges.into_iter().flatten() {
             assert!(!problems.is_empty(), "{text}");
             for problem in problems {
-                assert!(
-                    text.get(problem.range.0..problem.range.1).is_some(),
-                    "{text}: {problem:?}"
-                );
+                assert!(text.get(problem.range.0..problem.range.1).is_some(), "{text}: {problem:?}");
             }
         }
     }

@@ -9,10 +9,7 @@ use super::{decode, scope};
 use crate::{Aggregate, Compiler, EventScope, Problem, ScalarExpr, Schemas, WindowExprs};
 
 fn step(name: &str) -> EventScope {
-    EventScope {
-        step: Some(name.to_owned()),
-        ..EventScope::default()
-    }
+    EventScope { step: Some(name.to_owned()), ..EventScope::default() }
 }
 
 fn compiler() -> Compiler {
@@ -22,16 +19,10 @@ fn compiler() -> Compiler {
 #[test]
 fn equal_conditions_share_an_id() {
     let mut compiler = compiler();
-    let first = compiler
-        .predicate("a  = 1 and (b like 'x%')", &scope())
-        .unwrap();
-    let second = compiler
-        .predicate("((a=1) AND b LIKE 'x%')", &scope())
-        .unwrap();
+    let first = compiler.predicate("a  = 1 and (b like 'x%')", &scope()).unwrap();
+    let second = compiler.predicate("((a=1) AND b LIKE 'x%')", &scope()).unwrap();
     assert_eq!(first, second);
-    let third = compiler
-        .predicate("a = '1' and b like 'x%'", &scope())
-        .unwrap();
+    let third = compiler.predicate("a = '1' and b like 'x%'", &scope()).unwrap();
     assert_ne!(first, third);
     assert_ne!(
         compiler.predicate("a.b = 1", &scope()).unwrap(),
@@ -67,11 +58,7 @@ fn matches() {
         "coalesce(login.missing, 'none')",
         "login.missing",
     ]
-    .map(|text| {
-        compiler
-            .match_expr(text, &steps)
-            .unwrap_or_else(|problems| panic!("{text}: {problems:?}"))
-    })
+    .map(|text| compiler.match_expr(text, &steps).unwrap_or_else(|problems| panic!("{text}: {problems:?}")))
     .into();
     let program = compiler.finish();
     let (batch, mut meta) = decode(
@@ -82,9 +69,7 @@ fn matches() {
         ],
     );
     meta.time = vec![0, 1_500_000_000];
-    let rows: Vec<_> = (0..2)
-        .map(|row| program.retain(&batch, &meta, row))
-        .collect();
+    let rows: Vec<_> = (0..2).map(|row| program.retain(&batch, &meta, row)).collect();
     assert!(rows.iter().all(|row| row.len() == program.retained()));
     let rows: Vec<&[Value]> = rows.iter().map(|row| &**row).collect();
     let results: Vec<Json> = exprs.iter().map(|expr| expr.evaluate(&rows)).collect();
@@ -109,48 +94,23 @@ fn matches() {
 fn matches_need_steps() {
     let steps = [step("login"), step("export")];
     for (text, code, slice, help) in [
-        (
-            "user_id",
-            "needs-step",
-            "user_id",
-            "login.user_id; steps: login, export",
-        ),
+        ("user_id", "needs-step", "user_id", "login.user_id; steps: login, export"),
         ("login", "needs-step", "login", "login.field"),
-        (
-            "logn.user_id",
-            "needs-step",
-            "logn.user_id",
-            "did you mean `login.user_id`?",
-        ),
-        (
-            "meta.time",
-            "needs-step",
-            "meta.time",
-            "steps: login, export",
-        ),
+        ("logn.user_id", "needs-step", "logn.user_id", "did you mean `login.user_id`?"),
+        ("meta.time", "needs-step", "meta.time", "steps: login, export"),
         ("count(*)", "misplaced-aggregate", "count", ""),
     ] {
         let found = compiler().match_expr(text, &steps).unwrap_err();
-        let [problem] = &found[..] else {
-            panic!("{text}: {found:?}")
-        };
-        assert_eq!(
-            (problem.code, &text[problem.range.0..problem.range.1]),
-            (code, slice),
-            "{text}"
-        );
-        assert!(
-            problem.help.as_deref().unwrap_or_default().contains(help),
-            "{text}: {problem:?}"
-        );
+        let [problem] = &found[..] else { panic!("{text}: {found:?}") };
+        assert_eq!((problem.code, &text[problem.range.0..problem.range.1]), (code, slice), "{text}");
+        assert!(problem.help.as_deref().unwrap_or_default().contains(help), "{text}: {problem:?}");
     }
 }
 
 fn window(having: Option<&str>, emit: &[&str], by: &[&str]) -> (Compiler, WindowExprs) {
     let mut compiler = compiler();
-    let exprs = compiler
-        .window_exprs(having, emit, by, &scope())
-        .unwrap_or_else(|found| panic!("{found:#?}"));
+    let exprs =
+        compiler.window_exprs(having, emit, by, &scope()).unwrap_or_else(|found| panic!("{found:#?}"));
     (compiler, exprs)
 }
 
@@ -169,11 +129,7 @@ fn windows() {
         ],
         &["user"],
     );
-    let calls: Vec<Aggregate> = exprs
-        .aggregates
-        .iter()
-        .map(|(function, _)| *function)
-        .collect();
+    let calls: Vec<Aggregate> = exprs.aggregates.iter().map(|(function, _)| *function).collect();
     assert_eq!(
         calls,
         [
@@ -187,40 +143,25 @@ fn windows() {
     );
     assert_eq!(exprs.aggregates[1].1, None);
     let program = compiler.finish();
-    let (batch, meta) = decode(
-        &program,
-        &[r#"{"duration": "6m", "bytes": "12", "host": 3, "user": "u"}"#],
-    );
+    let (batch, meta) = decode(&program, &[r#"{"duration": "6m", "bytes": "12", "host": 3, "user": "u"}"#]);
     let inputs: Vec<Value> = exprs
         .aggregates
         .iter()
-        .map(|(_, argument)| {
-            argument.map_or(Value::Null, |id| program.value(id, &batch, &meta).get(0))
-        })
+        .map(|(_, argument)| argument.map_or(Value::Null, |id| program.value(id, &batch, &meta).get(0)))
         .collect();
     assert_eq!(inputs[0], Value::Seconds(360.0));
     assert_eq!(inputs[2], Value::Int(12));
     assert_eq!(inputs[3], Value::Json("3".into()));
     assert_eq!(inputs[4], Value::Time(meta.time[0]));
 
-    let results = [
-        Value::Float(301.0),
-        Value::Int(2),
-        Value::Int(25),
-        Value::Int(9),
-        Value::Int(5),
-        Value::Null,
-    ];
+    let results =
+        [Value::Float(301.0), Value::Int(2), Value::Int(25), Value::Int(9), Value::Int(5), Value::Null];
     let by = [Value::Json("\"ann\"".into())];
     let having = exprs.having.as_ref().unwrap();
     assert!(having.holds(&results, &by));
     assert!(!having.holds(&[Value::Float(300.0), Value::Int(2)], &by));
     assert!(!having.holds(&[Value::Null, Value::Int(2)], &by));
-    let emitted: Vec<Value> = exprs
-        .emit
-        .iter()
-        .map(|expr| expr.evaluate(&results, &by))
-        .collect();
+    let emitted: Vec<Value> = exprs.emit.iter().map(|expr| expr.evaluate(&results, &by)).collect();
     assert_eq!(
         emitted,
         [
@@ -238,19 +179,10 @@ fn windows() {
 #[test]
 fn equal_windows_have_equal_text() {
     let having = |text: &str| {
-        window(Some(text), &[], &["user"])
-            .1
-            .having
-            .as_ref()
-            .map(ScalarExpr::normalized)
-            .unwrap()
-            .to_owned()
+        window(Some(text), &[], &["user"]).1.having.as_ref().map(ScalarExpr::normalized).unwrap().to_owned()
     };
     assert_eq!(having("avg( duration )>300s"), having("AVG(duration) > 5m"));
-    assert_ne!(
-        having("avg(duration) > 300s"),
-        having("avg(duration) > 300")
-    );
+    assert_ne!(having("avg(duration) > 300s"), having("avg(duration) > 300"));
     assert_ne!(having("count(x) > 3"), having("count(distinct x) > 3"));
 }
 
@@ -258,68 +190,28 @@ fn equal_windows_have_equal_text() {
 fn kinds_of_aggregates() {
     for (having, results, expected) in [
         ("max(name) > 'b'", Value::Text("c".into()), true),
-        (
-            "min(created) < '2024-01-01T00:00:00Z' or max(created) < meta_limit",
-            Value::Null,
-            false,
-        ),
-        (
-            "max(volume) > 18446744073709551614",
-            Value::Wide(u64::MAX),
-            true,
-        ),
-        (
-            "sum(volume) = 9007199254740993",
-            Value::Int(9_007_199_254_740_993),
-            true,
-        ),
-        (
-            "sum(volume) = 9007199254740993",
-            Value::Int(9_007_199_254_740_992),
-            false,
-        ),
+        ("min(created) < '2024-01-01T00:00:00Z' or max(created) < meta_limit", Value::Null, false),
+        ("max(volume) > 18446744073709551614", Value::Wide(u64::MAX), true),
+        ("sum(volume) = 9007199254740993", Value::Int(9_007_199_254_740_993), true),
+        ("sum(volume) = 9007199254740993", Value::Int(9_007_199_254_740_992), false),
         ("max(took) - 5m > 0s", Value::Seconds(301.0), true),
-        (
-            "max(meta.time) > '1970-01-01T00:00:01Z'",
-            Value::Int(2_000_000_000),
-            true,
-        ),
+        ("max(meta.time) > '1970-01-01T00:00:01Z'", Value::Int(2_000_000_000), true),
     ] {
         let (_, exprs) = window(Some(having), &[], &["meta_limit"]);
         let results = vec![results; exprs.aggregates.len()];
-        assert_eq!(
-            exprs.having.unwrap().holds(&results, &[Value::Null]),
-            expected,
-            "{having}"
-        );
+        assert_eq!(exprs.having.unwrap().holds(&results, &[Value::Null]), expected, "{having}");
     }
 }
 
 #[test]
 fn windows_group() {
     let having = "count(*) > 3 and host = 'x'";
-    let found = compiler()
-        .window_exprs(Some(having), &["user", "sum(avg(x))"], &["user"], &scope())
-        .unwrap_err();
-    let places: Vec<(usize, &str, (usize, usize))> = found
-        .iter()
-        .map(|(position, Problem { code, range, .. })| (*position, *code, *range))
-        .collect();
-    assert_eq!(
-        places,
-        [
-            (0, "not-grouped", (17, 21)),
-            (2, "misplaced-aggregate", (4, 7))
-        ]
-    );
-    assert!(
-        found[0]
-            .1
-            .help
-            .as_ref()
-            .unwrap()
-            .contains("add `host` to `by`")
-    );
+    let found =
+        compiler().window_exprs(Some(having), &["user", "sum(avg(x))"], &["user"], &scope()).unwrap_err();
+    let places: Vec<(usize, &str, (usize, usize))> =
+        found.iter().map(|(position, Problem { code, range, .. })| (*position, *code, *range)).collect();
+    assert_eq!(places, [(0, "not-grouped", (17, 21)), (2, "misplaced-aggregate", (4, 7))]);
+    assert!(found[0].1.help.as_ref().unwrap().contains("add `host` to `by`"));
     for (text, code) in [
         ("sum(distinct x)", "unsupported"),
         ("sum(*)", "wrong-arguments"),
@@ -327,44 +219,22 @@ fn windows_group() {
         ("count(*) filter (where x)", "unsupported"),
         ("meta.time", "not-grouped"),
     ] {
-        let found = compiler()
-            .window_exprs(None, &[text], &[], &scope())
-            .unwrap_err();
-        assert_eq!(
-            (found.len(), found[0].0, found[0].1.code),
-            (1, 1, code),
-            "{text}: {found:?}"
-        );
+        let found = compiler().window_exprs(None, &[text], &[], &scope()).unwrap_err();
+        assert_eq!((found.len(), found[0].0, found[0].1.code), (1, 1, code), "{text}: {found:?}");
     }
 }
 
 #[test]
 fn keys_keep_json_types() {
     let mut compiler = compiler();
-    let ids = ["user", "meta.key", "a.b", "meta.time"]
-        .map(|text| compiler.field(text, &scope()).unwrap());
+    let ids = ["user", "meta.key", "a.b", "meta.time"].map(|text| compiler.field(text, &scope()).unwrap());
     assert_eq!(compiler.field(" user ", &scope()).unwrap(), ids[0]);
     let program = compiler.finish();
-    let (batch, meta) = decode(
-        &program,
-        &[r#"{"user": "5"}"#, r#"{"user": 5, "a": {"b": null}}"#],
-    );
-    let values: Vec<Vec<Value>> = ids
-        .iter()
-        .map(|id| {
-            (0..2)
-                .map(|row| program.value(*id, &batch, &meta).get(row))
-                .collect()
-        })
-        .collect();
-    assert_eq!(
-        values[0],
-        [Value::Json("\"5\"".into()), Value::Json("5".into())]
-    );
+    let (batch, meta) = decode(&program, &[r#"{"user": "5"}"#, r#"{"user": 5, "a": {"b": null}}"#]);
+    let values: Vec<Vec<Value>> =
+        ids.iter().map(|id| (0..2).map(|row| program.value(*id, &batch, &meta).get(row)).collect()).collect();
+    assert_eq!(values[0], [Value::Json("\"5\"".into()), Value::Json("5".into())]);
     assert_eq!(values[1][0], Value::Json("\"key\"".into()));
     assert_eq!(values[2], [Value::Null, Value::Null]);
-    assert_eq!(
-        values[3][0],
-        Value::Json("\"2024-05-01T12:34:56.789Z\"".into())
-    );
+    assert_eq!(values[3][0], Value::Json("\"2024-05-01T12:34:56.789Z\"".into()));
 }

@@ -90,7 +90,10 @@ struct World {
 fn world() -> impl Strategy<Value = World> {
     (1_usize..4).prop_flat_map(|inputs| {
         let times = prop::collection::vec(0_i64..12, 0..12);
-        let round = (prop::collection::vec(0_usize..6, inputs), prop::collection::vec(prop::option::of(0_i64..12), inputs));
+        let round = (
+            prop::collection::vec(0_usize..6, inputs),
+            prop::collection::vec(prop::option::of(0_i64..12), inputs),
+        );
         (
             prop::collection::vec(0_i64..4, inputs),
             prop::collection::vec(times, inputs),
@@ -104,15 +107,17 @@ fn world() -> impl Strategy<Value = World> {
 fn run(world: &World, choices: &[usize], release_every: usize) -> (Vec<Place>, Vec<(usize, i64)>) {
     let mut merge = Merge::default();
     let inputs = world.bounds.len();
-    let indexes: Vec<_> =
-        (0..inputs).map(|at| merge.add(input("t", i32::try_from(at).unwrap()), world.bounds[at], fresh(), false)).collect();
+    let indexes: Vec<_> = (0..inputs)
+        .map(|at| merge.add(input("t", i32::try_from(at).unwrap()), world.bounds[at], fresh(), false))
+        .collect();
     let (mut out, mut late) = (Vec::new(), Vec::new());
     let mut next = vec![0_usize; inputs];
     let mut choices = choices.iter().cycle();
     let mut delivered = 0;
     let everything = (world.records.iter().map(Vec::len).collect::<Vec<_>>(), vec![Some(i64::MAX); inputs]);
     for (counts, floors) in world.rounds.iter().chain([&everything]) {
-        let ends: Vec<_> = (0..inputs).map(|at| (next[at] + counts[at]).min(world.records[at].len())).collect();
+        let ends: Vec<_> =
+            (0..inputs).map(|at| (next[at] + counts[at]).min(world.records[at].len())).collect();
         loop {
             let open: Vec<_> = (0..inputs).filter(|&at| next[at] < ends[at]).collect();
             if open.is_empty() {

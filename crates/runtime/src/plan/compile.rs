@@ -85,7 +85,9 @@ impl<'a> Compilation<'a> {
     fn rule(&mut self, rule: &Rule, index: usize) -> Option<RulePlan> {
         let body = match &rule.body {
             Body::Sequence { steps, within } => self.sequence(rule, steps, *within, index),
-            Body::Window { window, event, filter } => self.window(rule, window, event, filter.as_ref(), index),
+            Body::Window { window, event, filter } => {
+                self.window(rule, window, event, filter.as_ref(), index)
+            }
         }?;
         Some(RulePlan {
             name: rule.name.value.clone(),
@@ -168,7 +170,8 @@ impl<'a> Compilation<'a> {
             Ok(exprs) => exprs,
             Err(problems) => {
                 // Text 0 is `having`, the others are those of `emit`.
-                let texts: Vec<_> = std::iter::once(having).chain(rule.emit.iter().map(|(_, text)| Some(text))).collect();
+                let texts: Vec<_> =
+                    std::iter::once(having).chain(rule.emit.iter().map(|(_, text)| Some(text))).collect();
                 for (at, problem) in problems {
                     let text = texts[at].expect("problems are only found in texts that are there");
                     self.diagnostics.push(point(text, problem));
@@ -189,7 +192,8 @@ impl<'a> Compilation<'a> {
             aggregates: exprs.aggregates.iter().map(|(aggregate, _)| function(*aggregate)).collect(),
         };
         let names = rule.emit.iter().map(|(name, _)| name.value.clone());
-        let output = OutputPlan::Window { having: exprs.having, emit: names.zip(exprs.emit).collect(), inputs };
+        let output =
+            OutputPlan::Window { having: exprs.having, emit: names.zip(exprs.emit).collect(), inputs };
         Some(CompiledBody { machine, output, meaning, key })
     }
 

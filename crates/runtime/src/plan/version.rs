@@ -26,7 +26,9 @@ pub(super) fn of(rule: &Rule, meaning: &[String]) -> String {
         match action {
             Action::Publish { topic } => add(&format!("publish {}", topic.value)),
             Action::Log { level } => add(&format!("log {level:?}")),
-            Action::Webhook { url, headers, timeout } => add(&format!("webhook {} {headers:?} {timeout}", url.value)),
+            Action::Webhook { url, headers, timeout } => {
+                add(&format!("webhook {} {headers:?} {timeout}", url.value))
+            }
         }
     }
     add(if rule.include_events { "events" } else { "" });

@@ -87,10 +87,15 @@ fn write(shared: &Shared, writer: &mut dyn Writer, commit: &Commit) -> Result<()
         }
         if error.outcome_unknown() {
             // Only a restart can tell: it reads what was committed.
-            return Err(Error::bus("learn whether the last commit went through; restart to go on from what was committed", error));
+            return Err(Error::bus(
+                "learn whether the last commit went through; restart to go on from what was committed",
+                error,
+            ));
         }
         metrics::commit_failed();
-        shared.status.hinder("commit", format!("failed to commit: {error}; trying again, nothing is lost meanwhile"));
+        shared
+            .status
+            .hinder("commit", format!("failed to commit: {error}; trying again, nothing is lost meanwhile"));
         if shared.stop.is_set() && asked_to_stop.get_or_insert_with(Instant::now).elapsed() > LAST_TRIES {
             return Err(Error::bus("commit before stopping; the next start does it again", error));
         }

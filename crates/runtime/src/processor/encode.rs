@@ -39,7 +39,11 @@ pub(super) struct LogLine {
 }
 
 /// Everything that a commit writes for these outputs.
-pub(super) fn records(plan: &Plan, options: &Options, outputs: &Outputs) -> Result<Vec<OutRecord>, olocus_event::Error> {
+pub(super) fn records(
+    plan: &Plan,
+    options: &Options,
+    outputs: &Outputs,
+) -> Result<Vec<OutRecord>, olocus_event::Error> {
     let mut records = Vec::new();
     for found in &outputs.matches {
         match_records(plan, options, found, &mut records)?;
@@ -47,11 +51,25 @@ pub(super) fn records(plan: &Plan, options: &Options, outputs: &Outputs) -> Resu
     let topics = &options.topics;
     for late in &outputs.late {
         let (topic, input) = (Arc::clone(&topics.late), &late.input);
-        records.push(late_record(topic, &input.topic, input.partition, &late.record, late.time, late.progress));
+        records.push(late_record(
+            topic,
+            &input.topic,
+            input.partition,
+            &late.record,
+            late.time,
+            late.progress,
+        ));
     }
     for dead in &outputs.dead {
         let (topic, input) = (Arc::clone(&topics.dead_letter), &dead.input);
-        records.push(dead_letter(topic, &input.topic, input.partition, dead.record.clone(), dead.code, &dead.cause));
+        records.push(dead_letter(
+            topic,
+            &input.topic,
+            input.partition,
+            dead.record.clone(),
+            dead.code,
+            &dead.cause,
+        ));
     }
     Ok(records)
 }
@@ -103,7 +121,9 @@ fn match_records(
 
 fn cloud_event(options: &Options, rule: &str, severity: &str, found: &Match) -> CloudEvent {
     let (content_type, data) = match options.serialization {
-        Serialization::Json => ("application/json", serde_json::to_vec(&found.data).expect("match data is JSON")),
+        Serialization::Json => {
+            ("application/json", serde_json::to_vec(&found.data).expect("match data is JSON"))
+        }
         Serialization::MessagePack => {
             ("application/msgpack", rmp_serde::to_vec_named(&found.data).expect("match data is JSON"))
         }

@@ -44,9 +44,18 @@ fn run_threads(shared: &Shared) -> Result<(), Error> {
     let (done_in, done) = bounded::<Result<Done, Error>>(1);
     let known: BTreeSet<_> = starts.iter().map(|start| partition(&start.id)).collect();
     let threads = [
-        spawn("reader", { let shared = shared.clone(); move || read::run(&shared, &commands, &batches_in) }),
-        spawn("watcher", { let shared = shared.clone(); move || watch::run(&shared, known, &joined_in) }),
-        spawn("committer", { let shared = shared.clone(); move || commit::run(&shared, writer, &pending, &done_in) }),
+        spawn("reader", {
+            let shared = shared.clone();
+            move || read::run(&shared, &commands, &batches_in)
+        }),
+        spawn("watcher", {
+            let shared = shared.clone();
+            move || watch::run(&shared, known, &joined_in)
+        }),
+        spawn("committer", {
+            let shared = shared.clone();
+            move || commit::run(&shared, writer, &pending, &done_in)
+        }),
     ];
     let mut evaluator = Evaluator::new(shared, to_reader, to_commit);
     evaluator.join(starts)?;
@@ -103,6 +112,8 @@ impl<'a> Evaluator<'a> {
             select! {
                 recv(batches) -> message => match message {
                     Ok(message) => self.take(message)?,
+                    // The reader may have seen the wish to stop first.
+                    Err(_) if self.shared.stop.is_set() => break,
                     Err(_) => return Err(Error::thread("reader")),
                 },
                 recv(joined) -> starts => if let Ok(starts) = starts { self.join(starts)? },
@@ -170,7 +181,11 @@ impl<'a> Evaluator<'a> {
             let ahead = self.task.furthest_ahead();
             if ahead.is_empty() && held >= limit {
                 let floors = self.task.floors_to_hold(limit);
-                tracing::warn!(held, limit, "records wait for time to pass, more than fit: time is moved on without them");
+                tracing::warn!(
+                    held,
+                    limit,
+                    "records wait for time to pass, more than fit: time is moved on without them"
+                );
                 metrics::forced();
                 self.task.decide(&floors)?;
             }

@@ -71,7 +71,8 @@ impl Idleness {
         let latest = self.latest?;
         let largest = task.largest()?;
         let due = task.next_due()?;
-        let is_idle = |id: &InputId| self.inputs.get(id).is_some_and(|input| input.is_idle(latest.history, now));
+        let is_idle =
+            |id: &InputId| self.inputs.get(id).is_some_and(|input| input.is_idle(latest.history, now));
         let all = task.inputs().all(|input| is_idle(input.id));
         // While every input is silent, event time goes on at the pace of the clock.
         let passed = if all { now.saturating_sub(latest.delivered).max(0) } else { 0 };
@@ -82,7 +83,9 @@ impl Idleness {
                 // This input holds back whatever comes next, so nothing would come of a decision now.
                 return None;
             }
-            floors.extend(floor.filter(|&floor| input.progress < Some(floor)).map(|floor| (input.id.clone(), floor)));
+            floors.extend(
+                floor.filter(|&floor| input.progress < Some(floor)).map(|floor| (input.id.clone(), floor)),
+            );
         }
         (!floors.is_empty()).then_some(Decision { floors })
     }

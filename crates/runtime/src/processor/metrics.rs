@@ -15,28 +15,43 @@ use crate::prepare::Prepared;
 use crate::task::{Outputs, Task};
 
 /// Describes every metric, so that a scraper shows what it is.
-pub(crate) fn describe() {
+pub(super) fn describe() {
     describe_counter!("olocus_events_total", "Events decoded, by topic");
     describe_counter!("olocus_decode_failures_total", "Records that went to the dead-letter topic, by cause");
-    describe_counter!("olocus_values_unconverted_total", "Values that were present but not of the kind that a rule asks for");
+    describe_counter!(
+        "olocus_values_unconverted_total",
+        "Values that were present but not of the kind that a rule asks for"
+    );
     describe_counter!("olocus_conditions_failed_total", "Rows on which a condition could not be evaluated");
     describe_counter!("olocus_late_events_total", "Late events, by topic");
     describe_counter!("olocus_matches_total", "Matches committed, by rule");
     describe_counter!("olocus_records_lost_total", "Records that the log deleted before they were read");
     describe_counter!("olocus_commit_failures_total", "Commits that had to be tried again");
-    describe_counter!("olocus_time_forced_total", "Times that event time was moved on because too many records waited");
+    describe_counter!(
+        "olocus_time_forced_total",
+        "Times that event time was moved on because too many records waited"
+    );
     describe_histogram!("olocus_commit_latency_seconds", "Time that a commit took");
     describe_gauge!("olocus_partition_end_offset", "Last stable offset of an input partition");
     describe_gauge!("olocus_lag_records", "Records between the committed offset and the partition's end");
     describe_gauge!("olocus_committed_offset", "Committed offset of an input partition");
-    describe_gauge!("olocus_watermark_delay_seconds", "Wall clock less the event time that all inputs have reached");
+    describe_gauge!(
+        "olocus_watermark_delay_seconds",
+        "Wall clock less the event time that all inputs have reached"
+    );
     describe_gauge!("olocus_state_bytes", "Estimated size of partial matches, windows and held records");
     describe_gauge!("olocus_partial_matches", "Partial matches of all sequence rules");
     describe_gauge!("olocus_window_events", "Events in windows");
     describe_gauge!("olocus_keys", "Keys with state, summed over rules");
     describe_gauge!("olocus_held_records", "Records waiting for their turn in event-time order");
-    describe_gauge!("olocus_state_dropped", "Partial matches and window events dropped by a limit since the start");
-    describe_gauge!("olocus_missing_keys", "Times since the start that an event took no part in a rule for want of its key");
+    describe_gauge!(
+        "olocus_state_dropped",
+        "Partial matches and window events dropped by a limit since the start"
+    );
+    describe_gauge!(
+        "olocus_missing_keys",
+        "Times since the start that an event took no part in a rule for want of its key"
+    );
 }
 
 pub(super) fn prepared(prepared: &Prepared) {

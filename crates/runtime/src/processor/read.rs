@@ -91,10 +91,11 @@ fn forward(shared: &Shared, preparer: &mut Preparer, part: Fetched, out: &Sender
     let id = InputId { topic: Arc::clone(&part.topic), partition: part.partition };
     let Some(source) = shared.plan.source_of(&part.topic) else { return true };
     if !part.records.is_empty() {
-        let prepared = preparer.prepare(source, &part.topic, part.partition, part.records);
-        metrics::prepared(&prepared);
-        if out.send(FromReader::Batch(Box::new(prepared))).is_err() {
-            return false;
+        for prepared in preparer.prepare(source, &part.topic, part.partition, part.records) {
+            metrics::prepared(&prepared);
+            if out.send(FromReader::Batch(Box::new(prepared))).is_err() {
+                return false;
+            }
         }
     }
     match part.end {
@@ -110,7 +111,8 @@ fn warn_of_retention(shared: &Shared, part: &Fetched, warned: &mut BTreeSet<Arc<
     if warned.contains(&part.topic) {
         return;
     }
-    let by_record = shared.plan.source_of(&part.topic).is_some_and(|source| shared.plan.takes_record_time(source));
+    let by_record =
+        shared.plan.source_of(&part.topic).is_some_and(|source| shared.plan.takes_record_time(source));
     if !by_record {
         warned.insert(Arc::clone(&part.topic));
         return;

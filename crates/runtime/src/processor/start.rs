@@ -72,13 +72,16 @@ impl Shared {
         let mut partitions = Vec::new();
         for (topic, &count) in existing {
             // A wildcard never picks up what the engine writes itself; a name that is spelled out does.
-            let named = self.plan.sources().any(|source| {
-                source.topics.iter().any(|pattern| pattern.literal() == Some(topic.as_str()))
-            });
+            let named = self
+                .plan
+                .sources()
+                .any(|source| source.topics.iter().any(|pattern| pattern.literal() == Some(topic.as_str())));
             if named || (self.plan.source_of(topic).is_some() && !own.contains(topic.as_str())) {
                 let name: Arc<str> = topic.as_str().into();
                 let count = i32::try_from(count).unwrap_or(i32::MAX);
-                partitions.extend((0..count).map(|partition| TopicPartition { topic: Arc::clone(&name), partition }));
+                partitions.extend(
+                    (0..count).map(|partition| TopicPartition { topic: Arc::clone(&name), partition }),
+                );
             }
         }
         partitions
@@ -135,7 +138,11 @@ impl Shared {
         if self.plan.has_webhooks() {
             wanted.insert(&topics.webhooks);
         }
-        wanted.into_iter().filter(|name| !existing.contains_key(*name)).map(|name| self.spec_of(name)).collect()
+        wanted
+            .into_iter()
+            .filter(|name| !existing.contains_key(*name))
+            .map(|name| self.spec_of(name))
+            .collect()
     }
 
     fn spec_of(&self, name: &str) -> TopicSpec {
@@ -163,7 +170,9 @@ impl Shared {
             match attempt() {
                 Ok(value) => return Ok(Some(value)),
                 Err(Failure::Final(error)) => return Err(error),
-                Err(Failure::Bus(error)) if error.fenced() => return Err(Error::fenced(&self.options.application_id)),
+                Err(Failure::Bus(error)) if error.fenced() => {
+                    return Err(Error::fenced(&self.options.application_id));
+                }
                 Err(Failure::Bus(error)) if !error.retryable() => return Err(Error::bus(what, error)),
                 Err(Failure::Bus(error)) => {
                     self.status.hinder(part, format!("failed to {what}: {error}; trying again"));

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Sender;
 use olocus_bus::TopicPartition;
 
-use super::start::{Failure, Start};
 use super::Shared;
+use super::start::{Failure, Start};
 
 const HEALTH: Duration = Duration::from_secs(1);
 

@@ -37,7 +37,9 @@ fn run(world: &World, rounds: &[Round], choices: &[(usize, usize)]) -> (String, 
             let end = (next[at] + 1 + size).min(ends[at]);
             let records = (next[at]..end).map(|offset| world.record(at, offset)).collect();
             next[at] = end;
-            task.feed(preparer.prepare(0, &"t".into(), i32::try_from(at).unwrap(), records)).unwrap();
+            for prepared in preparer.prepare(0, &"t".into(), i32::try_from(at).unwrap(), records) {
+                task.feed(prepared).unwrap();
+            }
         }
         let raised = floors.iter().enumerate().filter_map(|(at, floor)| {
             Some((input("t", i32::try_from(at).unwrap()), floor.as_ref()? * 1_000_000))
@@ -84,7 +86,9 @@ fn sorted(world: &World, rounds: &[Round]) -> (String, Vec<(i32, i64)>) {
     }
     for &(_, partition, offset) in &on_time {
         let record = world.record(usize::try_from(partition).unwrap(), usize::try_from(offset).unwrap());
-        task.feed(preparer.prepare(0, &"t".into(), partition, vec![record])).unwrap();
+        for prepared in preparer.prepare(0, &"t".into(), partition, vec![record]) {
+            task.feed(prepared).unwrap();
+        }
     }
     task.finish().unwrap();
     (transcript(&task.take_outputs().matches), late)

@@ -47,7 +47,10 @@ fn a_match_names_rule_key_times_values_and_the_coordinates_of_its_events() {
 #[test]
 fn exactly_within_is_too_late() {
     let events = |at: &'static str| {
-        [("0s", "auth.login", json!({ "user": 1 })), (at, "data.export", json!({ "user": 1, "volume": 11_000_000 }))]
+        [
+            ("0s", "auth.login", json!({ "user": 1 })),
+            (at, "data.export", json!({ "user": 1, "volume": 11_000_000 })),
+        ]
     };
     assert_eq!(matches(CHAIN, &events("9m59s")).len(), 1);
     assert_eq!(matches(CHAIN, &events("10m")).len(), 0);
@@ -82,7 +85,8 @@ rules:
     emit: { mean: avg(duration), host: host }
 ";
     let done = |duration: Value| json!({ "host": "h", "job": 7, "duration": duration });
-    let found = matches(rules, &[("61s", "job.done", done(json!("400s"))), ("62s", "job.done", done(json!(300)))]);
+    let found =
+        matches(rules, &[("61s", "job.done", done(json!("400s"))), ("62s", "job.done", done(json!(300)))]);
     assert_eq!(found.len(), 1);
     assert_eq!(found[0]["key"], json!(["h", 7]));
     assert_eq!(found[0]["emit"], json!({ "mean": 350.0, "host": "h" }));
@@ -96,7 +100,8 @@ rules:
 #[test]
 fn the_version_changes_with_the_meaning_and_not_with_the_layout() {
     let version = |rules: &str| plan(rules, 0).rule_version(0).to_owned();
-    let spaced = CHAIN.replace("volume > 10MB", "volume   >   10MB").replace("severity: high", "severity: high # !");
+    let spaced =
+        CHAIN.replace("volume > 10MB", "volume   >   10MB").replace("severity: high", "severity: high # !");
     assert_eq!(version(CHAIN), version(&spaced));
     assert_ne!(version(CHAIN), version(&CHAIN.replace("10MB", "11MB")));
     assert_ne!(version(CHAIN), version(&CHAIN.replace("within: 10m", "within: 11m")));
@@ -122,11 +127,17 @@ fn undecodable_and_future_records_become_dead_letters_and_the_rest_goes_on() {
     task.add_input(input("auth.login", 0), 0, None, false);
     let mut future = record(1, 0, &json!({ "user": 1 }));
     future.headers.push("ce_specversion", "1.0");
-    for (name, value) in [("ce_id", "x"), ("ce_source", "/s"), ("ce_type", "auth.login"), ("ce_time", "1970-01-01T02:00:00Z")] {
+    for (name, value) in
+        [("ce_id", "x"), ("ce_source", "/s"), ("ce_type", "auth.login"), ("ce_time", "1970-01-01T02:00:00Z")]
+    {
         future.headers.push(name, value);
     }
     let broken = Record { value: Some("{\"user\":".into()), ..record(0, 0, &json!({})) };
-    task.feed(preparer.prepare(0, &"auth.login".into(), 0, vec![broken, future, record(2, 0, &json!({}))])).unwrap();
+    for prepared in
+        preparer.prepare(0, &"auth.login".into(), 0, vec![broken, future, record(2, 0, &json!({}))])
+    {
+        task.feed(prepared).unwrap();
+    }
     let outputs = task.take_outputs();
     let causes: Vec<_> = outputs.dead.iter().map(|dead| (dead.record.offset, dead.code)).collect();
     assert_eq!(causes, [(0, "truncated-json"), (1, "future-time")]);

@@ -38,7 +38,10 @@ fn run(world: &World, stops: &[usize]) -> Run {
             for at in 0..partitions {
                 if next[at] < world.partitions[at].len() && fed < stop {
                     let record = world.record(at, next[at]);
-                    task.feed(preparer.prepare(0, &"t".into(), i32::try_from(at).unwrap(), vec![record])).unwrap();
+                    for prepared in preparer.prepare(0, &"t".into(), i32::try_from(at).unwrap(), vec![record])
+                    {
+                        task.feed(prepared).unwrap();
+                    }
                     next[at] += 1;
                     fed += 1;
                 }
@@ -58,10 +61,15 @@ fn run(world: &World, stops: &[usize]) -> Run {
     done
 }
 
-fn restored(world: &World, plan: &std::sync::Arc<olocus_runtime::Plan>, committed: &BTreeMap<InputId, (i64, String)>) -> Task {
+fn restored(
+    world: &World,
+    plan: &std::sync::Arc<olocus_runtime::Plan>,
+    committed: &BTreeMap<InputId, (i64, String)>,
+) -> Task {
     let mut task = task(plan);
     for at in 0..world.partitions.len() {
-        let saved = committed.get(&id(at)).map(|(offset, metadata)| Position::parse(*offset, metadata).unwrap());
+        let saved =
+            committed.get(&id(at)).map(|(offset, metadata)| Position::parse(*offset, metadata).unwrap());
         task.add_input(id(at), world.bound_ns(), saved, false);
     }
     task

@@ -51,7 +51,9 @@ pub(crate) fn matches(rules: &str, events: &[(&str, &str, Value)]) -> Vec<Value>
     for (offset, (at, topic, data)) in (0..).zip(events) {
         let time = parse_duration(at).unwrap() / 1_000_000;
         let source = plan.source_of(topic).unwrap();
-        task.feed(preparer.prepare(source, &(*topic).into(), 0, vec![record(offset, time, data)])).unwrap();
+        for prepared in preparer.prepare(source, &(*topic).into(), 0, vec![record(offset, time, data)]) {
+            task.feed(prepared).unwrap();
+        }
     }
     task.finish().unwrap();
     task.take_outputs().matches.into_iter().map(|found| found.data).collect()

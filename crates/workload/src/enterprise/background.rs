@@ -27,9 +27,7 @@ impl Background {
         let mut sum = 0;
         for minute in 0..MINUTES {
             let group = |members: &Vec<usize>| match members.first() {
-                Some(&first) => {
-                    company.presence(&company.people[first], minute) * members.len() as u64
-                }
+                Some(&first) => company.presence(&company.people[first], minute) * members.len() as u64,
                 None => 0,
             };
             let mut row: Vec<u64> = company.groups.iter().map(group).collect();
@@ -38,19 +36,14 @@ impl Background {
             cumulated.push(sum);
             weights.push(row);
         }
-        Self {
-            weights,
-            cumulated,
-            events,
-        }
+        Self { weights, cumulated, events }
     }
 
     /// Number of background events of a minute; over the day they add up to exactly what was asked for.
     pub(super) fn count(&self, minute: u64) -> u64 {
         let total = u128::from(self.cumulated[MINUTES as usize]);
-        let before = |minute: u64| {
-            u128::from(self.cumulated[minute as usize]) * u128::from(self.events) / total
-        };
+        let before =
+            |minute: u64| u128::from(self.cumulated[minute as usize]) * u128::from(self.events) / total;
         (before(minute + 1) - before(minute)) as u64
     }
 
@@ -66,11 +59,7 @@ impl Background {
             return heartbeat(at, draw);
         }
         let person = &company.people[index];
-        let logins = if company.arriving(person, minute) {
-            24
-        } else {
-            5
-        };
+        let logins = if company.arriving(person, minute) { 24 } else { 5 };
         match draw.weighted(&[logins, 3, 14, 4, 56, 10, 2]) {
             0 => login(at, person, draw),
             1 => failed_login(at, person, draw),
@@ -80,10 +69,7 @@ impl Background {
                 source: person.site.identity_source,
                 fields: vec![
                     ("user_id", person.id.clone().into()),
-                    (
-                        "client",
-                        draw.pick(&["browser", "desktop", "mobile", "cli"]).into(),
-                    ),
+                    ("client", draw.pick(&["browser", "desktop", "mobile", "cli"]).into()),
                     ("expires_in", 3600.into()),
                 ],
                 part: None,
@@ -99,16 +85,11 @@ impl Background {
                 part: None,
             },
             4 => {
-                let classification =
-                    ["public", "internal", "confidential"][draw.weighted(&[38, 54, 8])];
+                let classification = ["public", "internal", "confidential"][draw.weighted(&[38, 54, 8])];
                 access(at, person, classification, draw)
             }
             5 => {
-                let most = if person.privileged || !draw.one_in(12) {
-                    4_000_000
-                } else {
-                    80_000_000
-                };
+                let most = if person.privileged || !draw.one_in(12) { 4_000_000 } else { 80_000_000 };
                 let volume = draw.long_tailed(2_000, most);
                 export(at, person, volume, draw)
             }
@@ -121,8 +102,7 @@ impl Background {
                     ("user_role", person.role().into()),
                     (
                         "setting",
-                        draw.pick(&["mfa.device", "profile.phone", "share.link", "mail.rule"])
-                            .into(),
+                        draw.pick(&["mfa.device", "profile.phone", "share.link", "mail.rule"]).into(),
                     ),
                 ],
                 part: None,
@@ -133,11 +113,7 @@ impl Background {
 
 impl Person {
     fn role(&self) -> &'static str {
-        if self.privileged {
-            "privileged"
-        } else {
-            "standard"
-        }
+        if self.privileged { "privileged" } else { "standard" }
     }
 }
 
@@ -151,10 +127,7 @@ pub(super) fn login(at: u64, person: &Person, draw: &mut Draw) -> Draft {
             ("user_role", person.role().into()),
             ("host", person.host.clone().into()),
             ("source_ip", person.ip.clone().into()),
-            (
-                "method",
-                draw.pick(&["password", "sso", "sso", "certificate"]).into(),
-            ),
+            ("method", draw.pick(&["password", "sso", "sso", "certificate"]).into()),
             ("mfa", (!draw.one_in(7)).into()),
             ("session", format!("s-{:010x}", draw.below(1 << 40)).into()),
         ],
@@ -173,13 +146,7 @@ pub(super) fn failed_login(at: u64, person: &Person, draw: &mut Draw) -> Draft {
             ("source_ip", person.ip.clone().into()),
             (
                 "reason",
-                draw.pick(&[
-                    "bad_password",
-                    "bad_password",
-                    "expired_password",
-                    "mfa_timeout",
-                ])
-                .into(),
+                draw.pick(&["bad_password", "bad_password", "expired_password", "mfa_timeout"]).into(),
             ),
             ("attempt", draw.between(1, 3).into()),
         ],
@@ -187,12 +154,7 @@ pub(super) fn failed_login(at: u64, person: &Person, draw: &mut Draw) -> Draft {
     }
 }
 
-pub(super) fn access(
-    at: u64,
-    person: &Person,
-    classification: &'static str,
-    draw: &mut Draw,
-) -> Draft {
+pub(super) fn access(at: u64, person: &Person, classification: &'static str, draw: &mut Draw) -> Draft {
     let resource = if classification == "confidential" {
         draw.pick(&person.department.confidential)
     } else {
@@ -206,14 +168,8 @@ pub(super) fn access(
             ("user_id", person.id.clone().into()),
             ("user_role", person.role().into()),
             ("data_classification", classification.into()),
-            (
-                "resource",
-                format!("{resource}/{:04}", draw.below(2000)).into(),
-            ),
-            (
-                "action",
-                draw.pick(&["read", "read", "read", "list", "write"]).into(),
-            ),
+            ("resource", format!("{resource}/{:04}", draw.below(2000)).into()),
+            ("action", draw.pick(&["read", "read", "read", "list", "write"]).into()),
             ("bytes", draw.long_tailed(300, 2_000_000).into()),
             ("host", person.host.clone().into()),
         ],
@@ -230,11 +186,7 @@ pub(super) fn export(at: u64, person: &Person, volume: u64, draw: &mut Draw) -> 
             ("user_id", person.id.clone().into()),
             ("resource", draw.pick(&person.department.resources).into()),
             ("volume", volume.into()),
-            (
-                "destination",
-                draw.pick(&["download", "download", "mail", "usb", "cloud-share"])
-                    .into(),
-            ),
+            ("destination", draw.pick(&["download", "download", "mail", "usb", "cloud-share"]).into()),
             ("format", draw.pick(&["csv", "xlsx", "pdf", "zip"]).into()),
             ("host", person.host.clone().into()),
         ],
@@ -251,14 +203,8 @@ fn heartbeat(at: u64, draw: &mut Draw) -> Draft {
         event_type: "system.heartbeat",
         source: "/monitoring",
         fields: vec![
-            (
-                "host",
-                format!("srv-{}-{role}-{:02}", site.code, draw.between(1, 12)).into(),
-            ),
-            (
-                "status",
-                if draw.one_in(400) { "degraded" } else { "ok" }.into(),
-            ),
+            ("host", format!("srv-{}-{role}-{:02}", site.code, draw.between(1, 12)).into()),
+            ("status", if draw.one_in(400) { "degraded" } else { "ok" }.into()),
             ("cpu_percent", percent(draw.around(3_200, 3_000))),
             ("memory_percent", percent(draw.around(6_100, 2_500))),
             ("uptime_s", draw.between(60, 9_000_000).into()),

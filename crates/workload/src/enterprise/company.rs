@@ -49,17 +49,10 @@ impl Company {
         let people: Vec<Person> = (0..users as usize).map(person).collect();
         let mut groups = vec![Vec::new(); SITES.len() * 2];
         for (index, person) in people.iter().enumerate() {
-            let site = SITES
-                .iter()
-                .position(|site| site.code == person.site.code)
-                .unwrap_or(0);
+            let site = SITES.iter().position(|site| site.code == person.site.code).unwrap_or(0);
             groups[site * 2 + usize::from(person.night)].push(index);
         }
-        Self {
-            people,
-            groups,
-            start,
-        }
+        Self { people, groups, start }
     }
 
     /// How busy a person is at a minute of the stream, in thousandths.
@@ -80,11 +73,7 @@ impl Company {
 
 /// Activity over the local day: a ramp in the morning, a dip at lunch, a slow end. The night shift lives 12 hours off.
 fn presence(local: u64, night: bool) -> u64 {
-    let local = if night {
-        (local + 12 * 60) % MINUTES
-    } else {
-        local
-    };
+    let local = if night { (local + 12 * 60) % MINUTES } else { local };
     match local {
         0..360 => 8,
         360..420 => 40,
@@ -103,23 +92,17 @@ fn person(number: usize) -> Person {
     let round = number / FIRST_NAMES.len();
     let last = LAST_NAMES[(round + number % FIRST_NAMES.len() * 7) % LAST_NAMES.len()];
     let again = round / LAST_NAMES.len();
-    let id = if again == 0 {
-        format!("{first}.{last}")
-    } else {
-        format!("{first}.{last}{}", again + 1)
-    };
+    let id = if again == 0 { format!("{first}.{last}") } else { format!("{first}.{last}{}", again + 1) };
 
     // Strides that share no factor with 100 and with each other spread every trait over all the others.
     let mut share = number * 37 % 100;
-    let site = SITES
-        .iter()
-        .find(|site| match share.checked_sub(site.share) {
-            Some(rest) => {
-                share = rest;
-                false
-            }
-            None => true,
-        });
+    let site = SITES.iter().find(|site| match share.checked_sub(site.share) {
+        Some(rest) => {
+            share = rest;
+            false
+        }
+        None => true,
+    });
     let site = site.unwrap_or(&SITES[0]);
     Person {
         id,
@@ -128,12 +111,7 @@ fn person(number: usize) -> Person {
         night: number % 17 == 5,
         department: &DEPARTMENTS[number % DEPARTMENTS.len()],
         host: format!("ws-{}-{:04}", site.code, number + 1),
-        ip: format!(
-            "{}.{}.{}",
-            site.network,
-            number / 250 % 250,
-            number % 250 + 4
-        ),
+        ip: format!("{}.{}.{}", site.network, number / 250 % 250, number % 250 + 4),
     }
 }
 
@@ -174,12 +152,7 @@ pub(super) const SITES: [Site; 4] = [
 
 const DEPARTMENTS: [Department; 6] = [
     Department {
-        resources: [
-            "finance/budget-plan",
-            "finance/travel-expenses",
-            "finance/invoices",
-            "wiki/finance",
-        ],
+        resources: ["finance/budget-plan", "finance/travel-expenses", "finance/invoices", "wiki/finance"],
         confidential: ["finance/ledger", "finance/acquisition-model"],
     },
     Department {
@@ -187,12 +160,7 @@ const DEPARTMENTS: [Department; 6] = [
         confidential: ["hr/payroll", "hr/reviews"],
     },
     Department {
-        resources: [
-            "git/gateway",
-            "git/ingest",
-            "wiki/engineering",
-            "artifacts/nightly",
-        ],
+        resources: ["git/gateway", "git/ingest", "wiki/engineering", "artifacts/nightly"],
         confidential: ["git/signing-keys", "design/next-generation"],
     },
     Department {
@@ -200,35 +168,24 @@ const DEPARTMENTS: [Department; 6] = [
         confidential: ["crm/customers", "crm/contracts"],
     },
     Department {
-        resources: [
-            "tickets/open",
-            "tickets/archive",
-            "kb/articles",
-            "wiki/support",
-        ],
+        resources: ["tickets/open", "tickets/archive", "kb/articles", "wiki/support"],
         confidential: ["tickets/attachments", "crm/customers"],
     },
     Department {
-        resources: [
-            "dashboards/capacity",
-            "runbooks/network",
-            "runbooks/storage",
-            "wiki/operations",
-        ],
+        resources: ["dashboards/capacity", "runbooks/network", "runbooks/storage", "wiki/operations"],
         confidential: ["vault/infrastructure", "backups/databases"],
     },
 ];
 
 const FIRST_NAMES: [&str; 24] = [
-    "aisha", "anna", "bruno", "carla", "chen", "daniel", "elif", "emma", "farid", "grace", "hanna",
-    "ivan", "jonas", "kofi", "lena", "maria", "nadia", "omar", "paul", "priya", "rosa", "samir",
-    "tomas", "yuki",
+    "aisha", "anna", "bruno", "carla", "chen", "daniel", "elif", "emma", "farid", "grace", "hanna", "ivan",
+    "jonas", "kofi", "lena", "maria", "nadia", "omar", "paul", "priya", "rosa", "samir", "tomas", "yuki",
 ];
 
 const LAST_NAMES: [&str; 25] = [
-    "adeyemi", "bauer", "castro", "diallo", "evans", "fischer", "garcia", "haddad", "ito",
-    "jensen", "keller", "lopez", "meyer", "novak", "okafor", "patel", "quinn", "rossi", "santos",
-    "tan", "ueda", "vogel", "wang", "yilmaz", "zhou",
+    "adeyemi", "bauer", "castro", "diallo", "evans", "fischer", "garcia", "haddad", "ito", "jensen",
+    "keller", "lopez", "meyer", "novak", "okafor", "patel", "quinn", "rossi", "santos", "tan", "ueda",
+    "vogel", "wang", "yilmaz", "zhou",
 ];
 
 #[cfg(test)]
@@ -240,18 +197,9 @@ mod tests {
     #[test]
     fn everybody_has_an_own_name_and_every_group_has_people() {
         let company = Company::new(700, 0);
-        let names: HashSet<&str> = company
-            .people
-            .iter()
-            .map(|person| person.id.as_str())
-            .collect();
+        let names: HashSet<&str> = company.people.iter().map(|person| person.id.as_str()).collect();
         assert_eq!(names.len(), 700);
-        assert!(
-            Company::new(300, 0)
-                .groups
-                .iter()
-                .all(|group| !group.is_empty())
-        );
+        assert!(Company::new(300, 0).groups.iter().all(|group| !group.is_empty()));
     }
 
     #[test]
@@ -260,11 +208,7 @@ mod tests {
         assert!(presence(12 * 60 + 30, false) * 2 < presence(11 * 60, false));
         assert_eq!(presence(22 * 60, true), presence(10 * 60, false));
         let company = Company::new(20, 0);
-        let berlin = company
-            .people
-            .iter()
-            .find(|person| person.site.code == "ber" && !person.night)
-            .unwrap();
+        let berlin = company.people.iter().find(|person| person.site.code == "ber" && !person.night).unwrap();
         assert_eq!(company.presence(berlin, 9 * 60), presence(10 * 60, false));
     }
 }

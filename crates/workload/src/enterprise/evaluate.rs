@@ -32,19 +32,10 @@ impl InsiderThreat {
         let Some(user) = object.get("user_id").and_then(Value::as_str) else {
             return found;
         };
-        let text = |field: &str| {
-            object
-                .get(field)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-        };
+        let text = |field: &str| object.get(field).and_then(Value::as_str).unwrap_or_default();
         let is_login = event_type == "auth.login" && text("user_role") == "privileged";
-        let is_access =
-            event_type == "data.access" && text("data_classification") == "confidential";
-        let volume = object
-            .get("volume")
-            .and_then(Value::as_u64)
-            .unwrap_or_default();
+        let is_access = event_type == "data.access" && text("data_classification") == "confidential";
+        let volume = object.get("volume").and_then(Value::as_u64).unwrap_or_default();
         let is_export = event_type == "data.export" && volume > 10_000_000;
         if !(is_login || is_access || is_export) {
             return found;
@@ -72,10 +63,7 @@ impl InsiderThreat {
             Some(_) => true,
         });
         if is_login {
-            begun.push(Begun {
-                login: named(event, "login"),
-                access: None,
-            });
+            begun.push(Begun { login: named(event, "login"), access: None });
         }
         found
     }
@@ -116,10 +104,7 @@ impl PipelineHealth {
 }
 
 fn named(event: &ExpectedEvent, step: &str) -> ExpectedEvent {
-    ExpectedEvent {
-        step: step.to_owned(),
-        ..event.clone()
-    }
+    ExpectedEvent { step: step.to_owned(), ..event.clone() }
 }
 
 const STAGES: usize = 100;
@@ -145,27 +130,17 @@ mod tests {
             };
             found.extend(rule.accept(&event, event_type, fields.as_object().unwrap()));
         }
-        let found: Vec<Vec<u64>> = found
-            .iter()
-            .map(|one| one.events.iter().map(|event| event.index).collect())
-            .collect();
+        let found: Vec<Vec<u64>> =
+            found.iter().map(|one| one.events.iter().map(|event| event.index).collect()).collect();
         assert_eq!(found, expected);
     }
 
     fn login(at: i64) -> (i64, &'static str, Value) {
-        (
-            at,
-            "auth.login",
-            json!({"user_id": "u", "user_role": "privileged"}),
-        )
+        (at, "auth.login", json!({"user_id": "u", "user_role": "privileged"}))
     }
 
     fn access(at: i64) -> (i64, &'static str, Value) {
-        (
-            at,
-            "data.access",
-            json!({"user_id": "u", "data_classification": "confidential"}),
-        )
+        (at, "data.access", json!({"user_id": "u", "data_classification": "confidential"}))
     }
 
     fn export(at: i64, volume: u64) -> (i64, &'static str, Value) {
@@ -174,10 +149,7 @@ mod tests {
 
     #[test]
     fn bounds_are_exclusive() {
-        check(
-            &[login(0), access(299), export(898, 10_000_001)],
-            &[[0, 1, 2]],
-        );
+        check(&[login(0), access(299), export(898, 10_000_001)], &[[0, 1, 2]]);
         check(&[login(0), access(300), export(400, 10_000_001)], &[]);
         check(&[login(0), access(10), export(610, 10_000_001)], &[]);
         check(&[login(0), access(10), export(20, 10_000_000)], &[]);
@@ -188,14 +160,7 @@ mod tests {
     fn every_login_starts_its_own_match_and_takes_the_first_that_fits() {
         let big = 20_000_000;
         check(
-            &[
-                login(0),
-                login(1),
-                access(2),
-                access(3),
-                export(4, big),
-                export(5, big),
-            ],
+            &[login(0), login(1), access(2), access(3), export(4, big), export(5, big)],
             &[[0, 2, 4], [1, 2, 4]],
         );
     }

@@ -49,12 +49,7 @@ pub struct Enterprise {
 impl Enterprise {
     /// A day of 50,000 events of 300 people.
     pub fn new(seed: u64, start: i64) -> Self {
-        Self {
-            seed,
-            start,
-            events: 50_000,
-            users: 300,
-        }
+        Self { seed, start, events: 50_000, users: 300 }
     }
 
     /// Starts the day.
@@ -102,19 +97,14 @@ impl EnterpriseEvents {
 
     fn next_draft(&mut self) -> Option<Draft> {
         while self.current.peek().is_none() && self.minutes < MINUTES {
-            let mut drafts = self
-                .plan
-                .take_until((self.minutes + 1) * MINUTE, &self.company);
+            let mut drafts = self.plan.take_until((self.minutes + 1) * MINUTE, &self.company);
             let mut taken: HashSet<u64> = drafts.iter().map(|draft| draft.at).collect();
             for _ in 0..self.background.count(self.minutes) {
                 let mut at = self.minutes * MINUTE + self.draw.below(MINUTE);
                 while !taken.insert(at) {
                     at = self.minutes * MINUTE + self.draw.below(MINUTE);
                 }
-                drafts.push(
-                    self.background
-                        .event(at, &self.company, &self.plan, &mut self.draw),
-                );
+                drafts.push(self.background.event(at, &self.company, &self.plan, &mut self.draw));
             }
             drafts.sort_unstable_by_key(|draft| draft.at);
             self.current = drafts.into_iter().peekable();
@@ -129,10 +119,7 @@ impl Workload for EnterpriseEvents {
         let Some(draft) = self.next_draft() else {
             return false;
         };
-        let time = self
-            .parameters
-            .start
-            .saturating_add_unsigned(draft.at * 1000);
+        let time = self.parameters.start.saturating_add_unsigned(draft.at * 1000);
         let event = ExpectedEvent {
             step: String::new(),
             index: self.written,
@@ -146,12 +133,7 @@ impl Workload for EnterpriseEvents {
         object.insert("type".into(), draft.event_type.into());
         object.insert("source".into(), draft.source.into());
         object.insert("time".into(), format_time(time).into());
-        object.extend(
-            draft
-                .fields
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value)),
-        );
+        object.extend(draft.fields.into_iter().map(|(name, value)| (name.to_owned(), value)));
         let injection = draft.part.as_ref().map(|part| part.injection);
         if let Some(part) = draft.part {
             self.plan.seen(&part, &event);
@@ -172,16 +154,12 @@ impl Workload for EnterpriseEvents {
     }
 
     fn truth(&self) -> Truth {
-        let near_misses = self
-            .plan
-            .injections()
-            .filter_map(|injection| match injection.kind {
-                PlannedKind::Chain => None,
-                PlannedKind::NearMiss(kind) => Some(NearMiss {
-                    kind: kind.to_owned(),
-                    events: injection.events.clone(),
-                }),
-            });
+        let near_misses = self.plan.injections().filter_map(|injection| match injection.kind {
+            PlannedKind::Chain => None,
+            PlannedKind::NearMiss(kind) => {
+                Some(NearMiss { kind: kind.to_owned(), events: injection.events.clone() })
+            }
+        });
         Truth {
             scenario: "enterprise".into(),
             seed: self.parameters.seed,
@@ -220,8 +198,8 @@ fn minute_of_day(time: i64) -> u64 {
 }
 
 fn format_time(time: i64) -> String {
-    let time = Timestamp::from_nanosecond(i128::from(time))
-        .expect("nanoseconds in 64 bits are in jiff's range");
+    let time =
+        Timestamp::from_nanosecond(i128::from(time)).expect("nanoseconds in 64 bits are in jiff's range");
     format!("{time:.6}")
 }
 

@@ -87,17 +87,12 @@ impl Plan {
 
     /// Whether the background has to leave a person alone.
     pub(super) fn is_quiet(&self, person: usize, at: u64) -> bool {
-        self.quiet
-            .get(&person)
-            .is_some_and(|spans| spans.iter().any(|&(from, to)| (from..=to).contains(&at)))
+        self.quiet.get(&person).is_some_and(|spans| spans.iter().any(|&(from, to)| (from..=to).contains(&at)))
     }
 
     /// Notes where an event of a group ended up.
     pub(super) fn seen(&mut self, part: &Part, event: &ExpectedEvent) {
-        let event = ExpectedEvent {
-            step: part.step.to_owned(),
-            ..event.clone()
-        };
+        let event = ExpectedEvent { step: part.step.to_owned(), ..event.clone() };
         self.injections[part.injection].events.push(event);
     }
 
@@ -114,14 +109,8 @@ impl Plan {
 
     fn stage(&mut self, stage: &Stage, company: &Company) -> Draft {
         let draw = &mut self.draw;
-        let pipeline = draw.pick(&[
-            "billing",
-            "clickstream",
-            "customer-360",
-            "fraud-features",
-            "inventory",
-            "ledger",
-        ]);
+        let pipeline =
+            draw.pick(&["billing", "clickstream", "customer-360", "fraud-features", "inventory", "ledger"]);
         let step = draw.pick(&["extract", "validate", "transform", "aggregate", "load"]);
         let run = draw.below(1 << 32);
         let owner = draw.below(company.people.len() as u64) as usize;
@@ -135,15 +124,7 @@ impl Plan {
                 ("run", format!("r-{run:08x}").into()),
                 ("duration", (stage.quarters as f64 / 4.0).into()),
                 ("rows", draw.long_tailed(1_000, 50_000_000).into()),
-                (
-                    "status",
-                    if draw.one_in(60) {
-                        "completed_with_warnings"
-                    } else {
-                        "completed"
-                    }
-                    .into(),
-                ),
+                ("status", if draw.one_in(60) { "completed_with_warnings" } else { "completed" }.into()),
                 ("owner", company.people[owner].id.clone().into()),
             ],
             part: None,
@@ -166,13 +147,7 @@ impl Planner<'_> {
     fn place_injections(&mut self, events: u64) {
         let chains = (events / 5_000).clamp(1, 200);
         let rounds = (events / 25_000).clamp(1, 50);
-        let chains = (0..chains).map(|number| {
-            if number % 5 == 1 {
-                Shape::LastMoment
-            } else {
-                Shape::Chain
-            }
-        });
+        let chains = (0..chains).map(|number| if number % 5 == 1 { Shape::LastMoment } else { Shape::Chain });
         let near_misses = (0..rounds).flat_map(|_| NEAR_MISSES);
         for shape in chains.chain(near_misses) {
             // A short stream keeps room for its background.
@@ -210,15 +185,8 @@ impl Planner<'_> {
         }
         self.taken.extend(times);
 
-        let first_of_its_kind = self
-            .injections
-            .iter()
-            .all(|injection| injection.kind != shape.kind());
-        let classification = if shape == Shape::NotConfidential {
-            "internal"
-        } else {
-            "confidential"
-        };
+        let first_of_its_kind = self.injections.iter().all(|injection| injection.kind != shape.kind());
+        let classification = if shape == Shape::NotConfidential { "internal" } else { "confidential" };
         let volume = match shape {
             // One of them stands exactly at the bound.
             Shape::SmallExport if first_of_its_kind => 10_000_000,
@@ -242,15 +210,9 @@ impl Planner<'_> {
             self.quiet.entry(person).or_default().push(span);
         }
         let injection = self.injections.len();
-        self.injections.push(Injection {
-            kind: shape.kind(),
-            events: Vec::new(),
-        });
+        self.injections.push(Injection { kind: shape.kind(), events: Vec::new() });
         for (step, draft) in steps {
-            self.drafts.push(Draft {
-                part: Some(Part { injection, step }),
-                ..draft
-            });
+            self.drafts.push(Draft { part: Some(Part { injection, step }), ..draft });
         }
         self.place_decoys(index, times);
     }
@@ -258,10 +220,7 @@ impl Planner<'_> {
     /// What else the person does meanwhile: an attempt before, a harmless access and a small export in between.
     fn place_decoys(&mut self, index: usize, [login_at, access_at, last]: [u64; 3]) {
         let person = &self.company.people[index];
-        let attempt = self.free_time(
-            login_at.saturating_sub(40 * SECOND),
-            login_at.saturating_sub(SECOND),
-        );
+        let attempt = self.free_time(login_at.saturating_sub(40 * SECOND), login_at.saturating_sub(SECOND));
         let read = self.free_time(login_at + SECOND, access_at - SECOND);
         let small = self.free_time(access_at + SECOND, last - SECOND);
         let draw = &mut self.draw;
@@ -286,11 +245,7 @@ impl Planner<'_> {
             .collect();
         times.sort_unstable();
 
-        let stretches = if count < 250 {
-            0
-        } else {
-            (count / 2_000).clamp(1, 4)
-        };
+        let stretches = if count < 250 { 0 } else { (count / 2_000).clamp(1, 4) };
         let slow = |position: u64| {
             (0..stretches).any(|stretch| {
                 let begin = (2 * stretch + 1) * count / (2 * stretches);
@@ -298,15 +253,8 @@ impl Planner<'_> {
             })
         };
         let stages = times.into_iter().zip(0..).map(|(at, position)| {
-            let seconds = if slow(position) {
-                self.draw.between(420, 600)
-            } else {
-                self.draw.around(90, 75)
-            };
-            Stage {
-                at,
-                quarters: seconds * 4 + self.draw.below(4),
-            }
+            let seconds = if slow(position) { self.draw.between(420, 600) } else { self.draw.around(90, 75) };
+            Stage { at, quarters: seconds * 4 + self.draw.below(4) }
         });
         stages.collect()
     }

@@ -25,22 +25,11 @@ fn time(event: &Map<String, Value>) -> Timestamp {
 #[test]
 fn has_exactly_as_many_events_as_asked_for_in_strict_time_order() {
     for count in [0, 1, 7, 100, 3_000, 50_000] {
-        let (events, truth) = run(Enterprise {
-            events: count,
-            ..Enterprise::new(3, START)
-        });
+        let (events, truth) = run(Enterprise { events: count, ..Enterprise::new(3, START) });
         assert_eq!(events.len() as u64, count);
         assert_eq!(truth.events, count);
-        assert!(
-            events
-                .windows(2)
-                .all(|pair| time(&pair[0]) < time(&pair[1])),
-            "{count} events"
-        );
-        let ids: HashSet<&str> = events
-            .iter()
-            .map(|event| event["id"].as_str().unwrap())
-            .collect();
+        assert!(events.windows(2).all(|pair| time(&pair[0]) < time(&pair[1])), "{count} events");
+        let ids: HashSet<&str> = events.iter().map(|event| event["id"].as_str().unwrap()).collect();
         assert_eq!(ids.len() as u64, count);
         if let (Some(first), Some(last)) = (events.first(), events.last()) {
             assert!(time(first).as_nanosecond() >= i128::from(START));
@@ -51,10 +40,7 @@ fn has_exactly_as_many_events_as_asked_for_in_strict_time_order() {
 
 #[test]
 fn seeds_decide_everything() {
-    let small = |seed| Enterprise {
-        events: 4_000,
-        ..Enterprise::new(seed, START)
-    };
+    let small = |seed| Enterprise { events: 4_000, ..Enterprise::new(seed, START) };
     assert_eq!(run(small(1)), run(small(1)));
     assert_ne!(run(small(1)).0, run(small(2)).0);
 }
@@ -63,11 +49,8 @@ fn seeds_decide_everything() {
 fn chains_match_and_nothing_else_does() {
     for seed in 0..3 {
         let (_, truth) = run(Enterprise::new(seed, START));
-        let chains: Vec<_> = truth
-            .matches
-            .iter()
-            .filter(|one| one.rule == "suspicious_access_pattern")
-            .collect();
+        let chains: Vec<_> =
+            truth.matches.iter().filter(|one| one.rule == "suspicious_access_pattern").collect();
         assert_eq!(chains.len(), 10, "seed {seed}");
         assert!(chains.iter().all(|one| one.injected), "seed {seed}");
         let stages = truth.count("data_processing_pipeline_health");
@@ -78,34 +61,19 @@ fn chains_match_and_nothing_else_does() {
 #[test]
 fn every_near_miss_is_there() {
     let (events, truth) = run(Enterprise::new(1, START));
-    let kinds: HashSet<&str> = truth
-        .near_misses
-        .iter()
-        .map(|one| one.kind.as_str())
-        .collect();
+    let kinds: HashSet<&str> = truth.near_misses.iter().map(|one| one.kind.as_str()).collect();
     assert_eq!(kinds.len(), NEAR_MISSES.len());
     assert!(truth.near_misses.iter().all(|one| one.events.len() == 3));
 
     let gap = |kind: &str, from: usize, to: usize| {
-        let miss = truth
-            .near_misses
-            .iter()
-            .find(|one| one.kind == kind)
-            .unwrap();
+        let miss = truth.near_misses.iter().find(|one| one.kind == kind).unwrap();
         (miss.events[to].time - miss.events[from].time) / 1_000_000_000
     };
     assert_eq!(gap("access-at-bound", 0, 1), 300);
     assert_eq!(gap("export-at-bound", 1, 2), 600);
-    let small = truth
-        .near_misses
-        .iter()
-        .find(|one| one.kind == "small-export")
-        .unwrap();
+    let small = truth.near_misses.iter().find(|one| one.kind == "small-export").unwrap();
     assert_eq!(events[small.events[2].index as usize]["volume"], 10_000_000);
-    assert_eq!(
-        events[small.events[2].index as usize]["id"],
-        small.events[2].id.as_str()
-    );
+    assert_eq!(events[small.events[2].index as usize]["id"], small.events[2].id.as_str());
 }
 
 #[test]
@@ -125,19 +93,11 @@ fn a_day_has_a_rhythm_and_variety() {
     let at_hour = |hour: i64| {
         let from = START + hour * 3_600_000_000_000;
         let hour = i128::from(from)..i128::from(from + 3_600_000_000_000);
-        let of_people =
-            |event: &&Map<String, Value>| event["type"].as_str().unwrap().starts_with("data.");
-        events
-            .iter()
-            .filter(of_people)
-            .filter(|event| hour.contains(&time(event).as_nanosecond()))
-            .count()
+        let of_people = |event: &&Map<String, Value>| event["type"].as_str().unwrap().starts_with("data.");
+        events.iter().filter(of_people).filter(|event| hour.contains(&time(event).as_nanosecond())).count()
     };
     assert!(at_hour(9) > 3 * at_hour(0), "{} {}", at_hour(9), at_hour(0));
     assert!(at_hour(0) > 0);
-    let types: HashSet<&str> = events
-        .iter()
-        .map(|event| event["type"].as_str().unwrap())
-        .collect();
+    let types: HashSet<&str> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
     assert_eq!(types.len(), 9, "{types:?}");
 }

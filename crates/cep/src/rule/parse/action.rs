@@ -31,11 +31,7 @@ impl Parser<'_> {
             return Vec::new();
         }
         let items = read::list(node, "`actions`", self.file, self.diagnostics);
-        items
-            .unwrap_or_default()
-            .iter()
-            .filter_map(|item| self.action(item))
-            .collect()
+        items.unwrap_or_default().iter().filter_map(|item| self.action(item)).collect()
     }
 
     fn action(&mut self, node: &Node) -> Option<Action> {
@@ -79,9 +75,7 @@ impl Parser<'_> {
             );
             return None;
         }
-        Some(Action::Publish {
-            topic: Spanned::new(topic.value.clone(), topic.span),
-        })
+        Some(Action::Publish { topic: Spanned::new(topic.value.clone(), topic.span) })
     }
 
     fn log(&mut self, node: &Node) -> Option<Action> {
@@ -96,12 +90,7 @@ impl Parser<'_> {
     fn webhook(&mut self, node: &Node) -> Option<Action> {
         if let Some(url) = node.as_str() {
             let help = format!("write `webhook: {{ url: {url} }}`");
-            self.report(
-                "wrong-type",
-                node.span,
-                "`webhook` must be a mapping, not a string",
-                help,
-            );
+            self.report("wrong-type", node.span, "`webhook` must be a mapping, not a string", help);
             return None;
         }
         let mut fields = self.fields(node, "a webhook")?;
@@ -131,15 +120,10 @@ impl Parser<'_> {
 
     fn url(&mut self, url: &Scalar) -> Option<Spanned<String>> {
         let lower = url.value.to_ascii_lowercase();
-        let rest = lower
-            .strip_prefix("http://")
-            .or_else(|| lower.strip_prefix("https://"));
+        let rest = lower.strip_prefix("http://").or_else(|| lower.strip_prefix("https://"));
         let help = "write an address such as `https://example.org/alerts`";
         let problem = match rest {
-            None => format!(
-                "`{}` does not start with `http://` or `https://`",
-                url.value
-            ),
+            None => format!("`{}` does not start with `http://` or `https://`", url.value),
             Some(rest) if rest.is_empty() || rest.starts_with(['/', '?', '#', ':']) => {
                 format!("`{}` names no host", url.value)
             }
@@ -203,7 +187,5 @@ fn topic_problem(name: &str) -> Option<String> {
 /// Whether a text is a token by RFC 9110.
 fn is_header_name(name: &str) -> bool {
     !name.is_empty()
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }

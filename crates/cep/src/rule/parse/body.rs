@@ -63,32 +63,19 @@ impl Parser<'_> {
             fields.reject(key, "a rule with a `sequence`", help, self.diagnostics);
         }
         let steps = self.steps(node)?;
-        Some(Body::Sequence {
-            steps,
-            within: within.map(|within| within.value),
-        })
+        Some(Body::Sequence { steps, within: within.map(|within| within.value) })
     }
 
     fn window_body(&mut self, fields: &mut Fields<'_>, node: &Node) -> Option<Body> {
         for (key, help) in [
-            (
-                "within",
-                "the time of a window is its length: `window: { tumbling: 5m, … }`",
-            ),
-            (
-                "event",
-                "the event type stands in the window: `window: { …, event: … }`",
-            ),
+            ("within", "the time of a window is its length: `window: { tumbling: 5m, … }`"),
+            ("event", "the event type stands in the window: `window: { …, event: … }`"),
         ] {
             fields.reject(key, "a rule with a `window`", help, self.diagnostics);
         }
         let filter = self.expression(fields, "where");
         let (window, event) = self.window(node)?;
-        Some(Body::Window {
-            window,
-            event,
-            filter,
-        })
+        Some(Body::Window { window, event, filter })
     }
 
     fn steps(&mut self, node: &Node) -> Option<Vec<Step>> {
@@ -111,11 +98,8 @@ impl Parser<'_> {
             );
         }
         let mut names = Names::new("step", "duplicate-step");
-        let steps: Vec<_> = items
-            .iter()
-            .enumerate()
-            .map(|(index, item)| self.step(item, index == 0, &mut names))
-            .collect();
+        let steps: Vec<_> =
+            items.iter().enumerate().map(|(index, item)| self.step(item, index == 0, &mut names)).collect();
         steps.into_iter().collect()
     }
 
@@ -216,10 +200,7 @@ impl Parser<'_> {
 
     fn window_kind(&mut self, fields: &mut Fields<'_>) -> Option<Window> {
         const KINDS: [&str; 4] = ["count", "tumbling", "sliding", "session"];
-        let given: Vec<_> = KINDS
-            .into_iter()
-            .filter_map(|kind| fields.entry(kind))
-            .collect();
+        let given: Vec<_> = KINDS.into_iter().filter_map(|kind| fields.entry(kind)).collect();
         match given.as_slice() {
             [] => self.report(
                 "missing-key",
@@ -229,10 +210,7 @@ impl Parser<'_> {
             ),
             [_] => {}
             [(first, _), (second, _), ..] => {
-                let message = format!(
-                    "the window is both `{}` and `{}`",
-                    first.value, second.value
-                );
+                let message = format!("the window is both `{}` and `{}`", first.value, second.value);
                 self.report(
                     "two-windows",
                     second.span,
@@ -253,19 +231,13 @@ impl Parser<'_> {
         count
             .map(Window::Count)
             .or(tumbling.map(|size| Window::Tumbling(size.value)))
-            .or(sliding.map(|size| Window::Sliding {
-                size: size.value,
-                every: every.map(|every| every.value),
-            }))
+            .or(sliding
+                .map(|size| Window::Sliding { size: size.value, every: every.map(|every| every.value) }))
             .or(session.map(|gap| Window::Session(gap.value)))
     }
 
     /// `every`, which belongs to `sliding`.
-    fn every(
-        &mut self,
-        fields: &mut Fields<'_>,
-        sliding: Option<Spanned<i64>>,
-    ) -> Option<Spanned<i64>> {
+    fn every(&mut self, fields: &mut Fields<'_>, sliding: Option<Spanned<i64>>) -> Option<Spanned<i64>> {
         let (key, _) = fields.entry("every")?;
         if !fields.has("sliding") {
             self.report(
@@ -295,19 +267,14 @@ impl Parser<'_> {
 /// Whether expressions can name it without quotes.
 fn is_identifier(name: &str) -> bool {
     let mut bytes = name.bytes();
-    bytes
-        .next()
-        .is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
+    bytes.next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// Proposes a name in which what is not allowed became `_`.
 fn identifier_help(name: &str) -> String {
-    let mut proposal: String = name
-        .trim()
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
-        .collect();
+    let mut proposal: String =
+        name.trim().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     if proposal.starts_with(|c: char| c.is_ascii_digit()) {
         proposal.insert(0, '_');
     }

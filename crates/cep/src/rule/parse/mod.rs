@@ -8,8 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use olocus_document::{
-    Diagnostic, Diagnostics, Fields, Node, Scalar, SourceFile, Span, Spanned, Value, parse, read,
-    suggest,
+    Diagnostic, Diagnostics, Fields, Node, Scalar, SourceFile, Span, Spanned, Value, parse, read, suggest,
 };
 
 use super::{Rule, RuleFile, Severity, to_json};
@@ -32,10 +31,7 @@ pub fn parse_rule_file(file: &Arc<SourceFile>, diagnostics: &mut Diagnostics) ->
             Vec::new()
         }
     };
-    RuleFile {
-        file: Arc::clone(file),
-        rules,
-    }
+    RuleFile { file: Arc::clone(file), rules }
 }
 
 /// Reports rules of one name in several files. Within a file, [`parse_rule_file`] does.
@@ -53,8 +49,7 @@ pub fn check_unique_names(files: &[RuleFile], diagnostics: &mut Diagnostics) {
             let message = format!("the rule `{name}` is defined twice");
             let help = format!("the other one is at {}:{line}; rename one", other.name());
             diagnostics.push(
-                Diagnostic::error("duplicate-rule", &file.file, rule.name.span, message)
-                    .with_help(help),
+                Diagnostic::error("duplicate-rule", &file.file, rule.name.span, message).with_help(help),
             );
         }
     }
@@ -86,8 +81,7 @@ impl Parser<'_> {
             && let Some(items) = read::list(node, "`rules`", self.file, self.diagnostics)
         {
             if items.is_empty() {
-                let warning =
-                    Diagnostic::warning("no-rules", self.file, node.span, "the file has no rules");
+                let warning = Diagnostic::warning("no-rules", self.file, node.span, "the file has no rules");
                 self.diagnostics.push(warning);
             }
             let mut names = Names::new("rule", "duplicate-rule");
@@ -179,12 +173,7 @@ impl Parser<'_> {
                 true => "the name of the rule is empty".to_owned(),
                 false => "the name of a rule is one line without blanks around it".to_owned(),
             };
-            self.report(
-                "bad-name",
-                name.span,
-                message,
-                format!("give it a name of up to {MAX_NAME} bytes"),
-            );
+            self.report("bad-name", name.span, message, format!("give it a name of up to {MAX_NAME} bytes"));
             return None;
         }
         names.insert(name, self);
@@ -274,10 +263,7 @@ impl Parser<'_> {
 
     fn strings(&mut self, fields: &mut Fields<'_>, key: &'static str) -> Vec<String> {
         let scalars = fields.strings(key, self.diagnostics).unwrap_or_default();
-        scalars
-            .into_iter()
-            .map(|scalar| scalar.value.clone())
-            .collect()
+        scalars.into_iter().map(|scalar| scalar.value.clone()).collect()
     }
 
     /// The text of an expression.
@@ -299,11 +285,7 @@ impl Parser<'_> {
     }
 
     /// A duration of more than nothing.
-    fn positive_duration(
-        &mut self,
-        fields: &mut Fields<'_>,
-        key: &'static str,
-    ) -> Option<Spanned<i64>> {
+    fn positive_duration(&mut self, fields: &mut Fields<'_>, key: &'static str) -> Option<Spanned<i64>> {
         let duration = fields.duration(key, self.diagnostics)?;
         if duration.value <= 0 {
             self.report(
@@ -327,12 +309,7 @@ impl Parser<'_> {
             None if known.len() > 1 => format!("it is one of `{list}`"),
             None => format!("the only one is `{list}`"),
         };
-        self.report(
-            "unknown-word",
-            text.span,
-            format!("unknown {what} `{}`", text.value),
-            help,
-        );
+        self.report("unknown-word", text.span, format!("unknown {what} `{}`", text.value), help);
     }
 
     /// Where to point for a problem of a whole node.
@@ -348,8 +325,7 @@ impl Parser<'_> {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
-        self.diagnostics
-            .push(Diagnostic::error(code, self.file, span, message).with_help(help));
+        self.diagnostics.push(Diagnostic::error(code, self.file, span, message).with_help(help));
     }
 }
 
@@ -363,11 +339,7 @@ struct Names {
 
 impl Names {
     fn new(what: &'static str, code: &'static str) -> Names {
-        Names {
-            what,
-            code,
-            places: HashMap::new(),
-        }
+        Names { what, code, places: HashMap::new() }
     }
 
     /// Adds a name; one that was added before is reported.

@@ -11,17 +11,13 @@ use crate::rule::{ExpectedMatch, RuleTest, TEST_START, TestEvent, to_json};
 const REPEAT_MAX: i64 = 100_000;
 
 /// What `expect` looks like.
-const EXPECT_HELP: &str =
-    "write `expect: none`, or a list such as `[ { key: u1, emit: { n: 3 } } ]`";
+const EXPECT_HELP: &str = "write `expect: none`, or a list such as `[ { key: u1, emit: { n: 3 } } ]`";
 
 impl Parser<'_> {
     pub(super) fn tests(&mut self, fields: &mut Fields<'_>) -> Vec<RuleTest> {
         let items = fields.list("tests", self.diagnostics).unwrap_or_default();
         let mut names = Names::new("test", "duplicate-test");
-        items
-            .iter()
-            .filter_map(|item| self.test(item, &mut names))
-            .collect()
+        items.iter().filter_map(|item| self.test(item, &mut names)).collect()
     }
 
     fn test(&mut self, node: &Node, names: &mut Names) -> Option<RuleTest> {
@@ -37,23 +33,14 @@ impl Parser<'_> {
             .and_then(|node| read::list(node, "`events`", self.file, self.diagnostics))
             .map(|items| items.iter().filter_map(|item| self.event_of_test(item)));
         let events: Option<Vec<TestEvent>> = events.map(Iterator::collect);
-        let expect = fields
-            .require("expect", self.diagnostics)
-            .and_then(|node| self.expect(node));
+        let expect = fields.require("expect", self.diagnostics).and_then(|node| self.expect(node));
         fields.finish(self.diagnostics);
-        Some(RuleTest {
-            name: name?.value.clone(),
-            span: node.span,
-            events: events?,
-            expect: expect?,
-        })
+        Some(RuleTest { name: name?.value.clone(), span: node.span, events: events?, expect: expect? })
     }
 
     fn event_of_test(&mut self, node: &Node) -> Option<TestEvent> {
         let mut fields = self.fields(node, "an event of a test")?;
-        let at = fields
-            .require("at", self.diagnostics)
-            .and_then(|node| self.time(node));
+        let at = fields.require("at", self.diagnostics).and_then(|node| self.time(node));
         let event_type = fields
             .require("type", self.diagnostics)
             .and_then(|node| read::string(node, "`type`", self.file, self.diagnostics));
@@ -155,10 +142,6 @@ impl Parser<'_> {
             .mapping("emit", self.diagnostics)
             .and_then(|mapping| mapping_to_json(mapping, &[], self.file, self.diagnostics));
         fields.finish(self.diagnostics);
-        Some(ExpectedMatch {
-            key,
-            emit,
-            span: node.span,
-        })
+        Some(ExpectedMatch { key, emit, span: node.span })
     }
 }

@@ -97,10 +97,7 @@ fn rule_of(lines: &str) -> String {
 fn codes(text: &str) -> Vec<String> {
     let (_, mut diagnostics) = read(text);
     diagnostics.sort();
-    diagnostics
-        .iter()
-        .map(|d| format!("{}@{}", d.code, d.file.line_column(d.span.start).0))
-        .collect()
+    diagnostics.iter().map(|d| format!("{}@{}", d.code, d.file.line_column(d.span.start).0)).collect()
 }
 
 #[test]
@@ -112,9 +109,7 @@ fn everything_in_the_example_is_read() {
     assert_eq!(rule.severity, Severity::High);
     assert!(rule.enabled && rule.include_events && !rule.by_is_list);
     assert_eq!(rule.by[0].value, "user_id");
-    let Body::Sequence { steps, within } = &rule.body else {
-        panic!("{:?}", rule.body)
-    };
+    let Body::Sequence { steps, within } = &rule.body else { panic!("{:?}", rule.body) };
     assert_eq!(*within, Some(720_000_000_000));
     let names: Vec<_> = steps.iter().map(|step| step.name.value.as_str()).collect();
     assert_eq!(names, ["login", "access", "export"]);
@@ -123,10 +118,8 @@ fn everything_in_the_example_is_read() {
     assert_eq!(steps[2].filter.as_ref().unwrap().value, "volume > 10MB");
     assert_eq!(rule.emit[2].1.value, "5");
     assert_eq!(rule.actions.len(), 3);
-    assert!(
-        matches!(&rule.actions[2], Action::Webhook { headers, timeout: 10_000_000_000, .. }
-        if headers == &[("X-Team".to_owned(), "blue".to_owned())])
-    );
+    assert!(matches!(&rule.actions[2], Action::Webhook { headers, timeout: 10_000_000_000, .. }
+        if headers == &[("X-Team".to_owned(), "blue".to_owned())]));
     assert_eq!(rule.references, ["https://example.org/runbook"]);
     let meta = rule.meta.as_ref().unwrap();
     assert_eq!(meta.to_string(), r#"{"confidence":0.8,"list":[1,null]}"#);
@@ -135,28 +128,15 @@ fn everything_in_the_example_is_read() {
     assert_eq!(test.events[2].at, 90_000_000_000);
     assert_eq!(test.events[0].event_type, "auth.login");
     let fields = serde_json::Value::Object(test.events[1].fields.clone()).to_string();
-    assert_eq!(
-        fields,
-        r#"{"user_id":"u1","file":{"name":"a","size":18446744073709551615}}"#
-    );
+    assert_eq!(fields, r#"{"user_id":"u1","file":{"name":"a","size":18446744073709551615}}"#);
     assert_eq!(test.expect[0].key, Some("u1".into()));
     assert!(rule.tests[1].expect.is_empty());
 
-    let Body::Window {
-        window,
-        event,
-        filter,
-    } = &rules[1].body
-    else {
-        panic!("{:?}", rules[1].body)
-    };
+    let Body::Window { window, event, filter } = &rules[1].body else { panic!("{:?}", rules[1].body) };
     assert_eq!(*window, Window::Count(100));
     assert_eq!(event[0].value.literal(), Some("pipeline.stage.completed"));
     assert!(filter.is_some() && rules[1].by_is_list);
-    assert_eq!(
-        rules[1].having.as_ref().unwrap().value,
-        "avg(duration) > 300s"
-    );
+    assert_eq!(rules[1].having.as_ref().unwrap().value, "avg(duration) > 300s");
 }
 
 #[test]
@@ -165,9 +145,7 @@ fn expressions_know_their_places_in_block_texts() {
         "sequence:\n  - step: a\n    event: '*'\n    where: |\n      größe > 5\n        AND farbe = 'rot'",
     );
     let rules = good(&text);
-    let Body::Sequence { steps, .. } = &rules[0].body else {
-        panic!()
-    };
+    let Body::Sequence { steps, .. } = &rules[0].body else { panic!() };
     let filter = steps[0].filter.as_ref().unwrap();
     let start = filter.value.find("farbe").unwrap();
     let span = filter.locate(start, start + 5);
@@ -181,26 +159,11 @@ fn all_windows_are_read() {
         ("count: 5", Window::Count(5)),
         ("tumbling: 10s", Window::Tumbling(10 * second)),
         ("session: 2s", Window::Session(2 * second)),
-        (
-            "sliding: 1m",
-            Window::Sliding {
-                size: 60 * second,
-                every: None,
-            },
-        ),
-        (
-            "sliding: 1m, every: 10s",
-            Window::Sliding {
-                size: 60 * second,
-                every: Some(10 * second),
-            },
-        ),
+        ("sliding: 1m", Window::Sliding { size: 60 * second, every: None }),
+        ("sliding: 1m, every: 10s", Window::Sliding { size: 60 * second, every: Some(10 * second) }),
     ] {
         let rules = good(&rule_of(&format!("window: {{ {text}, event: x }}")));
-        assert!(
-            matches!(rules[0].body, Body::Window { window, .. } if window == expected),
-            "{text}"
-        );
+        assert!(matches!(rules[0].body, Body::Window { window, .. } if window == expected), "{text}");
     }
 }
 
@@ -209,11 +172,7 @@ fn good_rules_are_returned_beside_broken_ones() {
     let text = EXAMPLE.replace("severity: high", "severity: hihg");
     let (file, diagnostics) = read(&text);
     assert_eq!(diagnostics.len(), 1);
-    let names: Vec<_> = file
-        .rules
-        .iter()
-        .map(|rule| rule.name.value.as_str())
-        .collect();
+    let names: Vec<_> = file.rules.iter().map(|rule| rule.name.value.as_str()).collect();
     assert_eq!(names, ["data_processing_pipeline_health"]);
 }
 
@@ -224,11 +183,7 @@ fn names_are_unique_across_files() {
     let mut diagnostics = Diagnostics::new();
     check_unique_names(&files, &mut diagnostics);
     assert_eq!(diagnostics.len(), 2);
-    assert!(
-        diagnostics
-            .render(false)
-            .contains("the other one is at a.yaml:3; rename one")
-    );
+    assert!(diagnostics.render(false).contains("the other one is at a.yaml:3; rename one"));
     let mut diagnostics = Diagnostics::new();
     check_unique_names(&files[..1], &mut diagnostics);
     assert!(diagnostics.is_empty());
@@ -280,17 +235,13 @@ fn near_rules() -> impl Strategy<Value = String> {
         "- ",
         "    emit: ",
     ];
-    let random =
-        prop::collection::vec(prop::sample::select(words), 0..25).prop_map(|parts| parts.concat());
-    let changed = (
-        0..EXAMPLE.len(),
-        0..12_usize,
-        "[a-zü0-9:{}\\[\\]'\"|> \n*&-]{0,6}",
-    )
-        .prop_map(|(at, length, new)| {
+    let random = prop::collection::vec(prop::sample::select(words), 0..25).prop_map(|parts| parts.concat());
+    let changed = (0..EXAMPLE.len(), 0..12_usize, "[a-zü0-9:{}\\[\\]'\"|> \n*&-]{0,6}").prop_map(
+        |(at, length, new)| {
             let end = (at + length).min(EXAMPLE.len());
             format!("{}{new}{}", &EXAMPLE[..at], &EXAMPLE[end..])
-        });
+        },
+    );
     prop_oneof![random, changed, "\\PC{0,80}"]
 }
 

@@ -54,10 +54,7 @@ fn the_examples_of_the_schema_are_rule_files() {
 fn what_the_parser_reads_is_valid() {
     let example = yaml_to_json(EXAMPLE);
     let validator = validator();
-    let errors: Vec<_> = validator
-        .iter_errors(&example)
-        .map(|e| e.to_string())
-        .collect();
+    let errors: Vec<_> = validator.iter_errors(&example).map(|e| e.to_string()).collect();
     assert!(errors.is_empty(), "{errors:?}");
 }
 
@@ -80,21 +77,9 @@ fn schema_and_parser_accept_and_refuse_the_same() {
         (sequence, "actions", json!([{ "log": "debug" }])),
         (sequence, "tests", json!([])),
         (window, "window", json!({ "count": 1, "event": "*" })),
-        (
-            window,
-            "window",
-            json!({ "tumbling": "1m", "event": ["a.*", "**.b", "**"] }),
-        ),
-        (
-            window,
-            "window",
-            json!({ "sliding": "1m", "event": "ключ" }),
-        ),
-        (
-            window,
-            "window",
-            json!({ "sliding": "1m", "every": "1m", "event": "a" }),
-        ),
+        (window, "window", json!({ "tumbling": "1m", "event": ["a.*", "**.b", "**"] })),
+        (window, "window", json!({ "sliding": "1m", "event": "ключ" })),
+        (window, "window", json!({ "sliding": "1m", "every": "1m", "event": "a" })),
         (window, "window", json!({ "session": "1s", "event": "a" })),
         (window, "where", json!(true)),
     ];
@@ -120,44 +105,16 @@ fn schema_and_parser_accept_and_refuse_the_same() {
         (sequence, "where", json!("x")),
         (sequence, "window", json!({ "count": 1, "event": "a" })),
         (sequence, "sequence", json!([])),
-        (
-            sequence,
-            "sequence",
-            json!([{ "step": "meta", "event": "a" }]),
-        ),
-        (
-            sequence,
-            "sequence",
-            json!([{ "step": "a-b", "event": "a" }]),
-        ),
+        (sequence, "sequence", json!([{ "step": "meta", "event": "a" }])),
+        (sequence, "sequence", json!([{ "step": "a-b", "event": "a" }])),
         (sequence, "sequence", json!([{ "step": "a" }])),
         (sequence, "sequence", json!([{ "event": "a" }])),
-        (
-            sequence,
-            "sequence",
-            json!([{ "step": "a", "event": "a..b" }]),
-        ),
-        (
-            sequence,
-            "sequence",
-            json!([{ "step": "a", "event": "a b" }]),
-        ),
-        (
-            sequence,
-            "sequence",
-            json!([{ "step": "a", "event": "a*" }]),
-        ),
+        (sequence, "sequence", json!([{ "step": "a", "event": "a..b" }])),
+        (sequence, "sequence", json!([{ "step": "a", "event": "a b" }])),
+        (sequence, "sequence", json!([{ "step": "a", "event": "a*" }])),
         (sequence, "sequence", json!([{ "step": "a", "event": [] }])),
-        (
-            sequence,
-            "sequence",
-            json!([{ "step": "a", "event": "a", "where": "" }]),
-        ),
-        (
-            sequence,
-            "sequence",
-            json!([{ "step": "a", "event": "a", "wher": "b" }]),
-        ),
+        (sequence, "sequence", json!([{ "step": "a", "event": "a", "where": "" }])),
+        (sequence, "sequence", json!([{ "step": "a", "event": "a", "wher": "b" }])),
         (sequence, "include", json!("event")),
         (sequence, "tags", json!([1])),
         (sequence, "emit", json!(["a"])),
@@ -165,115 +122,44 @@ fn schema_and_parser_accept_and_refuse_the_same() {
         (sequence, "actions", json!({ "publish": "a" })),
         (sequence, "actions", json!(["publish"])),
         (sequence, "actions", json!([{}])),
-        (
-            sequence,
-            "actions",
-            json!([{ "publish": "a", "log": "info" }]),
-        ),
+        (sequence, "actions", json!([{ "publish": "a", "log": "info" }])),
         (sequence, "actions", json!([{ "publish": "ä" }])),
         (sequence, "actions", json!([{ "publish": ".." }])),
         (sequence, "actions", json!([{ "publish": "a".repeat(250) }])),
         (sequence, "actions", json!([{ "log": "loud" }])),
         (sequence, "actions", json!([{ "webhook": "http://a" }])),
         (sequence, "actions", json!([{ "webhook": {} }])),
-        (
-            sequence,
-            "actions",
-            json!([{ "webhook": { "url": "ftp://a" } }]),
-        ),
-        (
-            sequence,
-            "actions",
-            json!([{ "webhook": { "url": "http:///a" } }]),
-        ),
-        (
-            sequence,
-            "actions",
-            json!([{ "webhook": { "url": "http://a b" } }]),
-        ),
-        (
-            sequence,
-            "actions",
-            json!([{ "webhook": { "url": "http://a", "headers": { "a b": "c" } } }]),
-        ),
-        (
-            sequence,
-            "actions",
-            json!([{ "webhook": { "url": "http://a", "headers": { "a": "ü" } } }]),
-        ),
+        (sequence, "actions", json!([{ "webhook": { "url": "ftp://a" } }])),
+        (sequence, "actions", json!([{ "webhook": { "url": "http:///a" } }])),
+        (sequence, "actions", json!([{ "webhook": { "url": "http://a b" } }])),
+        (sequence, "actions", json!([{ "webhook": { "url": "http://a", "headers": { "a b": "c" } } }])),
+        (sequence, "actions", json!([{ "webhook": { "url": "http://a", "headers": { "a": "ü" } } }])),
         (sequence, "tests", json!([{ "name": "a", "events": [] }])),
-        (
-            sequence,
-            "tests",
-            json!([{ "name": "a", "events": [], "expect": [] }]),
-        ),
-        (
-            sequence,
-            "tests",
-            json!([{ "name": "a", "events": [], "expect": "nothing" }]),
-        ),
-        (
-            sequence,
-            "tests",
-            json!([{ "name": "a", "events": [{ "at": "5s" }], "expect": "none" }]),
-        ),
-        (
-            sequence,
-            "tests",
-            json!([{ "name": "a", "events": [{ "type": "x" }], "expect": "none" }]),
-        ),
-        (
-            sequence,
-            "tests",
-            json!([{ "name": "a", "events": [{ "at": 5, "type": "x" }], "expect": "none" }]),
-        ),
-        (
-            sequence,
-            "tests",
-            json!([{ "name": "a", "events": [], "expect": [{ "count": 5 }] }]),
-        ),
-        (
-            sequence,
-            "tests",
-            json!([{ "name": "a", "events": [], "expect": [{ "key": {} }] }]),
-        ),
+        (sequence, "tests", json!([{ "name": "a", "events": [], "expect": [] }])),
+        (sequence, "tests", json!([{ "name": "a", "events": [], "expect": "nothing" }])),
+        (sequence, "tests", json!([{ "name": "a", "events": [{ "at": "5s" }], "expect": "none" }])),
+        (sequence, "tests", json!([{ "name": "a", "events": [{ "type": "x" }], "expect": "none" }])),
+        (sequence, "tests", json!([{ "name": "a", "events": [{ "at": 5, "type": "x" }], "expect": "none" }])),
+        (sequence, "tests", json!([{ "name": "a", "events": [], "expect": [{ "count": 5 }] }])),
+        (sequence, "tests", json!([{ "name": "a", "events": [], "expect": [{ "key": {} }] }])),
         (window, "window", json!({ "event": "a" })),
         (window, "window", json!({ "count": 1 })),
         (window, "window", json!({ "count": 0, "event": "a" })),
         (window, "window", json!({ "count": 1.5, "event": "a" })),
         (window, "window", json!({ "count": 2000000, "event": "a" })),
-        (
-            window,
-            "window",
-            json!({ "count": 1, "session": "1s", "event": "a" }),
-        ),
-        (
-            window,
-            "window",
-            json!({ "tumbling": "1m", "every": "1s", "event": "a" }),
-        ),
+        (window, "window", json!({ "count": 1, "session": "1s", "event": "a" })),
+        (window, "window", json!({ "tumbling": "1m", "every": "1s", "event": "a" })),
         (window, "within", json!("5m")),
         (window, "having", json!("")),
     ];
-    let cases = good
-        .into_iter()
-        .map(|case| (case, true))
-        .chain(bad.into_iter().map(|case| (case, false)));
+    let cases = good.into_iter().map(|case| (case, true)).chain(bad.into_iter().map(|case| (case, false)));
     for ((place, key, value), expected) in cases {
         let mut file = yaml_to_json(EXAMPLE);
         let target = file.pointer_mut(place).unwrap().as_object_mut().unwrap();
         target.insert(key.to_owned(), value.clone());
         let parsed = parses(&file.to_string());
-        assert_eq!(
-            validator.is_valid(&file),
-            expected,
-            "schema: {place} {key} {value}"
-        );
-        assert_eq!(
-            parsed.is_ok(),
-            expected,
-            "parser: {place} {key} {value} {parsed:?}"
-        );
+        assert_eq!(validator.is_valid(&file), expected, "schema: {place} {key} {value}");
+        assert_eq!(parsed.is_ok(), expected, "parser: {place} {key} {value} {parsed:?}");
     }
 }
 
@@ -281,57 +167,29 @@ fn schema_and_parser_accept_and_refuse_the_same() {
 #[test]
 fn schema_and_parser_know_the_same_keys() {
     for (text, definition) in [
-        (
-            "{ version: 1, rules: [ { name: a, window: {}, '?': 1 } ] }",
-            "rule",
-        ),
-        (
-            "{ version: 1, rules: [ { name: a, sequence: [], '?': 1 } ] }",
-            "rule",
-        ),
-        (
-            "{ version: 1, rules: [ { name: a, sequence: [ { '?': 1 } ] } ] }",
-            "step",
-        ),
-        (
-            "{ version: 1, rules: [ { name: a, window: { '?': 1 } } ] }",
-            "window",
-        ),
-        (
-            "{ version: 1, rules: [ { name: a, actions: [ { '?': 1 } ] } ] }",
-            "action",
-        ),
-        (
-            "{ version: 1, rules: [ { name: a, tests: [ { '?': 1 } ] } ] }",
-            "test",
-        ),
-        (
-            "{ version: 1, rules: [ { name: a, tests: [ { expect: [ { '?': 1 } ] } ] } ] }",
-            "expectedMatch",
-        ),
+        ("{ version: 1, rules: [ { name: a, window: {}, '?': 1 } ] }", "rule"),
+        ("{ version: 1, rules: [ { name: a, sequence: [], '?': 1 } ] }", "rule"),
+        ("{ version: 1, rules: [ { name: a, sequence: [ { '?': 1 } ] } ] }", "step"),
+        ("{ version: 1, rules: [ { name: a, window: { '?': 1 } } ] }", "window"),
+        ("{ version: 1, rules: [ { name: a, actions: [ { '?': 1 } ] } ] }", "action"),
+        ("{ version: 1, rules: [ { name: a, tests: [ { '?': 1 } ] } ] }", "test"),
+        ("{ version: 1, rules: [ { name: a, tests: [ { expect: [ { '?': 1 } ] } ] } ] }", "expectedMatch"),
     ] {
         let file = SourceFile::new("f.yaml", text);
         let mut diagnostics = Diagnostics::new();
         parse_rule_file(&file, &mut diagnostics);
-        let unknown = diagnostics
-            .iter()
-            .find(|d| d.message.contains("unknown key `?`"));
+        let unknown = diagnostics.iter().find(|d| d.message.contains("unknown key `?`"));
         let help = unknown.unwrap().help.clone().unwrap();
         let keys = help.split('`').skip(1).step_by(2);
         let schema = schema();
-        let known = schema["$defs"][definition]["properties"]
-            .as_object()
-            .unwrap();
+        let known = schema["$defs"][definition]["properties"].as_object().unwrap();
         let only_of_others = match text.contains("sequence") {
             true => ["window", "where", "having"].as_slice(),
             false => ["sequence", "within"].as_slice(),
         };
         let mut seen = 0;
         for key in keys {
-            assert!(
-                known.contains_key(key),
-                "the schema lacks `{key}` of {definition}"
-            );
+            assert!(known.contains_key(key), "the schema lacks `{key}` of {definition}");
             seen += 1;
         }
         for key in known.keys() {

@@ -107,19 +107,12 @@ pub(super) fn any_event() -> impl Strategy<Value = Json> {
 }
 
 fn object(members: Vec<(&'static str, Json)>) -> Json {
-    Json::Object(
-        members
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect(),
-    )
+    Json::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
 /// The value of one column, with the conversions spelled out.
 pub(super) fn read(event: &Json, path: &[&str], kind: Kind, spelling: Spelling) -> Value {
-    let found = path
-        .iter()
-        .try_fold(event, |value, name| value.as_object()?.get(*name));
+    let found = path.iter().try_fold(event, |value, name| value.as_object()?.get(*name));
     let Some(value) = found.filter(|value| !value.is_null()) else {
         return Value::Null;
     };
@@ -147,9 +140,7 @@ pub(super) fn read(event: &Json, path: &[&str], kind: Kind, spelling: Spelling) 
         Kind::Time => match value {
             Json::String(text) if text.ends_with('Z') || text.contains('+') => {
                 let time = text.parse::<jiff::Timestamp>();
-                time.map_or(Value::Null, |time| {
-                    Value::Time(time.as_nanosecond().try_into().unwrap())
-                })
+                time.map_or(Value::Null, |time| Value::Time(time.as_nanosecond().try_into().unwrap()))
             }
             _ => Value::Null,
         },
@@ -159,19 +150,14 @@ pub(super) fn read(event: &Json, path: &[&str], kind: Kind, spelling: Spelling) 
 fn number(value: &Json) -> Option<Value> {
     let number = match value {
         Json::Number(number) => number.clone(),
-        Json::String(text) if !text.contains(char::is_whitespace) => {
-            serde_json::from_str(text).ok()?
-        }
+        Json::String(text) if !text.contains(char::is_whitespace) => serde_json::from_str(text).ok()?,
         _ => return None,
     };
     let text = number.to_string();
     if let Ok(int) = text.parse() {
         return Some(Value::Int(int));
     }
-    Some(
-        text.parse()
-            .map_or_else(|_| Value::Float(text.parse().unwrap()), Value::Wide),
-    )
+    Some(text.parse().map_or_else(|_| Value::Float(text.parse().unwrap()), Value::Wide))
 }
 
 fn canonical(number: &Value) -> String {
@@ -191,9 +177,7 @@ fn duration(text: &str) -> Value {
         "1d" => Value::Seconds(86_400.0),
         _ if text.starts_with(|first: char| first.is_ascii_digit() || first == 'P') => {
             let duration = text.parse::<jiff::SignedDuration>();
-            duration.map_or(Value::Null, |duration| {
-                Value::Seconds(duration.as_secs_f64())
-            })
+            duration.map_or(Value::Null, |duration| Value::Seconds(duration.as_secs_f64()))
         }
         _ => Value::Null,
     }
