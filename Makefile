@@ -17,7 +17,8 @@ demo: build
 ## test: everything that continuous integration runs
 test:
 	.ci/setup test
-	@$(MAKE) --no-print-directory lint check-layers
+	cargo fmt --all --check
+	.ci/layers
 	set -o pipefail; cargo test --workspace --locked --no-fail-fast 2>&1 | tee "$(CARGO_TARGET_DIR)/test.log"; \
 	status=$$?; awk -f .ci/summary.awk "$(CARGO_TARGET_DIR)/test.log"; exit $$status
 

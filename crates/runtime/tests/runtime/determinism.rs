@@ -22,7 +22,7 @@ fn run(world: &World, rounds: &[Round], choices: &[(usize, usize)]) -> (String, 
     for at in 0..partitions {
         task.add_input(input("t", i32::try_from(at).unwrap()), world.bound_ns(), None, false);
     }
-    let mut next = vec![0; partitions];
+    let mut next = vec![0_usize; partitions];
     let mut choices = choices.iter().cycle();
     let rest: Round = (vec![usize::MAX; partitions], vec![None; partitions]);
     let mut all = Outputs::default();
@@ -59,7 +59,7 @@ fn run(world: &World, rounds: &[Round], choices: &[(usize, usize)]) -> (String, 
 fn sorted(world: &World, rounds: &[Round]) -> (String, Vec<(i32, i64)>) {
     let (mut on_time, mut late) = (Vec::new(), Vec::new());
     let rest: Round = (vec![usize::MAX; world.partitions.len()], Vec::new());
-    let mut next = vec![0; world.partitions.len()];
+    let mut next = vec![0_usize; world.partitions.len()];
     let mut floor = vec![i64::MIN; world.partitions.len()];
     let mut largest = vec![i64::MIN; world.partitions.len()];
     for (counts, floors) in rounds.iter().chain([&rest]) {
