@@ -1,20 +1,16 @@
-# Two commands do all set-up on a fresh Debian or Ubuntu machine with Rust: `make demo` and `make test`.
+# `make test` does all set-up on a fresh Debian or Ubuntu machine with Rust.
 
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/olocus-target
 SHELL := /bin/bash
 
-.PHONY: build demo test lint check-layers bench
+.PHONY: build test lint check-layers bench
 
 ## build: the engine, optimised
 build:
 	.ci/setup build
 	cargo build --release --locked
 
-## demo: the engine on its embedded log, fed with a generated day of a company; DATA=FILE names a Windows recording
-demo: build
-	tests/demo.sh "$(CARGO_TARGET_DIR)/release/olocus" $(DATA)
-
-## test: everything that continuous integration runs
+## test: what continuous integration runs
 test:
 	.ci/setup test
 	cargo fmt --all --check

@@ -62,6 +62,6 @@ mod tests {
         assert_eq!(json(Value::Float(0.5)), "0.5");
         assert_eq!(json(Value::Float(f64::NAN)), "null");
         assert_eq!(json(Value::Time(0)), "\"1970-01-01T00:00:00Z\"");
-        assert_eq!(json(Value::Json("[1,{\"a\":1.50}]".into())), "[1,{\"a\":1.50}]");
+        assert_eq!(json(Value::Json("[1,{\"a\":1.5}]".into())), "[1,{\"a\":1.5}]");
     }
 }

@@ -96,7 +96,10 @@ impl Position {
 /// Recognises the records that a restart reads again.
 #[derive(Debug)]
 pub(crate) struct Resume {
-    next: i64,
+    /// The offset that was committed: where reading begins again.
+    pub(crate) offset: i64,
+    /// The offset after the last record that had been delivered.
+    pub(crate) next: i64,
     frontier: Option<Place>,
     late: Arc<[i64]>,
 }
@@ -105,7 +108,12 @@ impl Resume {
     /// `None` where nothing is read again.
     pub(crate) fn of(saved: Position) -> Option<Resume> {
         let late = saved.late.iter().map(|&(offset, _)| offset).collect();
-        (saved.offset < saved.next).then_some(Resume { next: saved.next, frontier: saved.frontier, late })
+        (saved.offset < saved.next).then_some(Resume {
+            offset: saved.offset,
+            next: saved.next,
+            frontier: saved.frontier,
+            late,
+        })
     }
 
     /// Whether the record at this offset had been delivered before the restart.

@@ -99,6 +99,9 @@ struct InputState {
     /// Late records by offset with their time: a restart that reads them again must not take them for new.
     late: BTreeMap<i64, i64>,
     resume: Option<Resume>,
+    /// Whether records from before a restart are still to be read again. Until all of them are held again, nothing
+    /// may be released: time has passed them already.
+    rereading: bool,
 }
 
 impl Task {
@@ -134,6 +137,7 @@ impl Task {
             state.next = Some(saved.next);
             state.late = saved.late.iter().copied().collect();
             state.resume = Resume::of(saved);
+            state.rereading = state.resume.is_some();
         }
         self.inputs.push(state);
     }
@@ -171,7 +175,24 @@ impl Task {
             }
         }
         state.next = state.next.max(Some(prepared.next));
+        if state.resume.as_ref().is_some_and(|resume| prepared.next >= resume.next) {
+            state.rereading = false;
+        }
         self.release()
+    }
+
+    /// The input was read to the end of its log: whatever a restart reads again has come, or is gone for good.
+    ///
+    /// # Errors
+    /// An input that was never added, or a limit of a rule whose policy is to fail.
+    pub fn reached_end(&mut self, id: &InputId) -> Result<(), Error> {
+        let index = self.merge.index(id).ok_or_else(|| Error::unknown_input(id))?;
+        if std::mem::take(&mut self.inputs[index.get()].rereading) { self.release() } else { Ok(()) }
+    }
+
+    /// Whether records from before a restart are still being read again.
+    pub fn is_rereading(&self) -> bool {
+        self.inputs.iter().any(|input| input.rereading)
     }
 
     /// Takes a decision. Its effect lies after all records fed so far and before all that follow.
@@ -216,7 +237,10 @@ impl Task {
         let position = |(index, id): (InputIndex, InputId)| {
             let state = &mut self.inputs[index.get()];
             let next = state.next?;
-            let offset = self.merge.oldest_held(index).unwrap_or(next).min(next);
+            let offset = match state.resume.as_ref().filter(|_| state.rereading) {
+                Some(resume) => resume.offset,
+                None => self.merge.oldest_held(index).unwrap_or(next).min(next),
+            };
             let frontier = self.merge.frontier().cloned();
             let ahead = |offset: i64, time: i64| {
                 frontier.as_ref().is_none_or(|frontier| {
@@ -287,6 +311,9 @@ impl Task {
     }
 
     fn release(&mut self) -> Result<(), Error> {
+        if self.is_rereading() {
+            return Ok(());
+        }
         let Task { plan, merge, engine, findings, outputs, missing_keys, .. } = self;
         let mut failure = None;
         merge.release(|place, hit| {

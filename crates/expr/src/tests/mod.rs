@@ -44,6 +44,7 @@ fn decode<T: AsRef<str>>(program: &Program, events: &[T]) -> (Batch, MetaColumns
     let meta = MetaColumns {
         time: (0i64..).take(rows).map(|row| NOON + row).collect(),
         event_type: vec![Arc::from("order.placed"); rows],
+        key: None,
     };
     (decoded.batch, meta)
 }

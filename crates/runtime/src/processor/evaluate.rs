@@ -153,7 +153,7 @@ impl<'a> Evaluator<'a> {
             }
             FromReader::End { id, stable } => {
                 self.idleness.end(&id, stable, now);
-                Ok(())
+                self.task.reached_end(&id)
             }
             FromReader::Failed(error) => Err(error),
         }
@@ -169,6 +169,10 @@ impl<'a> Evaluator<'a> {
     /// Pauses inputs while the merge holds too much, those furthest ahead first, and inputs whose late records
     /// no longer fit into a commit. If only inputs that hold time back are left, lets time go on.
     fn relieve(&mut self) -> Result<(), Error> {
+        if self.task.is_rereading() {
+            // Nothing is released before all is read again, so whoever was paused now would be waited for.
+            return self.pause_exactly(BTreeSet::new());
+        }
         let held = self.task.stats().held;
         let limit = self.shared.options.held_max;
         let mut pause: BTreeSet<InputId> = self

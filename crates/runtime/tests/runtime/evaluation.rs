@@ -86,7 +86,7 @@ rules:
 ";
     let done = |duration: Value| json!({ "host": "h", "job": 7, "duration": duration });
     let found =
-        matches(rules, &[("61s", "job.done", done(json!("400s"))), ("62s", "job.done", done(json!(300)))]);
+        matches(rules, &[("61s", "job.done", done(json!(400))), ("62s", "job.done", done(json!(300)))]);
     assert_eq!(found.len(), 1);
     assert_eq!(found[0]["key"], json!(["h", 7]));
     assert_eq!(found[0]["emit"], json!({ "mean": 350.0, "host": "h" }));
