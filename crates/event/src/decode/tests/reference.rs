@@ -150,6 +150,8 @@ pub(super) fn read(event: &Json, path: &[&str], kind: Kind, spelling: Spelling) 
 fn number(value: &Json) -> Option<Value> {
     let number = match value {
         Json::Number(number) => number.clone(),
+        // serde_json reads this integer literal as a float.
+        Json::String(text) if text == "-0" => return Some(Value::Int(0)),
         Json::String(text) if !text.contains(char::is_whitespace) => serde_json::from_str(text).ok()?,
         _ => return None,
     };
