@@ -3,7 +3,11 @@
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/olocus-target
 SHELL := /bin/bash
 
-.PHONY: build test lint check-layers bench
+.PHONY: demo build test lint check-layers bench
+
+## demo: the engine on the embedded log with a generated day, and with the Windows recording where it is (or DATA=FILE)
+demo: build
+	OLOCUS="$(CARGO_TARGET_DIR)/release/olocus" tests/demo.sh
 
 ## build: the engine, optimised
 build:

@@ -3,8 +3,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use olocus_bus::{Durability, TopicSpec, Transport, Writer, WriterOptions};
-use olocus_event::OutRecord;
+use olocus_event::{OutRecord, is_sealed};
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -89,11 +92,11 @@ impl HttpSink {
         Self { client }
     }
 
-    fn post(&self, topic: &str, body: &[u8], tell: &dyn Fn(&str)) -> Result<(), Failure> {
+    fn post(&self, topic: &str, form: Form, body: &[u8], tell: &dyn Fn(&str)) -> Result<(), Failure> {
         let mut backoff = Backoff::about_a_minute();
         let mut told = false;
         loop {
-            let (message, asked) = match self.client.post_events(topic, body) {
+            let (message, asked) = match self.client.post_events(topic, form.content_type(), body) {
                 Ok(()) => return Ok(()),
                 Err(Refusal::Later(message, asked)) => (message, asked),
                 Err(Refusal::Final(message)) => return Err(Failure::new(message)),
@@ -117,36 +120,92 @@ impl HttpSink {
 
 impl Sink for HttpSink {
     fn send(&mut self, records: Vec<OutRecord>, tell: &dyn Fn(&str)) -> Result<(), Failure> {
-        for (topic, body) in bodies(&records) {
-            self.post(&topic, &body, tell)?;
+        for ((topic, form), body) in bodies(&records) {
+            self.post(&topic, form, &body, tell)?;
         }
         Ok(())
     }
 }
 
-/// One JSON array or more for each topic, the topics in the order of their first record.
-fn bodies(records: &[OutRecord]) -> Vec<(Arc<str>, Vec<u8>)> {
-    let mut bodies: Vec<(Arc<str>, Vec<u8>)> = Vec::new();
-    let mut open: HashMap<Arc<str>, usize> = HashMap::new();
+/// How a record travels over HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Form {
+    /// A CloudEvent with its data as JSON.
+    Event,
+    /// The record as it is, because its data is sealed.
+    Sealed,
+}
+
+impl Form {
+    fn of(record: &OutRecord) -> Form {
+        if is_sealed(&record.headers) { Form::Sealed } else { Form::Event }
+    }
+
+    fn content_type(self) -> &'static str {
+        match self {
+            Form::Event => "application/cloudevents-batch+json",
+            Form::Sealed => "application/vnd.olocus.records+json",
+        }
+    }
+
+    fn write(self, record: &OutRecord) -> Vec<u8> {
+        match self {
+            Form::Event => structured(record),
+            Form::Sealed => verbatim(record),
+        }
+    }
+
+    fn separator(self) -> u8 {
+        match self {
+            Form::Event => b',',
+            Form::Sealed => b'\n',
+        }
+    }
+}
+
+/// One body or more for each topic and form, in the order of their first record.
+fn bodies(records: &[OutRecord]) -> Vec<((Arc<str>, Form), Vec<u8>)> {
+    let mut bodies: Vec<((Arc<str>, Form), Vec<u8>)> = Vec::new();
+    let mut open: HashMap<(Arc<str>, Form), usize> = HashMap::new();
     for record in records {
-        let event = structured(record);
-        let current = open.get(&record.topic).copied();
+        let form = Form::of(record);
+        let event = form.write(record);
+        let place = (Arc::clone(&record.topic), form);
+        let current = open.get(&place).copied();
         let index = match current.filter(|&index| bodies[index].1.len() + event.len() < BODY_BYTES) {
             Some(index) => index,
             None => {
-                bodies.push((Arc::clone(&record.topic), Vec::new()));
-                open.insert(Arc::clone(&record.topic), bodies.len() - 1);
+                bodies.push((place.clone(), Vec::new()));
+                open.insert(place, bodies.len() - 1);
                 bodies.len() - 1
             }
         };
         let body = &mut bodies[index].1;
-        body.push(if body.is_empty() { b'[' } else { b',' });
+        match (body.is_empty(), form) {
+            (true, Form::Event) => body.push(b'['),
+            (true, Form::Sealed) => {}
+            (false, form) => body.push(form.separator()),
+        }
         body.extend(event);
     }
-    for (_, body) in &mut bodies {
-        body.push(b']');
+    for ((_, form), body) in &mut bodies {
+        if *form == Form::Event {
+            body.push(b']');
+        }
     }
     bodies
+}
+
+/// A record with everything that belongs to it, bytes in base64.
+fn verbatim(record: &OutRecord) -> Vec<u8> {
+    let encoded = |bytes: &Bytes| Value::from(STANDARD.encode(bytes));
+    let headers: serde_json::Map<String, Value> =
+        record.headers.iter().map(|(name, value)| (name.to_owned(), encoded(value))).collect();
+    let mut line = serde_json::Map::new();
+    line.extend(record.key.as_ref().map(|key| ("key_base64".to_owned(), encoded(key))));
+    line.insert("headers_base64".to_owned(), headers.into());
+    line.extend(record.value.as_ref().map(|value| ("value_base64".to_owned(), encoded(value))));
+    Value::from(line).to_string().into_bytes()
 }
 
 /// An event of binary mode, whose data is JSON, in structured mode. The record's key becomes `partitionkey`, the
@@ -182,7 +241,6 @@ const BODY_BYTES: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use olocus_event::Headers;
 
     use super::*;
@@ -245,6 +303,21 @@ mod tests {
     }
 
     #[test]
+    fn sealed_records_travel_as_they_are() {
+        let mut sealed = record("a", "");
+        sealed.headers.push("olocus-encoding", Bytes::from_static(b"aes-256-gcm"));
+        sealed.value = Some(Bytes::from_static(&[0xff, 0]));
+        let bodies = bodies(&[sealed.clone(), record("a", "{}"), sealed]);
+        let [((_, Form::Sealed), lines), ((_, Form::Event), _)] = &*bodies else { panic!("{bodies:?}") };
+        let lines: Vec<Value> =
+            lines.split(|byte| *byte == b'\n').map(|line| serde_json::from_slice(line).unwrap()).collect();
+        assert_eq!(lines.len(), 2);
+        assert_eq!(lines[0]["key_base64"], "aw==");
+        assert_eq!(lines[0]["value_base64"], "/wA=");
+        assert_eq!(lines[0]["headers_base64"]["ce_specversion"], "MS4w");
+    }
+
+    #[test]
     fn bodies_are_arrays_by_topic_and_of_bounded_size() {
         let large = format!(r#"{{"x":"{}"}}"#, "y".repeat(400_000));
         let records = [
@@ -257,7 +330,7 @@ mod tests {
         let bodies = bodies(&records);
         let shape: Vec<(&str, usize)> = bodies
             .iter()
-            .map(|(topic, body)| (&**topic, serde_json::from_slice::<Vec<Value>>(body).unwrap().len()))
+            .map(|((topic, _), body)| (&**topic, serde_json::from_slice::<Vec<Value>>(body).unwrap().len()))
             .collect();
         assert_eq!(shape, [("a", 2), ("b", 2), ("b", 1)]);
     }

@@ -273,7 +273,8 @@ impl Preparer {
                 time: meta.time[row],
                 id: batch.id(row).into(),
                 retained: plan.program.retain(batch, meta, row),
-                raw: plan.retain_raw.then(|| batch.payload(row)),
+                // A copy, because the payload is part of the buffer of everything that was read with it.
+                raw: plan.retain_raw.then(|| Bytes::copy_from_slice(&batch.payload(row))),
             };
             let hit = Hit {
                 tests: group.iter().map(|&(_, test)| test).collect(),
