@@ -28,6 +28,16 @@ for one in held: one.bind(("127.0.0.1", 0))
 print(*(one.getsockname()[1] for one in held))' 2>/dev/null || echo "$((20000 + RANDOM % 10000)) $((30000 + RANDOM % 2000))"
 }
 
+# ready PORT: whether the engine says that it is.
+ready() {
+  local status
+  exec 3<> "/dev/tcp/127.0.0.1/$1" || return 1
+  printf 'GET /ready HTTP/1.0\r\n\r\n' >&3
+  read -r status <&3
+  exec 3>&-
+  [[ $status == *" 200 "* ]]
+}
+
 # start NAME RULES SOURCES: an engine of its own, with its data under $folder/NAME.
 start() {
   local name=$1 rules=$2 sources=$3 http metrics
@@ -48,7 +58,7 @@ YAML
   children+=($!)
   server=http://127.0.0.1:$http
   for _ in $(seq 100); do
-    if "$olocus" tail --server "$server" demo.ready --timeout 10ms >/dev/null 2>&1; then return; fi
+    if ready "$http" 2>/dev/null; then return; fi
     if ! kill -0 "${children[-1]}" 2>/dev/null; then break; fi
     sleep 0.1
   done
@@ -57,15 +67,23 @@ YAML
   exit 1
 }
 
-# follow TOPIC SILENCE: shows the matches of a topic as they come, until none came for that long.
+# follow TOPIC SILENCE: shows the first matches of a topic as they come, and how many there were once none came for
+# that long.
 follow() {
   "$olocus" tail --server "$server" "$1" --from beginning --timeout "$2" 2>/dev/null |
     sed -unE 's/.*"rule":"([^"]*)".*"severity":"([^"]*)","key":("[^"]*"|\[[^]]*\]|null),"start":"[^"]*","end":"([^"]*)".*/\2\t\1\t\3\t\4/p' |
-    while IFS=$'\t' read -r severity rule key end; do printf '  %-9s %-34s %-40s %s\n' "$severity" "$rule" "$key" "$end"; done
+    {
+      count=0
+      while IFS=$'\t' read -r severity rule key end; do
+        count=$((count + 1))
+        if [ "$count" -le 15 ]; then printf '  %-9s %-34s %-40s %s\n' "$severity" "$rule" "$key" "$end"; fi
+      done
+      echo "  ($count matches on $1)"
+    }
 }
 
 say "A generated day of a company: logins, data accesses, exports and pipeline stages, with a few insiders among them"
-"$olocus" generate enterprise --events 100000 --seed 7 --truth "$folder/truth.ndjson" > "$folder/day.ndjson"
+"$olocus" generate enterprise --events 100000 --seed 7 > "$folder/day.ndjson"
 start company "rules/security.yaml rules/operations.yaml" '    - { topic: auth.login, idle_after: 1s, out_of_order: 1s }
     - { topic: data.access, idle_after: 1s, out_of_order: 1s }
     - { topic: data.export, idle_after: 1s, out_of_order: 1s }
