@@ -17,8 +17,7 @@ build:
 ## test: what continuous integration runs
 test:
 	.ci/setup test
-	cargo fmt --all --check
-	.ci/layers
+	$(MAKE) lint check-layers
 	set -o pipefail; cargo test --workspace --locked --no-fail-fast 2>&1 | tee "$(CARGO_TARGET_DIR)/test.log"; \
 	status=$$?; awk -f .ci/summary.awk "$(CARGO_TARGET_DIR)/test.log"; exit $$status
 

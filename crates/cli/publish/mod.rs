@@ -1,9 +1,10 @@
 //! `olocus publish`: events from files to topics.
 //!
 //! - [`prepare`] turns a line into a record;
-//! - [`sink`] sends records to brokers or a server;
+//! - [`sink`] sends records to brokers or, as the [`bodies`] of requests, to a server;
 //! - [`pace`] keeps to a rate.
 
+mod bodies;
 mod expressions;
 mod pace;
 mod prepare;

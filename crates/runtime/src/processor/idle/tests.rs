@@ -14,7 +14,8 @@ const NOW: i64 = 1_000_000 * MS;
 
 /// Two partitions: `busy` has a record that waits for `quiet`, which has been at its end since `since`.
 fn waiting(since: i64) -> (Task, Idleness) {
-    let file = SourceFile::new("rules.yaml", "version: 1\nrules: [{ name: r, sequence: [{ step: s, event: t }] }]");
+    let file =
+        SourceFile::new("rules.yaml", "version: 1\nrules: [{ name: r, sequence: [{ step: s, event: t }] }]");
     let mut diagnostics = Diagnostics::new();
     let files = [parse_rule_file(&file, &mut diagnostics)];
     let sources = [SourceSpec::default_for(&files)];
@@ -64,7 +65,11 @@ fn a_silent_partition_is_idle_once_the_log_has_confirmed_its_end() {
 fn an_end_confirmed_before_the_newest_record_came_says_nothing() {
     let (task, mut idleness) = waiting(NOW - 2 * LIVE);
     idleness.range(&quiet(), range(7, 7), NOW - 1);
-    assert_eq!(idleness.decide(&task, NOW), Verdict::Ask(vec![quiet()]), "it may have been sent to meanwhile");
+    assert_eq!(
+        idleness.decide(&task, NOW),
+        Verdict::Ask(vec![quiet()]),
+        "it may have been sent to meanwhile"
+    );
 }
 
 #[test]
