@@ -64,6 +64,16 @@ impl Bounded {
         self.task.inputs().find(|view| view.id == input).and_then(|view| view.progress)
     }
 
+    /// Number of events that wait for their turn in event-time order.
+    pub(crate) fn held(&self) -> usize {
+        self.task.stats().held
+    }
+
+    /// The inputs that are ahead of the slowest, furthest ahead first.
+    pub(crate) fn furthest_ahead(&self) -> Vec<InputId> {
+        self.task.furthest_ahead()
+    }
+
     /// What came out since the last call.
     pub(crate) fn take_outputs(&mut self) -> Outputs {
         self.task.take_outputs()

@@ -43,13 +43,16 @@ impl Args {
         let Some(brokers) = &self.brokers else {
             return Ok(Connection::Server(Client::new(&self.server, self.token.clone())?));
         };
-        let properties =
-            self.kafka.iter().map(|text| property(text)).collect::<Result<BTreeMap<_, _>, _>>()?;
-        let options = KafkaOptions { brokers: brokers.clone(), properties, client_id: "olocus".to_owned() };
-        let kafka = Kafka::connect(options)
-            .map_err(|cause| Failure::doing(format_args!("connect to the brokers at {brokers}"), cause))?;
-        Ok(Connection::Bus(Box::new(kafka)))
+        Ok(Connection::Bus(Box::new(kafka(brokers, &self.kafka)?)))
     }
+}
+
+/// A client of these brokers, with properties of librdkafka as they stand on the command line.
+pub(crate) fn kafka(brokers: &str, properties: &[String]) -> Result<Kafka, Failure> {
+    let properties = properties.iter().map(|text| property(text)).collect::<Result<BTreeMap<_, _>, _>>()?;
+    let options = KafkaOptions { brokers: brokers.to_owned(), properties, ..KafkaOptions::default() };
+    Kafka::connect(options)
+        .map_err(|cause| Failure::doing(format_args!("connect to the brokers at {brokers}"), cause))
 }
 
 fn property(text: &str) -> Result<(String, String), Failure> {

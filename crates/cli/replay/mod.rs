@@ -21,6 +21,7 @@ use self::matches::MatchLines;
 use self::summary::Summary;
 use crate::bounded::Bounded;
 use crate::failure::Failure;
+use crate::keys;
 use crate::rules::{RulePaths, load_schemas, print_diagnostics};
 
 /// Run rules over recorded events and print the matches.
@@ -49,6 +50,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "HOST:PORT", requires = "topic")]
     brokers: Option<String>,
 
+    /// A property of librdkafka for --brokers, such as security.protocol=SSL; may be given several times. `NAME=@FILE`
+    /// reads the value from a file, which keeps secrets off the command line
+    #[arg(long = "kafka", value_name = "NAME=VALUE", requires = "brokers")]
+    kafka: Vec<String>,
+
     /// Topic to read; may be repeated
     #[arg(long, value_name = "TOPIC", requires = "brokers")]
     topic: Vec<String>,
@@ -73,7 +79,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SQL")]
     type_expr: Option<String>,
 
-    /// How much later than an event with a later time an event may come and still be on time
+    /// How much later than an event with a later time an event may come and still be on time. Events wait in memory that
+    /// long
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = parse_duration)]
     out_of_order: i64,
 
@@ -85,6 +92,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     dead_letters: Option<PathBuf>,
 
+    #[command(flatten)]
+    keys: keys::Args,
+
     /// Records per batch; the result does not depend on it
     #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     batch_records: u32,
@@ -93,9 +103,10 @@ pub(crate) struct Args {
 /// Runs the command.
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let Some(plan) = plan(args)? else { return Ok(ExitCode::FAILURE) };
+    let keyring = Arc::new(args.keys.load()?.unwrap_or_else(Keyring::empty));
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let mut run = Replay {
-        bounded: Bounded::new(Arc::clone(&plan), &Arc::new(Keyring::empty()), olocus_cep::Limits::default()),
+        bounded: Bounded::new(Arc::clone(&plan), &keyring, olocus_cep::Limits::default()),
         matches: MatchLines::new(&mut out),
         summary: Summary::new(&plan),
         late: open(args.late.as_ref())?,

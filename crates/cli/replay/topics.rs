@@ -1,23 +1,26 @@
 //! Feeds a replay from a stretch of Kafka topics.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
-use olocus_bus::{Kafka, KafkaOptions, Reader, ReaderOptions, TopicPartition, Transport};
+use olocus_bus::{Kafka, Reader, ReaderOptions, TopicPartition, Transport};
 use olocus_runtime::InputId;
 
 use super::{Args, Replay};
+use crate::connection;
 use crate::failure::Failure;
 
 /// Longest silence of the brokers before the replay gives up.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(200);
+/// Events that may wait for their turn in event-time order before the partitions furthest ahead are paused.
+const HELD_MAX: usize = 200_000;
 
 /// Feeds the committed records of the topics between `--since` and `--until`, or the ends at the start of the run.
 pub(super) fn feed(run: &mut Replay<'_>, brokers: &str, args: &Args) -> Result<(), Failure> {
     let reading = |cause: olocus_bus::Error| Failure::doing(format_args!("read topics of {brokers}"), cause);
-    let options = KafkaOptions { brokers: brokers.to_owned(), ..KafkaOptions::default() };
-    let kafka = Kafka::connect(options).map_err(reading)?;
+    let kafka = connection::kafka(brokers, &args.kafka)?;
     let stretches = stretches(&kafka, args).map_err(|cause| match cause {
         Missing::Bus(cause) => reading(cause),
         Missing::Topic(topic) => {
@@ -49,6 +52,7 @@ fn read(
     reading: impl Fn(olocus_bus::Error) -> Failure,
 ) -> Result<(), Failure> {
     let mut silence = Duration::ZERO;
+    let mut paused = BTreeSet::new();
     while !open.is_empty() {
         let fetched = reader.poll(batch, POLL).map_err(&reading)?;
         silence = if fetched.is_empty() { silence + POLL } else { Duration::ZERO };
@@ -72,10 +76,35 @@ fn read(
             if over {
                 open.remove(&partition);
                 run.bounded.end(&id)?;
+                paused.remove(&partition);
                 reader.pause(&[partition]).map_err(&reading)?;
                 run.write()?;
             }
         }
+        hold_back(run, reader, &open, &mut paused).map_err(&reading)?;
+    }
+    Ok(())
+}
+
+/// Pauses the partitions that are furthest ahead in event time while too much waits for the others.
+fn hold_back(
+    run: &Replay<'_>,
+    reader: &mut dyn Reader,
+    open: &HashMap<TopicPartition, i64>,
+    paused: &mut BTreeSet<TopicPartition>,
+) -> Result<(), olocus_bus::Error> {
+    let held = run.bounded.held();
+    if held >= HELD_MAX {
+        let partition =
+            |id: InputId| TopicPartition { topic: Arc::clone(&id.topic), partition: id.partition };
+        let ahead = run.bounded.furthest_ahead().into_iter().map(partition);
+        let newly: Vec<_> =
+            ahead.filter(|partition| open.contains_key(partition) && !paused.contains(partition)).collect();
+        reader.pause(&newly)?;
+        paused.extend(newly);
+    } else if held < HELD_MAX / 2 && !paused.is_empty() {
+        let all: Vec<_> = std::mem::take(paused).into_iter().collect();
+        reader.resume(&all)?;
     }
     Ok(())
 }

@@ -7,15 +7,21 @@ use rdkafka::error::KafkaError;
 use crate::Error;
 
 /// How to reach a Kafka cluster.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct KafkaOptions {
     /// The brokers to ask first, as `host:port`, with commas between them.
     pub brokers: String,
     /// Any property of librdkafka, such as `security.protocol` or `sasl.password`. Those on which the engine's
     /// guarantees rest are refused.
     pub properties: BTreeMap<String, String>,
-    /// How this client names itself to the brokers.
+    /// How this client names itself to the brokers; `olocus` by default.
     pub client_id: String,
+}
+
+impl Default for KafkaOptions {
+    fn default() -> Self {
+        Self { brokers: String::new(), properties: BTreeMap::new(), client_id: "olocus".to_owned() }
+    }
 }
 
 /// Values may be secrets, so only the names are shown.
