@@ -1,5 +1,6 @@
 //! The command as a user runs it.
 #![allow(clippy::unwrap_used)]
 
+mod check;
 mod rules;
 mod support;

@@ -95,8 +95,11 @@ fn run_test(
 
 /// The plan of this rule alone; a disabled rule is tested like any other.
 fn plan_of(file: &RuleFile, rule: &Rule, schemas: &Arc<Schemas>) -> Result<Arc<Plan>, Failure> {
-    let alone =
-        RuleFile { file: Arc::clone(&file.file), rules: vec![Rule { enabled: true, ..rule.clone() }] };
+    let alone = RuleFile {
+        file: Arc::clone(&file.file),
+        rules: vec![Rule { enabled: true, ..rule.clone() }],
+        drafts: Vec::new(),
+    };
     let everything = TypePattern::parse("*").map_err(Failure::new)?;
     let mut diagnostics = Diagnostics::new();
     let plan = compile(&[alone], &[SourceSpec::of(vec![everything])], Arc::clone(schemas), &mut diagnostics);

@@ -32,9 +32,46 @@ pub(crate) fn parse(text: &str) -> Result<Expr, Problem> {
     }
 }
 
-/// Where `expr` stands; the whole text for the few nodes that the parser gives no place.
-pub(crate) fn range(expr: &Expr, text_length: usize) -> (usize, usize) {
-    range_of(expr.span()).unwrap_or((0, text_length))
+/// Where `expr` stands in `text`; the whole of it for the few nodes that the parser gives no place.
+pub(crate) fn range(expr: &Expr, text: &str) -> (usize, usize) {
+    match range_of(expr.span()) {
+        Some((start, end)) => with_parentheses(text, start, end),
+        None => (0, text.len()),
+    }
+}
+
+/// Adds the parentheses that the parser leaves out of the places of calls (`max(x` without its last) and of groups.
+fn with_parentheses(text: &str, mut start: usize, mut end: usize) -> (usize, usize) {
+    if text[end..].starts_with('(') {
+        end += 1;
+    }
+    let (mut opened, mut closed) = (0, 0);
+    let mut quote = None;
+    for character in text[start..end].chars() {
+        match (quote, character) {
+            (Some(open), _) if character == open => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') => quote = Some(character),
+            (None, '(') => opened += 1,
+            (None, ')') if opened > 0 => opened -= 1,
+            (None, ')') => closed += 1,
+            (None, _) => {}
+        }
+    }
+    while opened > 0 {
+        // `count(*)` and `now()` have nothing but this between their parentheses.
+        let rest = text[end..].trim_start_matches(|c: char| c.is_whitespace() || c == '*');
+        if !rest.starts_with(')') {
+            break;
+        }
+        end = text.len() - rest.len() + 1;
+        opened -= 1;
+    }
+    while closed > 0 && text[..start].trim_end().ends_with('(') {
+        start = text[..start].trim_end().len() - 1;
+        closed -= 1;
+    }
+    (start, end)
 }
 
 fn syntax_problem(text: &str, tokens: &[TokenWithSpan], error: ParserError) -> Problem {
@@ -119,6 +156,17 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn places_have_all_their_parentheses() {
+        for text in ["max(x)", "count( * )", "now()", "lower(trim( x ))", "(a + b) * abs(c)", "f('(') = 1"] {
+            let expr = parse(text).unwrap();
+            assert_eq!(range(&expr, text), (0, text.len()), "{text}");
+        }
+        let text = "a = 1 and max(x)";
+        let Expr::BinaryOp { left, .. } = parse(text).unwrap() else { panic!("{text}") };
+        assert_eq!(range(&left, text), (0, 5));
     }
 
     #[test]

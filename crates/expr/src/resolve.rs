@@ -10,14 +10,14 @@ use crate::aggregate::Aggregate;
 use crate::analyze::{AggregateCall, Analyzer, Reference, marker};
 use crate::functions::{AGGREGATES, FUNCTIONS, is_network, refusal};
 use crate::lex::range_of;
-use crate::names::{Origin, Scope};
+use crate::names::{EventScope, Origin, Scope};
 use crate::problem::Problem;
 use crate::syntax::{arguments, function_name, inside, operands, take};
 
 /// How deep operators may nest; chains of AND and OR do not count.
 const DEPTH_MAX: usize = 100;
 
-impl Analyzer<'_> {
+impl<'a> Analyzer<'a> {
     /// Replaces the names in `expr` and reports what is not supported.
     pub(crate) fn resolve(&mut self, expr: &mut Expr) {
         if self.depth >= DEPTH_MAX {
@@ -63,6 +63,7 @@ impl Analyzer<'_> {
                         canonical: found.canonical,
                         schema: found.schema,
                         kind: found.fixed,
+                        used: found.used.filter(|_| self.with_uses),
                         needless_quotes: found.needless_quotes,
                     },
                     &like,
@@ -101,6 +102,11 @@ impl Analyzer<'_> {
         );
         if FUNCTIONS.public(&name).is_none() {
             self.report(unknown_function(&name, name_range));
+            if let Scope::Window { event, .. } = self.scope {
+                // An aggregate may be meant, which takes any field of the events.
+                self.resolve_for_event(event, arguments(function).unwrap_or_default());
+                return;
+            }
         } else if distinct {
             self.report(Problem::new("unsupported", name_range, format!("`{name}` takes no DISTINCT")));
         } else {
@@ -142,6 +148,8 @@ impl Analyzer<'_> {
             });
             return;
         };
+        // The place of the whole call, before its argument is taken out of it.
+        let like = expr.clone();
         let Expr::Function(function) = expr else {
             return;
         };
@@ -171,14 +179,9 @@ impl Analyzer<'_> {
             }
         };
         let argument = argument.map(|mut argument| {
-            let outer = std::mem::replace(&mut self.scope, Scope::Event(event));
-            let outside = std::mem::replace(&mut self.in_aggregate, true);
-            self.resolve(&mut argument);
-            self.scope = outer;
-            self.in_aggregate = outside;
+            self.resolve_for_event(event, vec![&mut argument]);
             argument
         });
-        let like = take(expr);
         self.aggregates.push(AggregateCall { function: aggregate, argument, finished: None });
         let origin = Origin::Aggregate(self.aggregates.len() - 1);
         let counts = matches!(aggregate, Aggregate::Count | Aggregate::CountDistinct);
@@ -188,10 +191,22 @@ impl Analyzer<'_> {
                 canonical: String::new(),
                 schema: None,
                 kind: counts.then_some(Kind::Number),
+                used: None,
                 needless_quotes: false,
             },
             &like,
         );
+    }
+
+    /// Resolves arguments of an aggregate, which speak of single events.
+    fn resolve_for_event(&mut self, event: &'a EventScope, arguments: Vec<&mut Expr>) {
+        let outer = std::mem::replace(&mut self.scope, Scope::Event(event));
+        let outside = std::mem::replace(&mut self.in_aggregate, true);
+        for argument in arguments {
+            self.resolve(argument);
+        }
+        self.scope = outer;
+        self.in_aggregate = outside;
     }
 
     /// Why expressions may not use this node.

@@ -2,6 +2,7 @@
 //! and for each rule a machine that reads their bits.
 
 mod compile;
+mod draft;
 mod version;
 
 use olocus_cep::rule::{Action, Severity, TypePattern};

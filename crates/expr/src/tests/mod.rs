@@ -93,6 +93,7 @@ fn typed_scope() -> EventScope {
         step: Some("login".to_owned()),
         types: vec!["t".to_owned()],
         other_steps: vec!["export".to_owned()],
+        ..EventScope::default()
     }
 }
 
