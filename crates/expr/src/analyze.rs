@@ -337,7 +337,10 @@ impl Analyzer<'_> {
         let range = self.range(&expr);
         let typed = match function {
             Aggregate::Count | Aggregate::CountDistinct => self.value_type(&mut expr),
-            _ => self.guess(true, |this| this.check(&mut expr, Class::Number)),
+            _ => match self.synth(&mut expr) {
+                Some(typed) => typed,
+                None => self.guess(true, |this| this.decide(&mut expr, Class::Number)),
+            },
         };
         match marked(&expr) {
             Some(index) => Form::Bare(self.column(index)),

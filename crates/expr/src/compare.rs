@@ -58,7 +58,13 @@ impl Analyzer<'_> {
         let message = format!("`{written}` is {}, but `{other}` is {}", class.noun(), wanted.noun());
         let help = match (class, wanted) {
             (Class::Text, Class::Number | Class::Bool | Class::Duration) if is_literal(part) => {
-                Some(format!("write {} without quotes", written.trim_matches('\'')))
+                let text = written.trim_matches('\'');
+                let reads_so = match wanted {
+                    Class::Number => text.parse::<f64>().is_ok(),
+                    Class::Bool => matches!(text, "true" | "false"),
+                    _ => olocus_document::parse_duration(text).is_some(),
+                };
+                reads_so.then(|| format!("write {text} without quotes"))
             }
             (Class::Text, Class::Time) if is_literal(part) => {
                 Some("write times like '2024-05-01T12:00:00Z'".to_owned())

@@ -323,5 +323,11 @@ impl Compiler {
 
 /// What is said where types fit one by one and the whole cannot be planned nevertheless.
 pub(crate) fn unplannable(error: &datafusion_common::DataFusionError, range: (usize, usize)) -> Problem {
-    Problem::new("unsupported", range, format!("this cannot be evaluated: {}", plain_message(error)))
+    let message = plain_message(error);
+    if message.contains("regex") {
+        return Problem::new("bad-regex", range, "the regular expression cannot be read").with_help(
+            "characters that stand for themselves, such as parentheses, have a backslash before them: '\\('",
+        );
+    }
+    Problem::new("unsupported", range, format!("this cannot be evaluated: {message}"))
 }

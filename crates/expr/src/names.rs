@@ -232,8 +232,12 @@ fn event_value(
             let unknown = &path[depth..=depth];
             let message =
                 format!("events of type `{event_type}` have no field `{}`", written(&path[..=depth]));
-            let help = match olocus_document::suggest(&segments[depth], candidates.iter().copied()) {
+            let name = segments[depth].as_str();
+            let help = match olocus_document::suggest(name, candidates.iter().copied()) {
                 Some(name) => format!("did you mean `{name}`?"),
+                None if path[depth].quote_style.is_some() && is_plain(name) => {
+                    format!("double quotes name a field; text stands between single quotes: '{name}'")
+                }
                 None => format!("the schema has {}", candidates.join(", ")),
             };
             return Err(Problem::new("unknown-field", range(unknown), message).with_help(help));

@@ -101,7 +101,7 @@ impl<'a> Analyzer<'a> {
             FunctionArguments::List(list) if list.duplicate_treatment.is_some()
         );
         if FUNCTIONS.public(&name).is_none() {
-            self.report(unknown_function(&name, name_range));
+            self.report(self.unknown_function(&name, name_range));
             if let Scope::Window { event, .. } = self.scope {
                 // An aggregate may be meant, which takes any field of the events.
                 self.resolve_for_event(event, arguments(function).unwrap_or_default());
@@ -196,6 +196,26 @@ impl<'a> Analyzer<'a> {
             },
             &like,
         );
+    }
+
+    fn unknown_function(&self, name: &str, range: (usize, usize)) -> Problem {
+        let problem = Problem::new("unknown-function", range, format!("there is no function `{name}`"));
+        let aggregates = match self.scope {
+            Scope::Window { .. } => AGGREGATES.as_slice(),
+            Scope::Event(_) | Scope::Match(_) => &[],
+        };
+        match olocus_document::suggest(name, aggregates.iter().copied().chain(FUNCTIONS.names())) {
+            Some(known) => problem.with_help(format!("did you mean `{known}`?")),
+            None => {
+                let aggregates = match aggregates {
+                    [] => String::new(),
+                    aggregates => format!(", and the aggregates {}", aggregates.join(", ")),
+                };
+                problem.with_help(format!(
+                    "there are DataFusion's scalar functions and `cidr_match`{aggregates}"
+                ))
+            }
+        }
     }
 
     /// Resolves arguments of an aggregate, which speak of single events.
@@ -324,14 +344,6 @@ fn odd_call(function: &Function, name: &str, range: (usize, usize)) -> Option<Pr
         return problem("queries inside of expressions are not supported".to_owned());
     }
     None
-}
-
-fn unknown_function(name: &str, range: (usize, usize)) -> Problem {
-    let problem = Problem::new("unknown-function", range, format!("there is no function `{name}`"));
-    match olocus_document::suggest(name, FUNCTIONS.names().chain(AGGREGATES)) {
-        Some(known) => problem.with_help(format!("did you mean `{known}`?")),
-        None => problem.with_help("DataFusion's scalar functions and `cidr_match` can be used"),
-    }
 }
 
 fn name_range(function: &Function) -> Option<(usize, usize)> {

@@ -5,6 +5,7 @@ mod kinds;
 mod problems;
 mod properties;
 mod scopes;
+mod uses;
 
 use std::sync::Arc;
 

@@ -66,11 +66,11 @@ const CASES: &[Case] = &[
     ("volume in (1, 'x')", "type-mismatch", "'x'", "is text", ""),
     ("volume > 99999999999999999999m", "syntax", "99999999999999999999m", "nanoseconds", ""),
     ("interval > 3", "syntax", ">", "expected an expression", "\"interval\""),
-    ("trim = 'x'", "syntax", "=", "expected (", "\"trim\""),
+    ("trim = 'x'", "syntax", "=", "expected `(`", "\"trim\""),
     ("actor.null = 1", "unsupported", "actor.null", "elements of lists", "a.\"null\""),
     ("volume > 1e400", "syntax", "1e400", "beyond the range", ""),
     ("coalesce() = 1", "wrong-arguments", "coalesce", "needs arguments", "usage: coalesce("),
-    ("cast('x' as int) = 1", "unsupported", "'x' as int) = 1", "cannot cast string 'x'", ""),
+    ("cast('x' as int) = 1", "unsupported", "cast('x' as int) = 1", "cannot cast string 'x'", ""),
     ("lower(*) = 'x'", "unsupported", "lower", "plain expressions", ""),
 ];
 
