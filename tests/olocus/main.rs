@@ -3,4 +3,5 @@
 
 mod check;
 mod rules;
+mod schemas;
 mod support;

@@ -21,7 +21,6 @@ pub struct Plan {
     pub(crate) keys: Vec<KeyPlan>,
     pub(crate) inputs: Vec<ValueId>,
     pub(crate) sources: Vec<SourcePlan>,
-    pub(crate) retain_raw: bool,
 }
 
 /// A rule, compiled.

@@ -38,8 +38,7 @@ pub fn compile(
     if diagnostics.has_errors() {
         return None;
     }
-    let retain_raw = rules.iter().any(|rule| rule.include_events);
-    Some(Plan { program: compiler.finish(), rules, tests, keys, inputs, sources, retain_raw })
+    Some(Plan { program: compiler.finish(), rules, tests, keys, inputs, sources })
 }
 
 fn all_rules(files: &[RuleFile]) -> impl Iterator<Item = &Rule> {
