@@ -91,7 +91,7 @@ fn plan(rules: &str) -> Arc<Plan> {
         event_type: Some(field("type")),
         ..SourceSpec::of(vec![TypePattern::parse(&support::topic()).unwrap()])
     };
-    let plan = compile(&files, &[source], Arc::new(Schemas::empty()), &mut diagnostics);
+    let plan = compile(&files, &[source], &Arc::new(Schemas::empty()), &mut diagnostics);
     Arc::new(plan.unwrap_or_else(|| panic!("{}", diagnostics.render(false))))
 }
 

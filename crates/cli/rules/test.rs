@@ -36,7 +36,7 @@ pub(crate) struct Args {
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let schemas = load_schemas(args.rules.schemas.as_deref())?;
     let (files, mut diagnostics) = olocus_server::load_rules(&args.rules.paths);
-    compile(&files, &[SourceSpec::default_for(&files)], Arc::clone(&schemas), &mut diagnostics);
+    compile(&files, &[SourceSpec::default_for(&files)], &schemas, &mut diagnostics);
     print_diagnostics(&diagnostics)?;
     if diagnostics.has_errors() {
         return Ok(ExitCode::FAILURE);
@@ -62,9 +62,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
                 };
                 written.map_err(|cause| Failure::doing("write to standard output", cause))?;
                 if outcome.is_ok() {
-                    passed += 1
+                    passed += 1;
                 } else {
-                    failed += 1
+                    failed += 1;
                 }
                 suite.add_test_case(junit_case(&name, outcome.err()));
             }
@@ -102,7 +102,7 @@ fn plan_of(file: &RuleFile, rule: &Rule, schemas: &Arc<Schemas>) -> Result<Arc<P
     };
     let everything = TypePattern::parse("*").map_err(Failure::new)?;
     let mut diagnostics = Diagnostics::new();
-    let plan = compile(&[alone], &[SourceSpec::of(vec![everything])], Arc::clone(schemas), &mut diagnostics);
+    let plan = compile(&[alone], &[SourceSpec::of(vec![everything])], schemas, &mut diagnostics);
     plan.map(Arc::new).ok_or_else(|| Failure::new(format!("compile rule `{}` by itself", rule.name.value)))
 }
 
@@ -174,7 +174,7 @@ fn compare(matches: &[Match], expected: &[ExpectedMatch]) -> Result<(), String> 
             match found.data["emit"].get(name) {
                 Some(emitted) if same(value, emitted) => {}
                 Some(emitted) => {
-                    differences.push(format!("match {}: expected {name} = {value}, found {emitted}", at + 1))
+                    differences.push(format!("match {}: expected {name} = {value}, found {emitted}", at + 1));
                 }
                 None => differences.push(format!("match {}: the rule emits no `{name}`", at + 1)),
             }

@@ -17,11 +17,11 @@ use crate::source::SourceSpec;
 pub fn compile(
     files: &[RuleFile],
     sources: &[SourceSpec],
-    schemas: Arc<Schemas>,
+    schemas: &Arc<Schemas>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Plan> {
     check_unique_names(files, diagnostics);
-    let mut compilation = Compilation::new(Arc::clone(&schemas), diagnostics);
+    let mut compilation = Compilation::new(Arc::clone(schemas), diagnostics);
     let sources: Vec<_> = sources.iter().map(|spec| compilation.source(spec)).collect();
     let mut rules = Vec::new();
     for rule in all_rules(files).filter(|rule| rule.enabled) {
@@ -30,10 +30,10 @@ pub fn compile(
     let Compilation { compiler, tests, keys, inputs, .. } = compilation;
     for rule in all_rules(files).filter(|rule| !rule.enabled) {
         // A disabled rule must be right too, but leaves nothing behind in the plan.
-        Compilation::new(Arc::clone(&schemas), diagnostics).rule(rule, 0);
+        Compilation::new(Arc::clone(schemas), diagnostics).rule(rule, 0);
     }
     for draft in files.iter().flat_map(|file| &file.drafts) {
-        check_draft(draft, &schemas, diagnostics);
+        check_draft(draft, Arc::clone(schemas), diagnostics);
     }
     if diagnostics.has_errors() {
         return None;

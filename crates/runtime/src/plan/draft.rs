@@ -11,8 +11,8 @@ use olocus_expr::{Compiler, EventScope, Problem, Schemas};
 use super::compile::{WindowTexts, key_scope, literal_types, point, step_scopes};
 
 /// Reports the mistakes in the expressions of a draft.
-pub(super) fn check_draft(draft: &Draft, schemas: &Arc<Schemas>, diagnostics: &mut Diagnostics) {
-    let mut check = Check { compiler: Compiler::new(Arc::clone(schemas)), diagnostics };
+pub(super) fn check_draft(draft: &Draft, schemas: Arc<Schemas>, diagnostics: &mut Diagnostics) {
+    let mut check = Check { compiler: Compiler::new(schemas), diagnostics };
     for body in &draft.bodies {
         // With two bodies it is not known which of them `by`, `having` and `emit` speak of.
         let is_only = draft.bodies.len() == 1;
