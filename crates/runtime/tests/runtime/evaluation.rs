@@ -168,7 +168,7 @@ rules:
     let embedded = |window: &Value| -> Vec<Value> {
         window["events"].as_array().unwrap().iter().map(|event| event["data"].clone()).collect()
     };
-    assert_eq!(of("tumbling").into_iter().map(embedded).collect::<Vec<_>>(), [events.clone()]);
+    assert_eq!(of("tumbling").into_iter().map(embedded).collect::<Vec<_>>(), std::slice::from_ref(&events));
     assert_eq!(of("count").into_iter().map(embedded).collect::<Vec<_>>(), [&events[..2], &events[1..]]);
     for window in of("count") {
         assert_eq!(window["events"][0]["offset"], window["first"]["offset"]);
