@@ -10,7 +10,7 @@ use super::{Body, Step, TypePattern, Window};
 pub struct Draft {
     /// Its name.
     pub name: Option<Spanned<String>>,
-    /// The fields of its key; `None` where `by` could not be read in full.
+    /// The fields of its key; `None` where `by` could not be read in full, or may stand under another name.
     pub by: Option<Vec<Scalar>>,
     /// What it looks for; more than one where it has both a sequence and a window.
     pub bodies: Vec<DraftBody>,

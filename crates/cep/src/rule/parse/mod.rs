@@ -125,6 +125,8 @@ impl Parser<'_> {
         let (by, by_is_list) = self.by(&mut fields);
         let by = (self.diagnostics.error_count() == before).then_some(by);
         let bodies = self.bodies(&mut fields);
+        let (has_by, window) = (fields.has("by"), fields.node("window"));
+        let is_in_window = window.and_then(Node::as_mapping).is_some_and(|window| window.get("by").is_some());
         let having = match fields.has("window") {
             true => self.expression(&mut fields, "having"),
             false => None,
@@ -140,7 +142,11 @@ impl Parser<'_> {
         };
         let include_events = self.include(&mut fields);
         let tests = self.tests(&mut fields);
+        let found = self.diagnostics.len();
         fields.finish(self.diagnostics);
+        // Where `by` is missing, it may be what an unknown or misplaced key was meant for.
+        let is_unknown = self.diagnostics.iter().skip(found).any(|problem| problem.code == "unknown-key");
+        let by = by.filter(|_| has_by || !(is_unknown || is_in_window));
         let draft = Draft { name, by, bodies, having, emit };
         let rule = || {
             let [body] = draft.bodies.as_slice() else { return None };
