@@ -30,7 +30,7 @@ fn automata(criterion: &mut Criterion) {
             |mut engine| {
                 let mut findings = Vec::new();
                 for (key, time, steps) in &rows {
-                    let row = Row { time: *time, steps: *steps, inputs: &[], event: time };
+                    let row = Row { time: *time, steps: *steps, inputs: &[], event: time, keep: None };
                     engine.process(0, key, row, &mut findings).unwrap();
                 }
                 assert_eq!(findings.len() as u64, matches);
@@ -91,7 +91,7 @@ fn plan(rules: &str) -> Arc<Plan> {
         event_type: Some(field("type")),
         ..SourceSpec::of(vec![TypePattern::parse(&support::topic()).unwrap()])
     };
-    let plan = compile(&files, &[source], Arc::new(Schemas::empty()), &mut diagnostics);
+    let plan = compile(&files, &[source], &Arc::new(Schemas::empty()), &mut diagnostics);
     Arc::new(plan.unwrap_or_else(|| panic!("{}", diagnostics.render(false))))
 }
 

@@ -34,7 +34,12 @@ pub struct Row<'a, E> {
     pub inputs: &'a [Scalar],
     /// What findings carry of the event.
     pub event: &'a E,
+    /// With a weight in bytes, of at least 1, windows hand this event on in [`Found::Window::events`].
+    pub keep: Option<usize>,
 }
+
+/// How much the events that one window hands on may weigh together.
+pub const KEPT_BYTES_MAX: usize = 256 * 1024;
 
 // Derived, these would ask the same of the event, of which a row has but a reference.
 impl<E> Clone for Row<'_, E> {
@@ -77,6 +82,8 @@ pub enum Found<E> {
         first: E,
         /// Its last event.
         last: E,
+        /// Its events from the first on whose rows say so, up to [`KEPT_BYTES_MAX`].
+        events: Vec<E>,
         /// The results of the plan's aggregates, in their order.
         aggregates: Vec<Scalar>,
     },

@@ -5,6 +5,7 @@
 
 mod aligned;
 mod count;
+mod kept;
 mod pane;
 mod queue;
 mod session;

@@ -34,7 +34,7 @@ impl Expressions {
             return Ok(Self { compiled: None });
         }
         let mut compiler = Compiler::new(Arc::new(Schemas::empty()));
-        let scope = EventScope { step: None, types: Vec::new(), other_steps: Vec::new() };
+        let scope = EventScope::default();
         let mut compile = |option: &str, text: Option<&str>| {
             let compiled = text.map(|text| {
                 compiler.value(text, &scope).map_err(|problems| Failure::new(render(option, text, problems)))

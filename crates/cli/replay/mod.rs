@@ -191,7 +191,7 @@ fn plan(args: &Args) -> Result<Option<Arc<Plan>>, Failure> {
     source.time_unit = args.time_unit;
     source.event_type = args.type_expr.as_deref().map(|text| flag("--type-expr", text));
     source.out_of_order = args.out_of_order;
-    let plan = compile(&files, &[source], schemas, &mut diagnostics);
+    let plan = compile(&files, &[source], &schemas, &mut diagnostics);
     print_diagnostics(&diagnostics)?;
     Ok(plan.map(Arc::new))
 }

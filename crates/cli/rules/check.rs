@@ -27,7 +27,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let schemas = load_schemas(args.rules.schemas.as_deref())?;
     let (files, mut diagnostics) = olocus_server::load_rules(&args.rules.paths);
     let sources = [SourceSpec::default_for(&files)];
-    compile(&files, &sources, schemas, &mut diagnostics);
+    compile(&files, &sources, &schemas, &mut diagnostics);
     diagnostics.sort();
     let failed = diagnostics.has_errors();
     if args.json {

@@ -36,7 +36,7 @@ pub(crate) struct Args {
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let schemas = load_schemas(args.rules.schemas.as_deref())?;
     let (files, mut diagnostics) = olocus_server::load_rules(&args.rules.paths);
-    compile(&files, &[SourceSpec::default_for(&files)], Arc::clone(&schemas), &mut diagnostics);
+    compile(&files, &[SourceSpec::default_for(&files)], &schemas, &mut diagnostics);
     print_diagnostics(&diagnostics)?;
     if diagnostics.has_errors() {
         return Ok(ExitCode::FAILURE);
@@ -95,11 +95,14 @@ fn run_test(
 
 /// The plan of this rule alone; a disabled rule is tested like any other.
 fn plan_of(file: &RuleFile, rule: &Rule, schemas: &Arc<Schemas>) -> Result<Arc<Plan>, Failure> {
-    let alone =
-        RuleFile { file: Arc::clone(&file.file), rules: vec![Rule { enabled: true, ..rule.clone() }] };
+    let alone = RuleFile {
+        file: Arc::clone(&file.file),
+        rules: vec![Rule { enabled: true, ..rule.clone() }],
+        drafts: Vec::new(),
+    };
     let everything = TypePattern::parse("*").map_err(Failure::new)?;
     let mut diagnostics = Diagnostics::new();
-    let plan = compile(&[alone], &[SourceSpec::of(vec![everything])], Arc::clone(schemas), &mut diagnostics);
+    let plan = compile(&[alone], &[SourceSpec::of(vec![everything])], schemas, &mut diagnostics);
     plan.map(Arc::new).ok_or_else(|| Failure::new(format!("compile rule `{}` by itself", rule.name.value)))
 }
 

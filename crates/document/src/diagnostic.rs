@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use annotate_snippets::{AnnotationKind, Group, Renderer, Snippet, normalize_untrusted_str};
+use annotate_snippets::{AnnotationKind, Group, Origin, Renderer, Snippet, normalize_untrusted_str};
 
 use crate::{SourceFile, Span};
 
@@ -107,7 +107,12 @@ impl Diagnostic {
             Level::Warning => annotate_snippets::Level::WARNING,
         };
         let message = printable(&self.message).replace('\n', "␊");
-        let mut group = Group::with_title(level.primary_title(message).id(self.code)).element(self.excerpt());
+        let group = Group::with_title(level.primary_title(message).id(self.code));
+        let mut group = match self.file.text().is_empty() {
+            // There is nothing to show of a file that is empty or could not be read.
+            true => group.element(Origin::path(printable(self.file.name())).line(1).char_column(1)),
+            false => group.element(self.excerpt()),
+        };
         if let Some(help) = &self.help {
             group = group.element(annotate_snippets::Level::HELP.message(printable(help)));
         }

@@ -19,6 +19,8 @@ pub struct Fields<'a> {
     asked: Vec<&'static str>,
     /// Keys that were reported already.
     rejected: Vec<&'static str>,
+    /// Keys that are not there but must be, unless one that is there turns out to be a slip of the pen for it.
+    missing: Vec<&'static str>,
 }
 
 impl<'a> Fields<'a> {
@@ -37,6 +39,7 @@ impl<'a> Fields<'a> {
             file: Arc::clone(file),
             asked: Vec::new(),
             rejected: Vec::new(),
+            missing: Vec::new(),
         })
     }
 
@@ -63,15 +66,11 @@ impl<'a> Fields<'a> {
         self.head
     }
 
-    /// The value of a key that must be there; its absence is reported.
-    pub fn require(&mut self, key: &'static str, diagnostics: &mut Diagnostics) -> Option<&'a Node> {
+    /// The value of a key that must be there; [`Fields::finish`] reports its absence.
+    pub fn require(&mut self, key: &'static str) -> Option<&'a Node> {
         let node = self.node(key);
         if node.is_none() {
-            let message = format!("{} needs the key `{key}`", self.what);
-            diagnostics.push(
-                Diagnostic::error("missing-key", &self.file, self.head, message)
-                    .with_help(format!("add `{key}: …` to it")),
-            );
+            self.missing.push(key);
         }
         node
     }
@@ -140,26 +139,37 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Reports every key that was not asked for, with the known ones.
-    pub fn finish(self, diagnostics: &mut Diagnostics) {
-        let is_known = |name: &str| self.asked.contains(&name) || self.rejected.contains(&name);
-        let mut unknown =
-            self.mapping.entries.iter().map(|(key, _)| key).filter(|key| !is_known(&key.value)).peekable();
-        if unknown.peek().is_none() {
-            return;
-        }
-        let known: Vec<String> = self.asked.iter().map(|known| quoted(known)).collect();
-        let known = format!("the keys of {} are {}", self.what, known.join(", "));
+    /// Reports every key that was not asked for, with what was meant or the known ones, and every
+    /// missing one. A missing key that an unknown one was meant for is not reported a second time.
+    pub fn finish(mut self, diagnostics: &mut Diagnostics) {
         // Keys that are there already were not meant.
-        let mut absent = self.asked.clone();
-        absent.retain(|known| !self.has(known));
-        for key in unknown {
-            let help = match suggest(&key.value, absent.iter().copied()) {
-                Some(meant) => format!("did you mean `{meant}`? {known}"),
-                None => known.clone(),
+        let absent: Vec<&str> = self.asked.iter().copied().filter(|known| !self.has(known)).collect();
+        for (key, _) in &self.mapping.entries {
+            let name = key.value.as_str();
+            if self.asked.contains(&name) || self.rejected.contains(&name) {
+                continue;
+            }
+            let meant = suggest(name, absent.iter().copied());
+            self.missing.retain(|missing| Some(*missing) != meant);
+            let help = match meant {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => {
+                    let known: Vec<String> = self.asked.iter().map(|known| quoted(known)).collect();
+                    format!("the keys of {} are {}", self.what, known.join(", "))
+                }
             };
-            let message = format!("unknown key `{}` in {}", key.value, self.what);
+            let message = format!("unknown key `{name}` in {}", self.what);
             diagnostics.push(Diagnostic::error("unknown-key", &self.file, key.span, message).with_help(help));
+        }
+        self.finish_open(diagnostics);
+    }
+
+    /// Like [`Fields::finish`] for a mapping that may have any keys beside the known ones.
+    pub fn finish_open(self, diagnostics: &mut Diagnostics) {
+        for key in self.missing {
+            let message = format!("{} needs the key `{key}`", self.what);
+            let problem = Diagnostic::error("missing-key", &self.file, self.head, message);
+            diagnostics.push(problem.with_help(format!("add `{key}: …` to it")));
         }
     }
 }
@@ -193,14 +203,33 @@ mod tests {
         assert!(problems.is_empty());
 
         assert!(fields.integer("i", 8..=9, &mut problems).is_none());
-        assert!(fields.require("needed", &mut problems).is_none());
+        assert!(fields.require("needed").is_none());
         fields.reject("late", "this place", "not here", &mut problems);
         fields.finish(&mut problems);
         let codes: Vec<_> = problems.iter().map(|problem| problem.code).collect();
-        assert_eq!(codes, ["out-of-range", "missing-key", "misplaced-key", "unknown-key"]);
-        let unknown = problems.iter().last().unwrap();
+        assert_eq!(codes, ["out-of-range", "misplaced-key", "unknown-key", "missing-key"]);
+        let unknown = problems.iter().find(|problem| problem.code == "unknown-key").unwrap();
         assert_eq!(unknown.message, "unknown key `odd` in a thing");
         assert_eq!(file.line_column(unknown.span.start), (9, 1));
+    }
+
+    #[test]
+    fn a_slip_of_the_pen_is_one_mistake() {
+        let file = SourceFile::new("f.yaml", "neded: 1\nother: 2\n");
+        let root = parse(&file).unwrap();
+        let mut problems = Diagnostics::new();
+        let mut fields = Fields::new(&root, "a thing", &file, &mut problems).unwrap();
+        fields.require("needed");
+        fields.require("name");
+        fields.finish(&mut problems);
+        let told: Vec<_> = problems.iter().map(|problem| problem.message.as_str()).collect();
+        let expected = [
+            "unknown key `neded` in a thing",
+            "unknown key `other` in a thing",
+            "a thing needs the key `name`",
+        ];
+        assert_eq!(told, expected);
+        assert_eq!(problems.iter().next().unwrap().help.as_deref(), Some("did you mean `needed`?"));
     }
 
     #[test]

@@ -32,14 +32,27 @@ pub(crate) enum Goal {
     Field,
 }
 
-/// Analyses `text`.
+/// Analyses `text`. What other expressions tell about fields is taken for granted where the text makes sense so.
 pub(crate) fn analyze(
     text: &str,
     scope: Scope<'_>,
     schemas: &Schemas,
     goal: Goal,
 ) -> Result<Analyzed, Vec<Problem>> {
-    on_deep_stack(|| analyze_here(text, scope, schemas, goal))
+    on_deep_stack(|| {
+        if scope.has_uses()
+            && let Ok(analyzed) = analyze_here(text, scope, schemas, goal, true)
+        {
+            return Ok(analyzed);
+        }
+        analyze_here(text, scope, schemas, goal, false)
+    })
+}
+
+/// As what `text` by itself asks fields to be read; nothing where it has mistakes.
+pub(crate) fn uses(text: &str, scope: Scope<'_>, schemas: &Schemas, goal: Goal) -> Vec<(Origin, Kind)> {
+    let analyzed = on_deep_stack(|| analyze_here(text, scope, schemas, goal, false));
+    analyzed.map(|analyzed| analyzed.uses).unwrap_or_default()
 }
 
 fn analyze_here(
@@ -47,6 +60,7 @@ fn analyze_here(
     scope: Scope<'_>,
     schemas: &Schemas,
     goal: Goal,
+    with_uses: bool,
 ) -> Result<Analyzed, Vec<Problem>> {
     let mut logic = Logic::split(parse(text).map_err(|problem| vec![problem])?);
     let mut analyzer = Analyzer {
@@ -59,6 +73,9 @@ fn analyze_here(
         problems: Vec::new(),
         depth: 0,
         in_aggregate: false,
+        with_uses,
+        guessing: false,
+        uses: Vec::new(),
     };
     logic.for_each_mut(&mut |leaf| analyzer.resolve(leaf));
     analyzer.stop_on_problems()?;
@@ -72,7 +89,7 @@ fn analyze_here(
     let form = match (bare, logic) {
         (Some(index), _) if goal != Goal::Condition => analyzer.bare_form(index)?,
         (_, Logic::Leaf(mut leaf)) if goal == Goal::Value => {
-            let place = range(&leaf, text.len());
+            let place = range(&leaf, text);
             let typed = analyzer.value_type(&mut leaf);
             analyzer.stop_on_problems()?;
             analyzer.finish_aggregates()?;
@@ -83,14 +100,14 @@ fn analyze_here(
             analyzer.stop_on_problems()?;
             analyzer.finish_aggregates()?;
             let finished = logic.try_map(&mut |leaf| {
-                let place = range(&leaf, text.len());
+                let place = range(&leaf, text);
                 Ok::<_, Vec<Problem>>(analyzer.finish_leaf(leaf, Class::Bool, place))
             });
             Form::Condition(finished?)
         }
     };
     let aggregates = analyzer.aggregates.into_iter().map(|call| call.finished).collect::<Option<_>>();
-    Ok(Analyzed { form, aggregates: aggregates.unwrap_or_default() })
+    Ok(Analyzed { form, aggregates: aggregates.unwrap_or_default(), uses: analyzer.uses })
 }
 
 /// An expression whose names and types are known.
@@ -99,6 +116,8 @@ pub(crate) struct Analyzed {
     pub(crate) form: Form,
     /// What [`Origin::Aggregate`] counts through.
     pub(crate) aggregates: Vec<AnalyzedAggregate>,
+    /// What fields are asked to be, once for each occurrence that something is asked of.
+    pub(crate) uses: Vec<(Origin, Kind)>,
 }
 
 #[derive(Debug)]
@@ -160,6 +179,12 @@ pub(crate) struct Analyzer<'a> {
     pub(crate) depth: usize,
     /// Whether the argument of an aggregate is being resolved.
     pub(crate) in_aggregate: bool,
+    /// Whether what other expressions tell about fields is heeded.
+    pub(crate) with_uses: bool,
+    /// Whether fields are read in the likeliest way because nothing asks for any.
+    pub(crate) guessing: bool,
+    /// What fields were asked to be so far.
+    pub(crate) uses: Vec<(Origin, Kind)>,
 }
 
 /// One occurrence of a name.
@@ -169,6 +194,8 @@ pub(crate) struct Reference {
     pub(crate) schema: Option<SchemaKind>,
     /// As what it is read, once that is decided.
     pub(crate) kind: Option<Kind>,
+    /// As what other expressions of the rule read it.
+    pub(crate) used: Option<Kind>,
     pub(crate) needless_quotes: bool,
 }
 
@@ -197,7 +224,7 @@ pub(crate) fn marked(expr: &Expr) -> Option<usize> {
 
 impl Analyzer<'_> {
     pub(crate) fn range(&self, expr: &Expr) -> (usize, usize) {
-        range(expr, self.text.len())
+        range(expr, self.text)
     }
 
     /// `expr` as the user wrote it.
@@ -214,6 +241,15 @@ impl Analyzer<'_> {
 
     fn stop_on_problems(&mut self) -> Result<(), Vec<Problem>> {
         if self.problems.is_empty() { Ok(()) } else { Err(std::mem::take(&mut self.problems)) }
+    }
+
+    /// Does something that reads fields either in the likeliest way, which tells other expressions nothing, or as they
+    /// are asked for.
+    pub(crate) fn guess<T>(&mut self, guessing: bool, act: impl FnOnce(&mut Self) -> T) -> T {
+        let outside = std::mem::replace(&mut self.guessing, guessing);
+        let result = act(self);
+        self.guessing = outside;
+        result
     }
 
     /// The reference that the whole expression is.
@@ -236,7 +272,8 @@ impl Analyzer<'_> {
 
     fn column(&self, index: usize) -> Column {
         let reference = &self.references[index];
-        let kind = reference.kind.or(reference.schema.map(SchemaKind::kind)).unwrap_or(Kind::Text);
+        let usual = reference.schema.map(SchemaKind::kind).or(reference.used);
+        let kind = reference.kind.or(usual).unwrap_or(Kind::Text);
         Column {
             name: format!("{}:{}", reference.canonical, kind_name(kind)),
             origin: reference.origin.clone(),
@@ -300,7 +337,10 @@ impl Analyzer<'_> {
         let range = self.range(&expr);
         let typed = match function {
             Aggregate::Count | Aggregate::CountDistinct => self.value_type(&mut expr),
-            _ => self.check(&mut expr, Class::Number),
+            _ => match self.synth(&mut expr) {
+                Some(typed) => typed,
+                None => self.guess(true, |this| this.decide(&mut expr, Class::Number)),
+            },
         };
         match marked(&expr) {
             Some(index) => Form::Bare(self.column(index)),

@@ -2,12 +2,12 @@
 
 use arrow::datatypes::DataType;
 use datafusion_common::DataFusionError;
-use datafusion_sql::sqlparser::ast::{Expr, Ident};
+use datafusion_sql::sqlparser::ast::{Expr, Ident, Spanned};
 
 use crate::analyze::{Analyzer, finish_literal};
 use crate::functions::{FUNCTIONS, is_conditional, keeps_unit, orders};
 use crate::infer::is_literal;
-use crate::parse::range;
+use crate::lex::range_of;
 use crate::plan::type_of;
 use crate::problem::Problem;
 use crate::syntax::{arguments, function_name, operands};
@@ -51,8 +51,12 @@ impl Analyzer<'_> {
 
     /// Finds out as what the open arguments of a call are read: the first way that the function accepts.
     fn settle_arguments(&mut self, expr: &mut Expr, name: &str) -> Typed {
-        let types: Vec<Option<Typed>> =
-            operands(expr).unwrap_or_default().into_iter().map(|operand| self.synth(operand)).collect();
+        // What a function asks for counts for more than how others use a field.
+        let types: Vec<Option<Typed>> = operands(expr)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|operand| self.synth(operand).filter(|_| !self.is_open_field(operand)))
+            .collect();
         let open: Vec<usize> = (0..types.len()).filter(|position| types[*position].is_none()).collect();
         let attempts = if open.is_empty() { vec![Vec::new()] } else { attempts(name, open.len()) };
         for attempt in attempts {
@@ -66,7 +70,7 @@ impl Analyzer<'_> {
             };
             let mut operands = operands(expr).unwrap_or_default();
             for (position, class) in open.iter().zip(&attempt) {
-                self.check(operands[*position], *class);
+                self.guess(false, |this| this.check(operands[*position], *class));
             }
             // An argument may have turned out to be something else than was tried, such as a difference of durations.
             let settled: Vec<Typed> =
@@ -140,12 +144,7 @@ impl Analyzer<'_> {
     /// Where the name of a called function stands.
     fn call_range(&self, expr: &Expr) -> (usize, usize) {
         match expr {
-            Expr::Function(function) => {
-                let name = Expr::CompoundIdentifier(
-                    function.name.0.iter().filter_map(|part| part.as_ident().cloned()).collect(),
-                );
-                range(&name, self.text.len())
-            }
+            Expr::Function(function) => range_of(function.name.span()).unwrap_or((0, self.text.len())),
             _ => self.range(expr),
         }
     }

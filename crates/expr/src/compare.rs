@@ -33,16 +33,17 @@ impl Analyzer<'_> {
             let solid = known().find(|(part, class)| !is_literal(part) && *class != Class::Null);
             solid.or_else(|| known().find(|(_, class)| *class != Class::Null)).map(|(_, class)| class)
         });
+        let is_guess = class.is_none();
         let class = match class {
             Some(class) => class,
             // Arithmetic knows better than the comparison around it what it may be.
             None => match parts.iter_mut().find(|part| is_computed(part)) {
-                Some(part) => self.decide(part, Class::Number).class,
+                Some(part) => self.guess(true, |this| this.decide(part, Class::Number)).class,
                 None => default,
             },
         };
         for position in 0..parts.len() {
-            let typed = self.check(parts[position], class);
+            let typed = self.guess(is_guess, |this| this.check(parts[position], class));
             if !fits(typed.class, class) {
                 let other = if position == 0 { parts.last() } else { parts.first() };
                 let other = other.map_or("", |other| self.written(other)).to_owned();
@@ -57,7 +58,13 @@ impl Analyzer<'_> {
         let message = format!("`{written}` is {}, but `{other}` is {}", class.noun(), wanted.noun());
         let help = match (class, wanted) {
             (Class::Text, Class::Number | Class::Bool | Class::Duration) if is_literal(part) => {
-                Some(format!("write {} without quotes", written.trim_matches('\'')))
+                let text = written.trim_matches('\'');
+                let reads_so = match wanted {
+                    Class::Number => text.parse::<f64>().is_ok(),
+                    Class::Bool => matches!(text, "true" | "false"),
+                    _ => olocus_document::parse_duration(text).is_some(),
+                };
+                reads_so.then(|| format!("write {text} without quotes"))
             }
             (Class::Text, Class::Time) if is_literal(part) => {
                 Some("write times like '2024-05-01T12:00:00Z'".to_owned())

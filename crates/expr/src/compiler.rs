@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use olocus_event::{Kind, Projection};
 
-use crate::analyze::{Analyzed, Column, Form, Goal, Leaf, analyze};
+use crate::analyze::{Analyzed, Column, Form, Goal, Leaf, analyze, uses};
 use crate::atom::Atom;
 use crate::calls::plain_message;
 use crate::logic::Logic;
@@ -25,7 +25,8 @@ use crate::window::{ScalarExpr, WindowExprs};
 ///   metadata of the event.
 /// - `5m`, `1h30m`, `100ms` are durations; `10MB` is 10,000,000 and `10MiB` 10,485,760.
 /// - A field is read as its schema says or as its use asks: beside a number as a number, beside text as text, beside a
-///   duration as seconds, and so on. Each occurrence is decided for itself. What is missing or does not convert is NULL.
+///   duration as seconds, and so on. Each occurrence is decided for itself; where nothing is asked of it, the other
+///   expressions of the rule decide if they agree. What is missing or does not convert is NULL.
 /// - Integers are exact to 64 bits, signed or not. `/` always yields a fraction (`7 / 2` is 3.5), `%` of integers an
 ///   integer. Where arithmetic has no result (a division by zero, an integer overflow, a root of -1) and where a function
 ///   fails, the comparison around it is NULL, and the row is counted.
@@ -54,6 +55,54 @@ impl Compiler {
     #[must_use]
     pub fn new(schemas: Arc<Schemas>) -> Self {
         Self { schemas, ..Self::default() }
+    }
+
+    /// Remembers in `scope` as what a condition uses the fields of its event, so that other expressions of the rule read
+    /// them alike where they leave it open. Mistakes are told by [`predicate`](Self::predicate).
+    pub fn learn_predicate(&self, text: &str, scope: &mut EventScope) {
+        for (origin, kind) in uses(text, Scope::Event(scope), &self.schemas, Goal::Condition) {
+            if let Origin::Event(source) = origin {
+                scope.uses.add(source, kind);
+            }
+        }
+    }
+
+    /// Remembers in `steps` as what a value computed from a match uses the fields of their events; see
+    /// [`learn_predicate`](Self::learn_predicate).
+    pub fn learn_match_expr(&self, text: &str, steps: &mut [EventScope]) {
+        for (origin, kind) in uses(text, Scope::Match(steps), &self.schemas, Goal::Value) {
+            if let Origin::Step(step, source) = origin {
+                steps[step].uses.add(source, kind);
+            }
+        }
+    }
+
+    /// Remembers in `scope` as what the expressions of a window rule use the fields of its events; see
+    /// [`learn_predicate`](Self::learn_predicate).
+    pub fn learn_window_exprs(
+        &self,
+        having: Option<&str>,
+        emit: &[&str],
+        by: &[&str],
+        scope: &mut EventScope,
+    ) {
+        let by: Vec<Option<Source>> = by.iter().map(|text| self.source(text, scope)).collect();
+        let texts = having
+            .iter()
+            .map(|text| (text, Goal::Condition))
+            .chain(emit.iter().map(|text| (text, Goal::Value)));
+        for (text, goal) in texts {
+            for (origin, kind) in uses(text, Scope::Window { event: scope, by: &by }, &self.schemas, goal) {
+                let source = match origin {
+                    Origin::Event(source) => Some(source),
+                    Origin::By(index) => by[index].clone(),
+                    Origin::Step(..) | Origin::Aggregate(_) => None,
+                };
+                if let Some(source) = source {
+                    scope.uses.add(source, kind);
+                }
+            }
+        }
     }
 
     /// A condition on one event. Equal conditions share an id.
@@ -186,7 +235,7 @@ impl Compiler {
         goal: Goal,
         exprs: &mut WindowExprs,
     ) -> Result<ScalarExpr, Vec<Problem>> {
-        let Analyzed { form, aggregates } = analyze(text, scope, &self.schemas, goal)?;
+        let Analyzed { form, aggregates, .. } = analyze(text, scope, &self.schemas, goal)?;
         let mut positions = Vec::with_capacity(aggregates.len());
         for aggregate in aggregates {
             let argument = match aggregate.argument {
@@ -274,5 +323,11 @@ impl Compiler {
 
 /// What is said where types fit one by one and the whole cannot be planned nevertheless.
 pub(crate) fn unplannable(error: &datafusion_common::DataFusionError, range: (usize, usize)) -> Problem {
-    Problem::new("unsupported", range, format!("this cannot be evaluated: {}", plain_message(error)))
+    let message = plain_message(error);
+    if message.contains("regex") {
+        return Problem::new("bad-regex", range, "the regular expression cannot be read").with_help(
+            "characters that stand for themselves, such as parentheses, have a backslash before them: '\\('",
+        );
+    }
+    Problem::new("unsupported", range, format!("this cannot be evaluated: {message}"))
 }

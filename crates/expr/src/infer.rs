@@ -3,7 +3,8 @@
 //! [`synth`](Analyzer::synth) tells the type of an expression where it follows from the expression alone;
 //! [`decide`](Analyzer::decide) settles what is open once its surroundings ask for something;
 //! [`adapt`](Analyzer::adapt) reads a field in another way than its schema suggests, where both go together.
-//! Each occurrence of a field is decided for itself.
+//! Each occurrence of a field is decided for itself; where nothing is asked of it, what other occurrences in the same rule
+//! were asked to be tips the scales.
 
 use arrow::compute::kernels::cast_utils::string_to_timestamp_nanos;
 use arrow::datatypes::DataType;
@@ -41,8 +42,10 @@ impl Analyzer<'_> {
     /// Types an expression of any type.
     pub(crate) fn value_type(&mut self, expr: &mut Expr) -> Typed {
         match self.synth(expr) {
+            // Alone, a field keeps its value as it is, however others use it.
+            Some(_) if self.is_open_field(expr) => self.decide(expr, Class::Json),
             Some(typed) => typed,
-            None => self.decide(expr, Class::Json),
+            None => self.guess(true, |this| this.decide(expr, Class::Json)),
         }
     }
 
@@ -57,7 +60,7 @@ impl Analyzer<'_> {
 
     /// Like [`check`](Self::check); another class is a problem.
     pub(crate) fn require(&mut self, expr: &mut Expr, want: Class) -> Typed {
-        let typed = self.check(expr, want);
+        let typed = self.guess(false, |this| this.check(expr, want));
         if !fits(typed.class, want) {
             let message = format!(
                 "`{}` is {}, but {} is needed here",
@@ -280,15 +283,12 @@ impl Analyzer<'_> {
                 let Expr::Cast { expr: inner, .. } = expr else {
                     return Typed::null();
                 };
-                self.check(inner, class);
+                self.guess(true, |this| this.check(inner, class));
                 return self.planned_type(expr, Class::Null);
             }
             Expr::Substring { expr: inner, substring_from: None, substring_for: None, .. } => {
-                let problem = Problem::new(
-                    "wrong-arguments",
-                    range(inner, self.text.len()),
-                    "`substr` needs a position",
-                );
+                let problem =
+                    Problem::new("wrong-arguments", range(inner, self.text), "`substr` needs a position");
                 self.report(
                     problem.with_help(format!("usage: {}", FUNCTIONS.usage("substr").unwrap_or_default())),
                 );

@@ -39,6 +39,7 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 mod types;
+mod uses;
 mod values;
 mod window;
 
@@ -49,5 +50,6 @@ pub use names::EventScope;
 pub use problem::Problem;
 pub use program::{MetaColumns, PredicateId, Predicates, Program, ValueId};
 pub use schema::{SchemaError, Schemas};
+pub use uses::FieldUses;
 pub use values::Values;
 pub use window::{ScalarExpr, WindowExprs};

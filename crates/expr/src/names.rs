@@ -8,6 +8,7 @@ use olocus_event::{FieldPath, Kind};
 use crate::lex::range_of;
 use crate::problem::Problem;
 use crate::schema::{Found, SchemaKind, Schemas};
+use crate::uses::FieldUses;
 
 /// The event that an expression speaks about.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +19,9 @@ pub struct EventScope {
     pub types: Vec<String>,
     /// Names of the other steps of the rule. Conditions on their events are not supported, which is then said.
     pub other_steps: Vec<String>,
+    /// What is known from other expressions of the rule about this event, from [`Compiler`](crate::Compiler)'s methods
+    /// `learn_…`.
+    pub uses: FieldUses,
 }
 
 /// Where names are looked up.
@@ -112,11 +116,21 @@ pub(crate) struct Resolved {
     pub(crate) schema: Option<SchemaKind>,
     /// Set for metadata, whose kind does not depend on use.
     pub(crate) fixed: Option<Kind>,
+    /// As what other expressions of the rule read it, where there is no schema.
+    pub(crate) used: Option<Kind>,
     /// A single segment in double quotes that would not need them: often meant as text.
     pub(crate) needless_quotes: bool,
 }
 
 impl Scope<'_> {
+    /// Whether other expressions have told something about fields.
+    pub(crate) fn has_uses(&self) -> bool {
+        match self {
+            Scope::Event(scope) | Scope::Window { event: scope, .. } => !scope.uses.is_empty(),
+            Scope::Match(steps) => steps.iter().any(|step| !step.uses.is_empty()),
+        }
+    }
+
     pub(crate) fn resolve(&self, path: &[Ident], schemas: &Schemas) -> Result<Resolved, Problem> {
         match self {
             Scope::Event(scope) => {
@@ -206,6 +220,7 @@ fn event_value(
             canonical,
             schema: None,
             fixed,
+            used: None,
             needless_quotes: false,
         });
     }
@@ -217,8 +232,12 @@ fn event_value(
             let unknown = &path[depth..=depth];
             let message =
                 format!("events of type `{event_type}` have no field `{}`", written(&path[..=depth]));
-            let help = match olocus_document::suggest(&segments[depth], candidates.iter().copied()) {
+            let name = segments[depth].as_str();
+            let help = match olocus_document::suggest(name, candidates.iter().copied()) {
                 Some(name) => format!("did you mean `{name}`?"),
+                None if path[depth].quote_style.is_some() && is_plain(name) => {
+                    format!("double quotes name a field; text stands between single quotes: '{name}'")
+                }
                 None => format!("the schema has {}", candidates.join(", ")),
             };
             return Err(Problem::new("unknown-field", range(unknown), message).with_help(help));
@@ -230,7 +249,8 @@ fn event_value(
     };
     let source = Source::Field(FieldPath::new(segments));
     let canonical = source.to_string();
-    Ok(Resolved { origin: origin(source), canonical, schema, fixed: None, needless_quotes })
+    let used = if schema.is_none() { scope.uses.kind(&source) } else { None };
+    Ok(Resolved { origin: origin(source), canonical, schema, fixed: None, used, needless_quotes })
 }
 
 fn metadata(path: &[Ident], rest: &[Ident]) -> Result<Meta, Problem> {
@@ -264,7 +284,7 @@ fn step_value(path: &[Ident], steps: &[EventScope], schemas: &Schemas) -> Result
     match found {
         Some(_) if rest.is_empty() => {
             let message = format!("`{first}` is a step, not a value");
-            Err(Problem::new("needs-step", range(path), message)
+            Err(Problem::new("not-a-value", range(path), message)
                 .with_help(format!("name a field of it: {first}.field")))
         }
         Some(index) => {

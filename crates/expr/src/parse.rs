@@ -27,14 +27,57 @@ pub(crate) fn parse(text: &str) -> Result<Expr, Problem> {
         token => {
             let range = range_of(rest.span).unwrap_or((0, text.len()));
             let message = format!("the expression ends before `{token}`");
-            Err(Problem::new("syntax", range, message).with_help("join conditions with AND or OR"))
+            let help = match token {
+                Token::RParen => "this parenthesis was never opened",
+                _ => "join conditions with AND or OR",
+            };
+            Err(Problem::new("syntax", range, message).with_help(help))
         }
     }
 }
 
-/// Where `expr` stands; the whole text for the few nodes that the parser gives no place.
-pub(crate) fn range(expr: &Expr, text_length: usize) -> (usize, usize) {
-    range_of(expr.span()).unwrap_or((0, text_length))
+/// Where `expr` stands in `text`; the whole of it for the few nodes that the parser gives no place.
+pub(crate) fn range(expr: &Expr, text: &str) -> (usize, usize) {
+    match range_of(expr.span()) {
+        Some((start, end)) => with_parentheses(text, start, end),
+        None => (0, text.len()),
+    }
+}
+
+/// Adds what the parser leaves out of the places of calls (`max(x` without its last parenthesis) and of groups.
+fn with_parentheses(text: &str, mut start: usize, mut end: usize) -> (usize, usize) {
+    if text[end..].starts_with('(') {
+        end += 1;
+    }
+    let (mut opened, mut closed) = (0, 0);
+    let mut quote = None;
+    for character in text[start..end].chars() {
+        match (quote, character) {
+            (Some(open), _) if character == open => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') => quote = Some(character),
+            (None, '(') => opened += 1,
+            (None, ')') if opened > 0 => opened -= 1,
+            (None, ')') => closed += 1,
+            (None, _) => {}
+        }
+    }
+    while opened > 0 {
+        // `count(*)` and `now()` have nothing but this between their parentheses.
+        let rest = text[end..].trim_start_matches(|c: char| c.is_whitespace() || c == '*');
+        if !rest.starts_with(')') {
+            break;
+        }
+        end = text.len() - rest.len() + 1;
+        opened -= 1;
+    }
+    while closed > 0 && text[..start].trim_end().ends_with('(') {
+        start = text[..start].trim_end().len() - 1;
+        // Of `cast(…)`, `trim(…)` and the like the word is left out too.
+        start = text[..start].trim_end_matches(|c: char| c.is_alphanumeric() || c == '_').len();
+        closed -= 1;
+    }
+    (start, end)
 }
 
 fn syntax_problem(text: &str, tokens: &[TokenWithSpan], error: ParserError) -> Problem {
@@ -60,14 +103,22 @@ fn syntax_problem(text: &str, tokens: &[TokenWithSpan], error: ParserError) -> P
         None => (0, text.len()),
     };
     let message = match message.strip_prefix("Expected: ").and_then(|rest| rest.split_once(", found: ")) {
-        Some((expected, "EOF")) => format!("expected {expected}, but the text ends"),
-        Some((expected, _)) => format!("expected {expected}, found `{}`", &text[range.0..range.1]),
+        Some((expected, "EOF")) => format!("expected {}, but the text ends", quoted(expected)),
+        Some((expected, _)) => format!("expected {}, found `{}`", quoted(expected), &text[range.0..range.1]),
         None => message.to_owned(),
     };
     let problem = Problem::new("syntax", range, message);
     match reserved_before(tokens, range.0) {
         Some(word) => problem.with_help(format!("if `{word}` is a field, quote it: \"{word}\"")),
         None => problem,
+    }
+}
+
+/// A sign that is expected in quotes; other things have names.
+fn quoted(expected: &str) -> String {
+    match expected.starts_with(char::is_alphanumeric) {
+        true => expected.to_owned(),
+        false => format!("`{expected}`"),
     }
 }
 
@@ -105,7 +156,7 @@ mod tests {
             ("a = = b", "=", "expected an expression, found `=`"),
             ("größe = ) or b", ")", "expected an expression, found `)`"),
             ("a = 1 b = 2", "b", "the expression ends before `b`"),
-            ("a in (1, 2", "", "expected ), but the text ends"),
+            ("a in (1, 2", "", "expected `)`, but the text ends"),
             ("a = 'x", "'x", "unterminated string literal"),
             ("a = 1\n and >", ">", "expected an expression, found `>`"),
             ("   ", "   ", "the expression is empty"),
@@ -119,6 +170,17 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn places_have_all_their_parentheses() {
+        for text in ["max(x)", "count( * )", "now()", "lower(trim( x ))", "(a + b) * abs(c)", "f('(') = 1"] {
+            let expr = parse(text).unwrap();
+            assert_eq!(range(&expr, text), (0, text.len()), "{text}");
+        }
+        let text = "a = 1 and max(x)";
+        let Expr::BinaryOp { left, .. } = parse(text).unwrap() else { panic!("{text}") };
+        assert_eq!(range(&left, text), (0, 5));
     }
 
     #[test]

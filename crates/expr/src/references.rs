@@ -3,7 +3,7 @@
 use olocus_event::Kind;
 
 use crate::aggregate::Aggregate;
-use crate::analyze::Analyzer;
+use crate::analyze::{Analyzer, marked};
 use crate::names::Origin;
 use crate::problem::Problem;
 use crate::schema::SchemaKind;
@@ -26,13 +26,21 @@ impl Analyzer<'_> {
             self.references[index].kind = result.as_ref().and_then(|typed| typed.class.kind());
             return result;
         }
-        reference.schema.map(|schema| schema.kind().into())
+        reference.schema.map(SchemaKind::kind).or(reference.used).map(Typed::from)
+    }
+
+    /// Whether `expr` is a field of which only other expressions tell as what it is read.
+    pub(crate) fn is_open_field(&self, expr: &Expr) -> bool {
+        marked(expr).and_then(|index| self.references.get(index)).is_some_and(|reference| {
+            reference.kind.is_none() && reference.schema.is_none() && reference.used.is_some()
+        })
     }
 
     pub(crate) fn decide_reference(&mut self, index: usize, want: Class) -> Typed {
         if let Origin::Aggregate(position) = self.references[index].origin {
             let function = self.aggregates[position].function;
             let extreme = matches!(function, Aggregate::Min | Aggregate::Max);
+            let asked = want;
             let want = match want {
                 Class::Duration => want,
                 Class::Text | Class::Time | Class::Bool if extreme => want,
@@ -41,12 +49,15 @@ impl Analyzer<'_> {
             let Some(mut argument) = self.aggregates[position].argument.take() else {
                 return Kind::Number.into();
             };
-            let typed = self.decide(&mut argument, want);
+            let guessing = self.guessing || want != asked;
+            let typed = self.guess(guessing, |this| this.decide(&mut argument, want));
             let result = self.aggregate_type(function, &argument, typed);
             self.aggregates[position].argument = Some(argument);
             self.references[index].kind = result.class.kind();
             return result;
         }
+        let asked = want.kind().filter(|kind| *kind != Kind::Json && !self.guessing);
+        self.uses.extend(asked.map(|kind| (self.references[index].origin.clone(), kind)));
         let kind = want.kind().unwrap_or(Kind::Text);
         self.references[index].kind = Some(kind);
         kind.into()
@@ -68,11 +79,12 @@ impl Analyzer<'_> {
         if reference.kind.is_some() {
             return None;
         }
-        let readable = match reference.schema? {
-            SchemaKind::Text => matches!(want, Class::Text | Class::Duration | Class::Time),
-            SchemaKind::Number => matches!(want, Class::Number | Class::Duration),
-            SchemaKind::Bool => want == Class::Bool,
-            SchemaKind::Structured => matches!(want, Class::Json | Class::Text),
+        let readable = match reference.schema {
+            Some(SchemaKind::Text) => matches!(want, Class::Text | Class::Duration | Class::Time),
+            Some(SchemaKind::Number) => matches!(want, Class::Number | Class::Duration),
+            Some(SchemaKind::Bool) => want == Class::Bool,
+            Some(SchemaKind::Structured) => matches!(want, Class::Json | Class::Text),
+            None => reference.used.is_some(),
         };
         let kind = want.kind().filter(|_| readable)?;
         reference.kind = Some(kind);

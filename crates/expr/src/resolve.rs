@@ -10,14 +10,14 @@ use crate::aggregate::Aggregate;
 use crate::analyze::{AggregateCall, Analyzer, Reference, marker};
 use crate::functions::{AGGREGATES, FUNCTIONS, is_network, refusal};
 use crate::lex::range_of;
-use crate::names::{Origin, Scope};
+use crate::names::{EventScope, Origin, Scope};
 use crate::problem::Problem;
 use crate::syntax::{arguments, function_name, inside, operands, take};
 
 /// How deep operators may nest; chains of AND and OR do not count.
 const DEPTH_MAX: usize = 100;
 
-impl Analyzer<'_> {
+impl<'a> Analyzer<'a> {
     /// Replaces the names in `expr` and reports what is not supported.
     pub(crate) fn resolve(&mut self, expr: &mut Expr) {
         if self.depth >= DEPTH_MAX {
@@ -63,6 +63,7 @@ impl Analyzer<'_> {
                         canonical: found.canonical,
                         schema: found.schema,
                         kind: found.fixed,
+                        used: found.used.filter(|_| self.with_uses),
                         needless_quotes: found.needless_quotes,
                     },
                     &like,
@@ -100,7 +101,12 @@ impl Analyzer<'_> {
             FunctionArguments::List(list) if list.duplicate_treatment.is_some()
         );
         if FUNCTIONS.public(&name).is_none() {
-            self.report(unknown_function(&name, name_range));
+            self.report(self.unknown_function(&name, name_range));
+            if let Scope::Window { event, .. } = self.scope {
+                // An aggregate may be meant, which takes any field of the events.
+                self.resolve_for_event(event, arguments(function).unwrap_or_default());
+                return;
+            }
         } else if distinct {
             self.report(Problem::new("unsupported", name_range, format!("`{name}` takes no DISTINCT")));
         } else {
@@ -142,6 +148,8 @@ impl Analyzer<'_> {
             });
             return;
         };
+        // The place of the whole call, before its argument is taken out of it.
+        let like = expr.clone();
         let Expr::Function(function) = expr else {
             return;
         };
@@ -171,14 +179,9 @@ impl Analyzer<'_> {
             }
         };
         let argument = argument.map(|mut argument| {
-            let outer = std::mem::replace(&mut self.scope, Scope::Event(event));
-            let outside = std::mem::replace(&mut self.in_aggregate, true);
-            self.resolve(&mut argument);
-            self.scope = outer;
-            self.in_aggregate = outside;
+            self.resolve_for_event(event, vec![&mut argument]);
             argument
         });
-        let like = take(expr);
         self.aggregates.push(AggregateCall { function: aggregate, argument, finished: None });
         let origin = Origin::Aggregate(self.aggregates.len() - 1);
         let counts = matches!(aggregate, Aggregate::Count | Aggregate::CountDistinct);
@@ -188,10 +191,42 @@ impl Analyzer<'_> {
                 canonical: String::new(),
                 schema: None,
                 kind: counts.then_some(Kind::Number),
+                used: None,
                 needless_quotes: false,
             },
             &like,
         );
+    }
+
+    fn unknown_function(&self, name: &str, range: (usize, usize)) -> Problem {
+        let problem = Problem::new("unknown-function", range, format!("there is no function `{name}`"));
+        let aggregates = match self.scope {
+            Scope::Window { .. } => AGGREGATES.as_slice(),
+            Scope::Event(_) | Scope::Match(_) => &[],
+        };
+        match olocus_document::suggest(name, aggregates.iter().copied().chain(FUNCTIONS.names())) {
+            Some(known) => problem.with_help(format!("did you mean `{known}`?")),
+            None => {
+                let aggregates = match aggregates {
+                    [] => String::new(),
+                    aggregates => format!(", and the aggregates {}", aggregates.join(", ")),
+                };
+                problem.with_help(format!(
+                    "there are DataFusion's scalar functions and `cidr_match`{aggregates}"
+                ))
+            }
+        }
+    }
+
+    /// Resolves arguments of an aggregate, which speak of single events.
+    fn resolve_for_event(&mut self, event: &'a EventScope, arguments: Vec<&mut Expr>) {
+        let outer = std::mem::replace(&mut self.scope, Scope::Event(event));
+        let outside = std::mem::replace(&mut self.in_aggregate, true);
+        for argument in arguments {
+            self.resolve(argument);
+        }
+        self.scope = outer;
+        self.in_aggregate = outside;
     }
 
     /// Why expressions may not use this node.
@@ -309,14 +344,6 @@ fn odd_call(function: &Function, name: &str, range: (usize, usize)) -> Option<Pr
         return problem("queries inside of expressions are not supported".to_owned());
     }
     None
-}
-
-fn unknown_function(name: &str, range: (usize, usize)) -> Problem {
-    let problem = Problem::new("unknown-function", range, format!("there is no function `{name}`"));
-    match olocus_document::suggest(name, FUNCTIONS.names().chain(AGGREGATES)) {
-        Some(known) => problem.with_help(format!("did you mean `{known}`?")),
-        None => problem.with_help("DataFusion's scalar functions and `cidr_match` can be used"),
-    }
 }
 
 fn name_range(function: &Function) -> Option<(usize, usize)> {

@@ -5,14 +5,17 @@ use std::sync::Arc;
 use olocus_cep::{Finding, Found, Key, Scalar};
 use olocus_event::Value;
 use olocus_event::time::format_rfc3339;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 use sha2::{Digest, Sha256};
 
 use crate::plan::{OutputPlan, Plan, RulePlan};
 use crate::prepare::{Hit, StoredEvent};
 
-/// Bytes of raw events that a match embeds at most (`include: events`).
-pub const EMBEDDED_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of events that a match embeds at most (`include: events`).
+pub const EMBEDDED_BYTES_MAX: usize = olocus_cep::KEPT_BYTES_MAX;
+
+/// What an embedded event counts for beside its payload, so that many small ones are bounded too.
+const REFERENCE_BYTES: usize = 128;
 
 /// A match of a rule: a value that the edge turns into records, log lines and calls.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,7 +53,7 @@ pub(crate) fn make_match(plan: &Plan, finding: Finding<Arc<StoredEvent>>) -> Opt
             Some(frame.finish(rule, identity, "events", Json::Object(named)))
         }
         (
-            Found::Window { start, end, count, first, last, aggregates },
+            Found::Window { start, end, count, first, last, events, aggregates },
             OutputPlan::Window { having, emit, .. },
         ) => {
             let aggregates: Vec<Value> = aggregates.into_iter().map(value).collect();
@@ -67,17 +70,24 @@ pub(crate) fn make_match(plan: &Plan, finding: Finding<Arc<StoredEvent>>) -> Opt
             identity.number(end);
             identity.event(&first);
             identity.event(&last);
-            let mut room = EMBEDDED_BYTES_MAX;
-            let window = json!({
-                "start": format_rfc3339(start),
-                "end": format_rfc3339(end),
-                "count": count,
-                "first": reference(rule, &first, &mut room),
-                "last": reference(rule, &last, &mut room),
-            });
+            let mut window = Map::new();
+            window.insert("start".to_owned(), format_rfc3339(start).into());
+            window.insert("end".to_owned(), format_rfc3339(end).into());
+            window.insert("count".to_owned(), count.into());
+            window.insert("first".to_owned(), coordinates(&first).into());
+            window.insert("last".to_owned(), coordinates(&last).into());
+            if rule.include_events {
+                let omitted = count.saturating_sub(events.len() as u64);
+                let mut room = EMBEDDED_BYTES_MAX;
+                let embedded = events.iter().map(|event| reference(rule, event, &mut room)).collect();
+                window.insert("events".to_owned(), Json::Array(embedded));
+                if omitted > 0 {
+                    window.insert("events_omitted".to_owned(), omitted.into());
+                }
+            }
             let frame =
                 Frame { rule: finding.rule, key: finding.key, start: first.time, end: last.time, emit };
-            Some(frame.finish(rule, identity, "window", window))
+            Some(frame.finish(rule, identity, "window", Json::Object(window)))
         }
         (Found::Sequence { .. }, OutputPlan::Window { .. })
         | (Found::Window { .. }, OutputPlan::Sequence { .. }) => {
@@ -127,17 +137,30 @@ impl Frame {
     }
 }
 
-/// An event's coordinates, with the event itself where the rule includes events and there is room.
-fn reference(rule: &RulePlan, event: &StoredEvent, room: &mut usize) -> Json {
+impl StoredEvent {
+    /// What the event counts for where a match embeds it.
+    pub(crate) fn embedded_bytes(&self) -> usize {
+        REFERENCE_BYTES + self.raw.as_ref().map_or(0, |raw| raw.len())
+    }
+}
+
+/// Where an event stands in the log.
+fn coordinates(event: &StoredEvent) -> Map<String, Json> {
     let mut reference = Map::new();
     reference.insert("topic".to_owned(), (&*event.topic).into());
     reference.insert("partition".to_owned(), event.partition.into());
     reference.insert("offset".to_owned(), event.offset.into());
     reference.insert("id".to_owned(), (&*event.id).into());
     reference.insert("time".to_owned(), format_rfc3339(event.time).into());
+    reference
+}
+
+/// An event's coordinates, with the event itself where the rule includes events and there is room.
+fn reference(rule: &RulePlan, event: &StoredEvent, room: &mut usize) -> Json {
+    let mut reference = coordinates(event);
     if let Some(raw) = event.raw.as_ref().filter(|_| rule.include_events) {
-        if raw.len() <= *room {
-            *room -= raw.len();
+        if let Some(rest) = room.checked_sub(event.embedded_bytes()) {
+            *room = rest;
             let text = String::from_utf8_lossy(raw);
             let data = serde_json::from_str(&text).unwrap_or_else(|_| Json::String(text.into_owned()));
             reference.insert("data".to_owned(), data);

@@ -2,6 +2,7 @@
 //! and for each rule a machine that reads their bits.
 
 mod compile;
+mod draft;
 mod version;
 
 use olocus_cep::rule::{Action, Severity, TypePattern};
@@ -20,7 +21,6 @@ pub struct Plan {
     pub(crate) keys: Vec<KeyPlan>,
     pub(crate) inputs: Vec<ValueId>,
     pub(crate) sources: Vec<SourcePlan>,
-    pub(crate) retain_raw: bool,
 }
 
 /// A rule, compiled.

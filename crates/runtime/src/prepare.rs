@@ -94,6 +94,8 @@ pub(crate) struct StoredEvent {
 struct Needs {
     keys: Vec<usize>,
     inputs: bool,
+    /// The event as it was received.
+    raw: bool,
 }
 
 /// Event types remembered at most: the set of types is the producers', so it must not grow for ever.
@@ -249,10 +251,11 @@ impl Preparer {
         for group in found.chunk_by(|a, b| a.0 == b.0) {
             let row = group[0].0;
             let mut hit_keys: SmallVec<[Option<Key>; 2]> = smallvec::smallvec![None; plan.keys.len()];
-            let mut wants_inputs = false;
+            let (mut wants_inputs, mut wants_raw) = (false, false);
             for &(_, test) in group {
                 let needs = &self.needs[test as usize];
                 wants_inputs |= needs.inputs;
+                wants_raw |= needs.raw;
                 for &key in &needs.keys {
                     let key_plan = &plan.keys[key];
                     let fields =
@@ -274,7 +277,7 @@ impl Preparer {
                 id: batch.id(row).into(),
                 retained: plan.program.retain(batch, meta, row),
                 // A copy, because the payload is part of the buffer of everything that was read with it.
-                raw: plan.retain_raw.then(|| Bytes::copy_from_slice(&batch.payload(row))),
+                raw: wants_raw.then(|| Bytes::copy_from_slice(&batch.payload(row))),
             };
             let hit = Hit {
                 tests: group.iter().map(|&(_, test)| test).collect(),
@@ -331,6 +334,7 @@ impl Needs {
             let rule = &plan.rules[rule];
             needs.keys.extend(rule.key.map(|key| key.0));
             needs.inputs |= matches!(rule.output, OutputPlan::Window { .. });
+            needs.raw |= rule.include_events;
         }
         needs.keys.sort_unstable();
         needs.keys.dedup();

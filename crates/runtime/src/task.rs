@@ -361,7 +361,8 @@ fn evaluate(
             },
         };
         let inputs = rule_plan.inputs_of(hit);
-        let row = Row { time: hit.event.time, steps, inputs: &inputs, event: &hit.event };
+        let keep = rule_plan.include_events.then(|| hit.event.embedded_bytes());
+        let row = Row { time: hit.event.time, steps, inputs: &inputs, event: &hit.event, keep };
         engine.process(rule, key, row, findings).map_err(|cause| Error::limit(&rule_plan.name, cause))?;
     }
     Ok(())

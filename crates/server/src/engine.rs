@@ -221,7 +221,7 @@ fn plan(config: &Config, rules: &[PathBuf]) -> Result<(Plan, Diagnostics), Start
     } else {
         config.sources.clone()
     };
-    match olocus_runtime::compile(&files, &sources, Arc::new(schemas), &mut diagnostics) {
+    match olocus_runtime::compile(&files, &sources, &Arc::new(schemas), &mut diagnostics) {
         Some(plan) if !diagnostics.has_errors() => Ok((plan, diagnostics)),
         _ => Err(StartError::mistakes(diagnostics)),
     }

@@ -139,6 +139,9 @@ impl Search {
         match std::fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => self.visit_folder(path),
             Ok(_) => self.add_file(path),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                self.report(path, "there is no such file or folder");
+            }
             Err(error) => self.report(path, &format!("the rules can't be read: {error}")),
         }
     }

@@ -4,11 +4,13 @@
 //! and missing keys, durations, event types, topics, tests. Expressions (`where`, `having`, `emit`,
 //! `by`) stay texts that know their places; compiling them is the business of another crate.
 
+mod draft;
 mod json;
 mod model;
 mod parse;
 mod type_pattern;
 
+pub use draft::{Draft, DraftBody, DraftStep};
 pub use json::to_json;
 pub use model::{
     Action, Body, ExpectedMatch, LogLevel, Rule, RuleFile, RuleTest, Severity, Step, TEST_START, TestEvent,

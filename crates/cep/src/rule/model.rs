@@ -6,7 +6,7 @@ use std::sync::Arc;
 use olocus_document::{Scalar, SourceFile, Span, Spanned};
 use serde_json::{Map, Value};
 
-use super::TypePattern;
+use super::{Draft, TypePattern};
 
 /// A file of rules.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub struct RuleFile {
     pub file: Arc<SourceFile>,
     /// Its rules without mistakes in their shape, in the order of the file.
     pub rules: Vec<Rule>,
+    /// What could be read of the others.
+    pub drafts: Vec<Draft>,
 }
 
 /// One rule. All durations are in nanoseconds.

@@ -76,7 +76,7 @@ impl<E: Clone> State for Aligned<E> {
         let last = state.and_then(|state| state.panes.back());
         match last.filter(|pane| pane.start == plan.pane_start(row.time)) {
             Some(pane) => Some(pane.growth(row)),
-            None => Some(growth_of_new(&plan.aggregates, row.inputs)),
+            None => Some(growth_of_new(&plan.aggregates, row)),
         }
     }
 

@@ -4,8 +4,10 @@ use std::mem::size_of;
 
 use crate::aggregate::{Accumulator, AggregateFunction, Scalar};
 use crate::engine::{Found, Row};
+use crate::window::kept::Kept;
 
-/// A run of events that are in the same windows: their aggregates, and of the events only the first and the last.
+/// A run of events that are in the same windows: their aggregates, and of the events only the first, the last and those
+/// that are to be kept.
 #[derive(Clone, Debug)]
 pub(crate) struct Pane<E> {
     pub(crate) age: u64,
@@ -14,6 +16,7 @@ pub(crate) struct Pane<E> {
     pub(crate) count: u64,
     first: E,
     last: E,
+    kept: Kept<E>,
     accumulators: Box<[Accumulator]>,
 }
 
@@ -25,6 +28,7 @@ impl<E: Clone> Pane<E> {
             count: 0,
             first: row.event.clone(),
             last: row.event.clone(),
+            kept: Kept::new(),
             accumulators: functions.iter().copied().map(Accumulator::new).collect(),
         };
         pane.add(row);
@@ -34,6 +38,7 @@ impl<E: Clone> Pane<E> {
     pub(crate) fn add(&mut self, row: &Row<'_, E>) {
         self.count += 1;
         self.last = row.event.clone();
+        self.kept.add(row);
         for (accumulator, input) in self.accumulators.iter_mut().zip(row.inputs) {
             accumulator.add(input);
         }
@@ -43,24 +48,28 @@ impl<E: Clone> Pane<E> {
     pub(crate) fn merge(&mut self, later: &Pane<E>) {
         self.count += later.count;
         self.last = later.last.clone();
+        self.kept.merge(&later.kept);
         for (accumulator, other) in self.accumulators.iter_mut().zip(&later.accumulators) {
             accumulator.merge(other);
         }
     }
 
-    /// Distinct values that are remembered.
+    /// Distinct values and events that are remembered.
     pub(crate) fn values(&self) -> usize {
-        self.accumulators.iter().map(Accumulator::values).sum()
+        self.accumulators.iter().map(Accumulator::values).sum::<usize>() + self.kept.len()
     }
 
-    /// By how many remembered values [`add`](Self::add) would make this grow.
+    /// By how many remembered values and events [`add`](Self::add) would make this grow.
     pub(crate) fn growth(&self, row: &Row<'_, E>) -> usize {
-        self.accumulators.iter().zip(row.inputs).map(|(accumulator, input)| accumulator.growth(input)).sum()
+        let values = self.accumulators.iter().zip(row.inputs);
+        let values: usize = values.map(|(accumulator, input)| accumulator.growth(input)).sum();
+        values + usize::from(self.kept.takes(row))
     }
 
     pub(crate) fn found(self, start: i64, end: i64) -> Found<E> {
         let aggregates = self.accumulators.iter().map(Accumulator::result).collect();
-        Found::Window { start, end, count: self.count, first: self.first, last: self.last, aggregates }
+        let (first, last, events) = (self.first, self.last, self.kept.into_events());
+        Found::Window { start, end, count: self.count, first, last, events, aggregates }
     }
 
     pub(crate) fn bytes(functions: &[AggregateFunction]) -> usize {
@@ -68,10 +77,10 @@ impl<E: Clone> Pane<E> {
     }
 }
 
-/// What a new pane would hold: itself and the values of the row that it must remember.
-pub(crate) fn growth_of_new(functions: &[AggregateFunction], inputs: &[Scalar]) -> usize {
-    let values = functions.iter().zip(inputs).filter(|(function, input)| {
+/// What a new pane would hold: itself and what of the row it must remember.
+pub(crate) fn growth_of_new<E: Clone>(functions: &[AggregateFunction], row: &Row<'_, E>) -> usize {
+    let values = functions.iter().zip(row.inputs).filter(|(function, input)| {
         **function == AggregateFunction::CountDistinct && **input != Scalar::Null
     });
-    1 + values.count()
+    1 + values.count() + usize::from(Kept::new().takes(row))
 }

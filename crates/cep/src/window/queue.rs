@@ -6,6 +6,7 @@ use std::mem::size_of;
 use crate::aggregate::{AggregateFunction, Scalar, Sliding};
 use crate::engine::{Found, Row};
 use crate::keyed::Held;
+use crate::window::kept::Kept;
 
 /// The events of a window, oldest first, and their aggregates, kept up to date as events come and go.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ struct Entry<E> {
     age: u64,
     time: i64,
     event: E,
+    /// What the event weighs if findings are to carry it.
+    keep: Option<usize>,
     inputs: Box<[Scalar]>,
 }
 
@@ -41,7 +44,8 @@ impl<E: Clone> EventQueue<E> {
         for (aggregate, input) in self.aggregates.iter_mut().zip(&inputs) {
             aggregate.push(age, input);
         }
-        self.entries.push_back(Entry { age, time: row.time, event: row.event.clone(), inputs });
+        let event = row.event.clone();
+        self.entries.push_back(Entry { age, time: row.time, event, keep: row.keep, inputs });
     }
 
     /// Removes the oldest event; whether there was one.
@@ -63,12 +67,19 @@ impl<E: Clone> EventQueue<E> {
     /// The window as it is now, unless it is empty.
     pub(crate) fn found(&self, start: i64, end: i64) -> Option<Found<E>> {
         let (first, last) = (self.entries.front()?, self.entries.back()?);
+        let mut kept = Kept::new();
+        for entry in &self.entries {
+            if !entry.keep.is_some_and(|bytes| kept.add_event(&entry.event, bytes)) {
+                break;
+            }
+        }
         Some(Found::Window {
             start,
             end,
             count: self.entries.len() as u64,
             first: first.event.clone(),
             last: last.event.clone(),
+            events: kept.into_events(),
             aggregates: self.aggregates.iter().map(Sliding::result).collect(),
         })
     }

@@ -48,7 +48,7 @@ impl<E: Clone> State for Session<E> {
     fn growth(state: Option<&Self>, plan: &SessionPlan, row: &Row<'_, E>) -> Option<usize> {
         match state.and_then(|state| state.open.as_ref()) {
             Some(open) => Some(open.pane.growth(row)),
-            None => Some(growth_of_new(&plan.aggregates, row.inputs)),
+            None => Some(growth_of_new(&plan.aggregates, row)),
         }
     }
 

@@ -37,12 +37,23 @@ pub(crate) fn window(window: WindowPlan) -> Plan {
     Plan::Window { window, aggregates: vec![AggregateFunction::Sum] }
 }
 
-/// Feeds one event to all rules, timers first.
+/// Feeds one event to all rules, timers first. Windows are to hand on all their events.
 pub(crate) fn feed(engine: &mut Engine<usize>, position: usize, event: &Event, out: &mut Findings) {
+    feed_weighing(engine, position, event, Some(1), out);
+}
+
+/// Feeds one event that has this weight if windows are to hand it on.
+pub(crate) fn feed_weighing(
+    engine: &mut Engine<usize>,
+    position: usize,
+    event: &Event,
+    keep: Option<usize>,
+    out: &mut Findings,
+) {
     engine.advance(event.time, out);
     let inputs = [event.input.clone(), event.input.clone()];
     for (rule, steps) in event.steps.iter().enumerate() {
-        let row = Row { time: event.time, steps: *steps, inputs: &inputs, event: &position };
+        let row = Row { time: event.time, steps: *steps, inputs: &inputs, event: &position, keep };
         engine.process(rule, &event.key, row, out).unwrap();
     }
 }

@@ -20,7 +20,7 @@ impl Bench {
         let inputs = [Scalar::Int(input)];
         let position = self.fed;
         self.fed += 1;
-        let row = Row { time, steps, inputs: &inputs, event: &position };
+        let row = Row { time, steps, inputs: &inputs, event: &position, keep: None };
         self.engine.process(0, &key(name), row, &mut self.found)
     }
 
@@ -197,8 +197,15 @@ fn distinct_values_count_against_the_limit() {
     }
     assert_eq!((bench.engine.stats().window_events, bench.engine.stats().dropped), (3, 1));
     bench.engine.advance(100, &mut bench.found);
-    let counted =
-        Found::Window { start: 0, end: 100, count: 4, first: 0, last: 4, aggregates: vec![Scalar::Int(2)] };
+    let counted = Found::Window {
+        start: 0,
+        end: 100,
+        count: 4,
+        first: 0,
+        last: 4,
+        events: vec![],
+        aggregates: vec![Scalar::Int(2)],
+    };
     assert_eq!(bench.found[0].found, counted);
 }
 

@@ -136,7 +136,8 @@ proptest! {
 
     #[test]
     fn limits_that_are_not_reached_change_nothing((plans, events) in any_case()) {
-        let most = events.len() * 3;
+        // Of each event: an entry, two distinct values, and the event itself where windows hand it on.
+        let most = events.len() * 4;
         let limits = Limits {
             partial_matches_per_rule: most,
             window_events_per_rule: most,
@@ -199,7 +200,7 @@ fn a_timer_is_announced_whenever_a_finding_is_to_come() {
     let mut engine = Engine::new(plans, Limits::default());
     let mut out = Vec::new();
     for rule in 0..2 {
-        let row = Row { time: 3, steps: 1, inputs: &[], event: &0 };
+        let row = Row { time: 3, steps: 1, inputs: &[], event: &0, keep: None };
         engine.process(rule, &key("a"), row, &mut out).unwrap();
     }
     let mut announced = Vec::new();

@@ -55,6 +55,7 @@ pub(crate) fn findings(plans: &[Plan], events: &[Event]) -> Findings {
                             count: content.len() as u64,
                             first: content[0],
                             last: *content.last().unwrap(),
+                            events: content.clone(),
                             aggregates: aggregates
                                 .iter()
                                 .map(|function| aggregate(*function, &inputs))

@@ -1,6 +1,8 @@
-use olocus_cep::{AggregateFunction, Engine, Found, Limits, Plan, Row, Scalar, WindowPlan};
+use olocus_cep::{
+    AggregateFunction, Engine, Found, KEPT_BYTES_MAX, Limits, Overflow, Plan, Row, Scalar, WindowPlan,
+};
 
-use crate::harness::{Event, event, extent, feed, key, keyed, run, window, windows};
+use crate::harness::{Event, event, extent, feed, feed_weighing, key, keyed, run, window, windows};
 
 fn at(times: &[i64]) -> Vec<Event> {
     times.iter().map(|time| event(*time, 1)).collect()
@@ -24,6 +26,7 @@ fn a_window_tells_its_first_and_last_event_and_its_aggregates() {
         count: 2,
         first: 1,
         last: 2,
+        events: vec![1, 2],
         aggregates: vec![Scalar::Int(6), Scalar::Int(4)],
     };
     assert_eq!(found, expected);
@@ -35,7 +38,9 @@ fn missing_inputs_are_null() {
         Engine::new(vec![window(WindowPlan::Count(1)), window(WindowPlan::Session(1))], Limits::default());
     let mut out = Vec::new();
     for rule in 0..2 {
-        engine.process(rule, &key("a"), Row { time: 0, steps: 1, inputs: &[], event: &0 }, &mut out).unwrap();
+        engine
+            .process(rule, &key("a"), Row { time: 0, steps: 1, inputs: &[], event: &0, keep: None }, &mut out)
+            .unwrap();
     }
     engine.advance(1, &mut out);
     for finding in out {
@@ -152,7 +157,7 @@ fn a_row_before_a_timer_that_is_due_is_refused() {
     let mut engine = Engine::new(vec![window(WindowPlan::Tumbling(10))], Limits::default());
     let mut out = Vec::new();
     feed(&mut engine, 0, &event(3, 1), &mut out);
-    let row = || Row { time: 10, steps: 1, inputs: &[], event: &1 };
+    let row = || Row { time: 10, steps: 1, inputs: &[], event: &1, keep: None };
     let error = engine.process(0, &key("a"), row(), &mut out).unwrap_err();
     assert_eq!(error.to_string(), "row of time 10 came before the timer at 10 had fired");
     engine.advance(10, &mut out);
@@ -203,7 +208,46 @@ fn time_windows_hold_panes_and_distinct_values_but_no_events() {
     let mut out = Vec::new();
     for position in 0..100 {
         let event = Event { input: Scalar::Int(position as i64 % 3), ..event(position as i64, 1) };
-        feed(&mut engine, position, &event, &mut out);
+        feed_weighing(&mut engine, position, &event, None, &mut out);
     }
     assert_eq!(engine.stats().window_events, 1 + 3);
+    engine.advance(1000, &mut out);
+    assert!(matches!(&out[0].found, Found::Window { events, .. } if events.is_empty()));
+}
+
+#[test]
+fn windows_hand_on_the_first_of_their_events_and_hold_no_more_than_they_may() {
+    let weight = KEPT_BYTES_MAX / 10;
+    for plan in [
+        WindowPlan::Tumbling(1000),
+        WindowPlan::Sliding { size: 1000, every: Some(10) },
+        WindowPlan::Session(10),
+        WindowPlan::Count(100),
+        WindowPlan::Sliding { size: 1000, every: None },
+    ] {
+        let mut engine = Engine::new(vec![window(plan)], Limits::default());
+        let mut out = Vec::new();
+        for position in 0..100 {
+            feed_weighing(&mut engine, position, &event(position as i64, 1), Some(weight), &mut out);
+        }
+        if let WindowPlan::Tumbling(_) | WindowPlan::Session(_) = plan {
+            assert_eq!(engine.stats().window_events, 1 + 10, "{plan:?}: a pane and what it keeps");
+        }
+        engine.advance(1000, &mut out);
+        let full = out.iter().find(|finding| matches!(finding.found, Found::Window { count: 100, .. }));
+        let Found::Window { events, .. } = &full.unwrap().found else { unreachable!() };
+        assert_eq!(*events, (0..10).collect::<Vec<usize>>(), "{plan:?}");
+    }
+}
+
+#[test]
+fn kept_events_count_against_the_limit() {
+    let limits = Limits { window_events_per_rule: 5, policy: Overflow::DropNewest, ..Limits::default() };
+    let mut engine = Engine::new(vec![window(WindowPlan::Tumbling(1000))], limits);
+    let mut out = Vec::new();
+    for position in 0..100 {
+        feed(&mut engine, position, &event(position as i64, 1), &mut out);
+    }
+    assert_eq!(engine.stats().window_events, 5);
+    assert_eq!(engine.stats().dropped, 96);
 }

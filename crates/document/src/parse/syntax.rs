@@ -8,6 +8,8 @@ use crate::{Diagnostic, SourceFile, Span};
 const LINE_HELP: &str = "items and keys of one list or mapping start in the same column; a text \
                          with special characters needs quotes";
 
+const COMMA_HELP: &str = "between `{ }` and `[ ]` a comma ends a value: put a text with commas in quotes";
+
 /// The problem that made the parser give up at byte `at` with `reason`.
 pub(super) fn explain(file: &Arc<SourceFile>, at: usize, reason: &str) -> Diagnostic {
     let at = file.text().floor_char_boundary(at);
@@ -85,11 +87,19 @@ fn after_quote(file: &Arc<SourceFile>, at: usize) -> Diagnostic {
             .with_related(Span::new(opening, opening + 1), "this quote was opened here")
             .with_related(Span::new(closing, closing + 1), "and closed here")
             .with_help("close the quote on the line where it was opened"),
-        _ if quote == '\'' => {
-            problem.with_help("a single quote inside a single-quoted text is written twice: `''`")
-        }
+        Some(opening) if follows_comma_in_brackets(file, opening) => problem.with_help(COMMA_HELP),
+        _ if quote == '\'' => problem.with_help(
+            "put the whole value between double quotes; inside single quotes, a quote is written twice: `''`",
+        ),
         _ => problem.with_help("put the whole value between the quotes, or leave them out"),
     }
+}
+
+/// Whether a text that starts at `start` is what a comma between brackets cut off, as that of a call's arguments in
+/// `{ where: starts_with(name, 'x') }`.
+fn follows_comma_in_brackets(file: &SourceFile, start: usize) -> bool {
+    let before = &file.text()[file.line_start(start)..start];
+    before.trim_end().ends_with(',') && before.contains(['{', '['])
 }
 
 /// The first bad escape sequence of the text that starts at `at`.

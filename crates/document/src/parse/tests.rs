@@ -301,7 +301,7 @@ fn syntax_errors_say_what_would_be_right() {
         1 | a: 'it's'
           |        ^
           |
-          = help: a single quote inside a single-quoted text is written twice: `''`
+          = help: put the whole value between double quotes; inside single quotes, a quote is written twice: `''`
 
         error[yaml-syntax]: unknown escape sequence in a double-quoted text
          --> f.yaml:1:5

@@ -5,6 +5,7 @@ mod kinds;
 mod problems;
 mod properties;
 mod scopes;
+mod uses;
 
 use std::sync::Arc;
 
@@ -93,6 +94,7 @@ fn typed_scope() -> EventScope {
         step: Some("login".to_owned()),
         types: vec!["t".to_owned()],
         other_steps: vec!["export".to_owned()],
+        ..EventScope::default()
     }
 }
 

@@ -95,7 +95,7 @@ fn matches_need_steps() {
     let steps = [step("login"), step("export")];
     for (text, code, slice, help) in [
         ("user_id", "needs-step", "user_id", "login.user_id; steps: login, export"),
-        ("login", "needs-step", "login", "login.field"),
+        ("login", "not-a-value", "login", "login.field"),
         ("logn.user_id", "needs-step", "logn.user_id", "did you mean `login.user_id`?"),
         ("meta.time", "needs-step", "meta.time", "steps: login, export"),
         ("count(*)", "misplaced-aggregate", "count", ""),

@@ -8,6 +8,7 @@ use olocus_cep::{AggregateFunction, StepPlan, WindowPlan};
 use olocus_document::{Diagnostic, Diagnostics, Scalar, Spanned};
 use olocus_expr::{Aggregate, Compiler, EventScope, PredicateId, Problem, Schemas, ValueId};
 
+use super::draft::check_draft;
 use super::{KeyIndex, KeyPlan, OutputPlan, Plan, RulePlan, SourcePlan, Test, version};
 use crate::source::SourceSpec;
 
@@ -16,11 +17,11 @@ use crate::source::SourceSpec;
 pub fn compile(
     files: &[RuleFile],
     sources: &[SourceSpec],
-    schemas: Arc<Schemas>,
+    schemas: &Arc<Schemas>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Plan> {
     check_unique_names(files, diagnostics);
-    let mut compilation = Compilation::new(Arc::clone(&schemas), diagnostics);
+    let mut compilation = Compilation::new(Arc::clone(schemas), diagnostics);
     let sources: Vec<_> = sources.iter().map(|spec| compilation.source(spec)).collect();
     let mut rules = Vec::new();
     for rule in all_rules(files).filter(|rule| rule.enabled) {
@@ -29,13 +30,15 @@ pub fn compile(
     let Compilation { compiler, tests, keys, inputs, .. } = compilation;
     for rule in all_rules(files).filter(|rule| !rule.enabled) {
         // A disabled rule must be right too, but leaves nothing behind in the plan.
-        Compilation::new(Arc::clone(&schemas), diagnostics).rule(rule, 0);
+        Compilation::new(Arc::clone(schemas), diagnostics).rule(rule, 0);
+    }
+    for draft in files.iter().flat_map(|file| &file.drafts) {
+        check_draft(draft, Arc::clone(schemas), diagnostics);
     }
     if diagnostics.has_errors() {
         return None;
     }
-    let retain_raw = rules.iter().any(|rule| rule.include_events);
-    Some(Plan { program: compiler.finish(), rules, tests, keys, inputs, sources, retain_raw })
+    Some(Plan { program: compiler.finish(), rules, tests, keys, inputs, sources })
 }
 
 fn all_rules(files: &[RuleFile]) -> impl Iterator<Item = &Rule> {
@@ -111,14 +114,15 @@ impl<'a> Compilation<'a> {
         index: usize,
     ) -> Option<CompiledBody> {
         let names: Vec<String> = steps.iter().map(|step| step.name.value.clone()).collect();
-        let scopes: Vec<EventScope> = steps
-            .iter()
-            .map(|step| EventScope {
-                step: Some(step.name.value.clone()),
-                types: literal_types(&step.event),
-                other_steps: names.iter().filter(|name| **name != step.name.value).cloned().collect(),
-            })
-            .collect();
+        let parts: Vec<_> =
+            steps.iter().map(|step| (Some(step.name.value.as_str()), step.event.as_slice())).collect();
+        let mut scopes = step_scopes(&parts);
+        for (step, scope) in steps.iter().zip(&mut scopes) {
+            step.filter.iter().for_each(|text| self.compiler.learn_predicate(&text.value, scope));
+        }
+        for (_, text) in &rule.emit {
+            self.compiler.learn_match_expr(&text.value, &mut scopes);
+        }
         let key = self.key(rule, &scopes);
         let mut meaning = Vec::new();
         let mut complete = true;
@@ -159,23 +163,19 @@ impl<'a> Compilation<'a> {
         filter: Option<&Scalar>,
         index: usize,
     ) -> Option<CompiledBody> {
-        let scope = EventScope { types: literal_types(event), ..EventScope::default() };
-        let key = self.key(rule, std::slice::from_ref(&scope));
-        let predicate = self.filter(filter, &scope);
-        let having = rule.having.as_ref();
+        let mut scope = EventScope { types: literal_types(event), ..EventScope::default() };
         let emit: Vec<&str> = rule.emit.iter().map(|(_, text)| text.value.as_str()).collect();
         let by: Vec<&str> = rule.by.iter().map(|field| field.value.as_str()).collect();
-        let compiled = self.compiler.window_exprs(having.map(|text| text.value.as_str()), &emit, &by, &scope);
-        let exprs = match compiled {
+        let having = rule.having.as_ref().map(|text| text.value.as_str());
+        filter.iter().for_each(|text| self.compiler.learn_predicate(&text.value, &mut scope));
+        self.compiler.learn_window_exprs(having, &emit, &by, &mut scope);
+        let key = self.key(rule, std::slice::from_ref(&scope));
+        let predicate = self.filter(filter, &scope);
+        let exprs = match self.compiler.window_exprs(having, &emit, &by, &scope) {
             Ok(exprs) => exprs,
             Err(problems) => {
-                // Text 0 is `having`, the others are those of `emit`.
-                let texts: Vec<_> =
-                    std::iter::once(having).chain(rule.emit.iter().map(|(_, text)| Some(text))).collect();
-                for (at, problem) in problems {
-                    let text = texts[at].expect("problems are only found in texts that are there");
-                    self.diagnostics.push(point(text, problem));
-                }
+                let texts = WindowTexts { having: rule.having.as_ref(), emit: &rule.emit };
+                texts.report(problems, key.is_some(), self.diagnostics);
                 return None;
             }
         };
@@ -209,10 +209,7 @@ impl<'a> Compilation<'a> {
         if rule.by.is_empty() {
             return Some(None);
         }
-        // With a step of unknown type among them, the fields can't be checked against schemas.
-        let known = scopes.iter().all(|scope| !scope.types.is_empty());
-        let types = scopes.iter().filter(|_| known).flat_map(|scope| scope.types.iter().cloned()).collect();
-        let scope = EventScope { types, ..EventScope::default() };
+        let scope = key_scope(scopes);
         let mut fields = Vec::new();
         for text in &rule.by {
             let compiled = self.compiler.field(&text.value, &scope);
@@ -269,8 +266,64 @@ impl<'a> Compilation<'a> {
     }
 }
 
+/// The expressions of a window rule, to point into.
+pub(super) struct WindowTexts<'a> {
+    pub(super) having: Option<&'a Scalar>,
+    pub(super) emit: &'a [(Scalar, Scalar)],
+}
+
+impl WindowTexts<'_> {
+    /// Reports what [`Compiler::window_exprs`] found. Where the fields of the key are not known, whether a field is one
+    /// of them is not known either.
+    pub(super) fn report(
+        &self,
+        problems: Vec<(usize, Problem)>,
+        key_is_known: bool,
+        diagnostics: &mut Diagnostics,
+    ) {
+        // Text 0 is `having`, the others are those of `emit`.
+        let texts: Vec<_> =
+            std::iter::once(self.having).chain(self.emit.iter().map(|(_, text)| Some(text))).collect();
+        for (at, problem) in problems {
+            if key_is_known || problem.code != "not-grouped" {
+                let text = texts[at].expect("problems are only found in texts that are there");
+                diagnostics.push(point(text, problem));
+            }
+        }
+    }
+}
+
+/// The scopes of the steps of a sequence, of which names and event types are given as far as they are known.
+pub(super) fn step_scopes(steps: &[(Option<&str>, &[Spanned<TypePattern>])]) -> Vec<EventScope> {
+    let others = |own: Option<&str>| {
+        steps
+            .iter()
+            .filter_map(|(name, _)| *name)
+            .filter(|name| Some(*name) != own)
+            .map(str::to_owned)
+            .collect()
+    };
+    steps
+        .iter()
+        .map(|(name, event)| EventScope {
+            step: name.map(str::to_owned),
+            types: literal_types(event),
+            other_steps: others(*name),
+            ..EventScope::default()
+        })
+        .collect()
+}
+
+/// The scope of the fields of a rule's key, which stand in the events of all of `scopes`.
+pub(super) fn key_scope(scopes: &[EventScope]) -> EventScope {
+    // With a step of unknown type among them, the fields can't be checked against schemas.
+    let known = scopes.iter().all(|scope| !scope.types.is_empty());
+    let types = scopes.iter().filter(|_| known).flat_map(|scope| scope.types.iter().cloned()).collect();
+    EventScope { types, ..EventScope::default() }
+}
+
 /// Turns a problem within an expression into one within the file that the expression stands in.
-fn point(text: &Scalar, problem: Problem) -> Diagnostic {
+pub(super) fn point(text: &Scalar, problem: Problem) -> Diagnostic {
     let span = text.locate(problem.range.0, problem.range.1);
     let diagnostic = Diagnostic::error(problem.code, text.file(), span, problem.message);
     match problem.help {
@@ -280,7 +333,7 @@ fn point(text: &Scalar, problem: Problem) -> Diagnostic {
 }
 
 /// The event types that the patterns name, or none where one of them has a wildcard.
-fn literal_types(types: &[Spanned<TypePattern>]) -> Vec<String> {
+pub(super) fn literal_types(types: &[Spanned<TypePattern>]) -> Vec<String> {
     let literal: Option<Vec<String>> =
         types.iter().map(|pattern| pattern.value.literal().map(str::to_owned)).collect();
     literal.unwrap_or_default()

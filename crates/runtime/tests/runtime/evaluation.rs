@@ -143,3 +143,58 @@ fn undecodable_and_future_records_become_dead_letters_and_the_rest_goes_on() {
     assert_eq!(causes, [(0, "truncated-json"), (1, "future-time")]);
     assert_eq!(task.inputs().next().unwrap().progress, Some(0));
 }
+
+#[test]
+fn windows_embed_all_their_events_where_the_rule_asks_for_it() {
+    let rules = "
+version: 1
+rules:
+  - name: silent
+    window: { count: 2, event: e }
+  - name: tumbling
+    include: events
+    window: { tumbling: 1m, event: e }
+  - name: count
+    include: events
+    window: { count: 2, event: e }
+";
+    let events: Vec<Value> = (0..3).map(|n| json!({ "n": n, "unused": [true, null] })).collect();
+    let records: Vec<_> =
+        ["1s", "2s", "3s"].into_iter().zip(&events).map(|(at, it)| (at, "e", it.clone())).collect();
+    let found = matches(rules, &records);
+    let of = |rule: &str| -> Vec<&Value> {
+        found.iter().filter(|found| found["rule"] == rule).map(|found| &found["window"]).collect()
+    };
+    let embedded = |window: &Value| -> Vec<Value> {
+        window["events"].as_array().unwrap().iter().map(|event| event["data"].clone()).collect()
+    };
+    assert_eq!(of("tumbling").into_iter().map(embedded).collect::<Vec<_>>(), std::slice::from_ref(&events));
+    assert_eq!(of("count").into_iter().map(embedded).collect::<Vec<_>>(), [&events[..2], &events[1..]]);
+    for window in of("count") {
+        assert_eq!(window["events"][0]["offset"], window["first"]["offset"]);
+        assert!(window["first"].get("data").is_none(), "once is enough");
+        assert!(window.get("events_omitted").is_none());
+    }
+    assert!(of("silent").iter().all(|window| window.get("events").is_none()));
+}
+
+#[test]
+fn what_a_window_cannot_embed_is_counted() {
+    let rules = "
+version: 1
+rules:
+  - name: tumbling
+    include: events
+    window: { tumbling: 1m, event: e }
+";
+    let filler = "x".repeat(100 * 1024);
+    let big = json!({ "filler": filler });
+    let small = json!({ "n": 1 });
+    let records = [&big, &small, &big, &big, &small].map(|data| ("1s", "e", data.clone()));
+    let found = matches(rules, &records);
+    let window = &found[0]["window"];
+    assert_eq!(window["count"], 5);
+    // The fourth event does not fit, so the fifth is left out as well, though it would.
+    assert_eq!(window["events"].as_array().unwrap().len(), 3);
+    assert_eq!(window["events_omitted"], 2);
+}

@@ -17,7 +17,7 @@ pub(crate) fn plan(rules: &str, out_of_order: i64) -> Arc<Plan> {
     let files = [parse_rule_file(&file, &mut diagnostics)];
     let mut source = SourceSpec::default_for(&files);
     source.out_of_order = out_of_order;
-    let plan = compile(&files, &[source], Arc::new(Schemas::empty()), &mut diagnostics);
+    let plan = compile(&files, &[source], &Arc::new(Schemas::empty()), &mut diagnostics);
     Arc::new(plan.unwrap_or_else(|| panic!("{}", diagnostics.render(false))))
 }
 

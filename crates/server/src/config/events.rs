@@ -78,7 +78,7 @@ fn foreign(kind: &str) -> String {
 }
 
 fn embedded(reader: &mut Reader<'_>, mut fields: Fields<'_>) -> Option<TransportConfig> {
-    let directory = fields.require("directory", reader.diagnostics);
+    let directory = fields.require("directory");
     let directory =
         directory.and_then(|node| read::string(node, "`directory`", reader.file, reader.diagnostics));
     for key in ["brokers", "nodes", "kafka", "tls", "auth"] {
@@ -91,7 +91,7 @@ fn embedded(reader: &mut Reader<'_>, mut fields: Fields<'_>) -> Option<Transport
 fn kafka(reader: &mut Reader<'_>, mut fields: Fields<'_>) -> Option<TransportConfig> {
     fields.reject("nodes", "`transport`", "Kafka's are called `brokers`", reader.diagnostics);
     fields.reject("directory", "Kafka's settings", "only `type: embedded` has it", reader.diagnostics);
-    let brokers = fields.require("brokers", reader.diagnostics);
+    let brokers = fields.require("brokers");
     let brokers = brokers.and_then(|node| read::strings(node, "`brokers`", reader.file, reader.diagnostics));
     let brokers = brokers.and_then(|brokers| broker_list(reader, &brokers, fields.head()));
     let mut properties = BTreeMap::new();
@@ -167,9 +167,9 @@ fn authentication(
     properties: &mut BTreeMap<String, Property>,
 ) -> bool {
     let Some(mut fields) = reader.section(node, "`auth`") else { return false };
-    fields.require("type", reader.diagnostics);
+    fields.require("type");
     let mechanism = reader.choice(&mut fields, "type", &MECHANISMS);
-    fields.require("username", reader.diagnostics);
+    fields.require("username");
     let username = fields.string("username", reader.diagnostics);
     let password = reader.secret(&mut fields, ("password", "password_env", "password_file"));
     if password.is_none()
@@ -242,7 +242,7 @@ fn is_secret(property: &str) -> bool {
 
 fn encryption(reader: &mut Reader<'_>, node: Option<&Node>) -> Option<SecretRef> {
     let mut fields = reader.section(node, "`encryption`")?;
-    fields.require("algorithm", reader.diagnostics);
+    fields.require("algorithm");
     reader.choice(&mut fields, "algorithm", &[("aes256_gcm", ())]);
     let keys = reader.secret(&mut fields, ("key", "key_env", "key_file"));
     if keys.is_none() && !fields.has("key") && !fields.has("key_env") && !fields.has("key_file") {

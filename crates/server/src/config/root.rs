@@ -19,7 +19,7 @@ pub(super) fn config(
     diagnostics: &mut Diagnostics,
 ) -> Option<Config> {
     let mut top = Fields::new(root, "the configuration", file, diagnostics)?;
-    let section = top.require("orchestration", diagnostics);
+    let section = top.require("orchestration");
     top.finish(diagnostics);
 
     let mut config = Config { directory: directory.to_owned(), ..Config::default() };

@@ -95,7 +95,7 @@ impl Parser<'_> {
         }
         let mut fields = self.fields(node, "a webhook")?;
         let url = fields
-            .require("url", self.diagnostics)
+            .require("url")
             .and_then(|node| read::string(node, "`url`", self.file, self.diagnostics))
             .and_then(|url| self.url(url));
         let headers = self.headers(&mut fields);

@@ -3,7 +3,7 @@
 use olocus_document::{Fields, Node, Scalar, Spanned, Value, format_duration, read};
 
 use super::{Names, Parser};
-use crate::rule::{Body, Step, TypePattern, Window};
+use crate::rule::{DraftBody, DraftStep, TypePattern, Window};
 
 /// The most steps that a sequence may have.
 pub const MAX_STEPS: usize = 64;
@@ -12,12 +12,13 @@ pub const MAX_STEPS: usize = 64;
 const MAX_COUNT: i64 = 1_000_000;
 
 impl Parser<'_> {
-    pub(super) fn body(&mut self, fields: &mut Fields<'_>) -> Option<Body> {
+    /// `sequence` or `window`; a rule has one of them, a draft may have none or both.
+    pub(super) fn bodies(&mut self, fields: &mut Fields<'_>) -> Vec<DraftBody> {
         let sequence = fields.entry("sequence");
         let window = fields.entry("window");
         match (sequence, window) {
-            (Some((_, node)), None) => self.sequence_body(fields, node),
-            (None, Some((_, node))) => self.window_body(fields, node),
+            (Some((_, node)), None) => self.sequence_body(fields, node).into_iter().collect(),
+            (None, Some((_, node))) => self.window_body(fields, node).into_iter().collect(),
             (None, None) => {
                 self.report(
                     "missing-key",
@@ -30,7 +31,7 @@ impl Parser<'_> {
                 for key in ["within", "where", "having"] {
                     fields.node(key);
                 }
-                None
+                Vec::new()
             }
             (Some((_, sequence)), Some((key, window))) => {
                 self.report(
@@ -40,16 +41,16 @@ impl Parser<'_> {
                     "make it two rules",
                 );
                 // Only one of the two is meant, but the mistakes in both are shown.
-                self.steps(sequence);
-                self.window(window);
-                self.positive_duration(fields, "within");
-                self.expression(fields, "where");
-                None
+                let within = self.positive_duration(fields, "within").map(|within| within.value);
+                let filter = self.expression(fields, "where");
+                let sequence = self.steps(sequence).map(|steps| DraftBody::Sequence { steps, within });
+                let window = self.window(window, filter);
+                sequence.into_iter().chain(window).collect()
             }
         }
     }
 
-    fn sequence_body(&mut self, fields: &mut Fields<'_>, node: &Node) -> Option<Body> {
+    fn sequence_body(&mut self, fields: &mut Fields<'_>, node: &Node) -> Option<DraftBody> {
         let within = self.positive_duration(fields, "within");
         for (key, help) in [
             ("where", "each step of a sequence has its own `where`"),
@@ -63,10 +64,10 @@ impl Parser<'_> {
             fields.reject(key, "a rule with a `sequence`", help, self.diagnostics);
         }
         let steps = self.steps(node)?;
-        Some(Body::Sequence { steps, within: within.map(|within| within.value) })
+        Some(DraftBody::Sequence { steps, within: within.map(|within| within.value) })
     }
 
-    fn window_body(&mut self, fields: &mut Fields<'_>, node: &Node) -> Option<Body> {
+    fn window_body(&mut self, fields: &mut Fields<'_>, node: &Node) -> Option<DraftBody> {
         for (key, help) in [
             ("within", "the time of a window is its length: `window: { tumbling: 5m, … }`"),
             ("event", "the event type stands in the window: `window: { …, event: … }`"),
@@ -74,11 +75,10 @@ impl Parser<'_> {
             fields.reject(key, "a rule with a `window`", help, self.diagnostics);
         }
         let filter = self.expression(fields, "where");
-        let (window, event) = self.window(node)?;
-        Some(Body::Window { window, event, filter })
+        self.window(node, filter)
     }
 
-    fn steps(&mut self, node: &Node) -> Option<Vec<Step>> {
+    fn steps(&mut self, node: &Node) -> Option<Vec<DraftStep>> {
         let items = read::list(node, "`sequence`", self.file, self.diagnostics)?;
         if items.is_empty() {
             self.report(
@@ -98,13 +98,13 @@ impl Parser<'_> {
             );
         }
         let mut names = Names::new("step", "duplicate-step");
-        let steps: Vec<_> =
-            items.iter().enumerate().map(|(index, item)| self.step(item, index == 0, &mut names)).collect();
-        steps.into_iter().collect()
+        Some(items.iter().enumerate().map(|(index, item)| self.step(item, index == 0, &mut names)).collect())
     }
 
-    fn step(&mut self, node: &Node, is_first: bool, names: &mut Names) -> Option<Step> {
-        let mut fields = self.fields(node, "a step")?;
+    fn step(&mut self, node: &Node, is_first: bool, names: &mut Names) -> DraftStep {
+        let Some(mut fields) = self.fields(node, "a step") else {
+            return DraftStep::unreadable(node.span);
+        };
         let name = self.step_name(&mut fields, names);
         let event = self.event(&mut fields);
         let filter = self.expression(&mut fields, "where");
@@ -118,17 +118,11 @@ impl Parser<'_> {
             );
         }
         fields.finish(self.diagnostics);
-        Some(Step {
-            name: name?,
-            event: event?,
-            filter,
-            within: within.map(|within| within.value),
-            span: node.span,
-        })
+        DraftStep { name, event, filter, within: within.map(|within| within.value), span: node.span }
     }
 
     fn step_name(&mut self, fields: &mut Fields<'_>, names: &mut Names) -> Option<Spanned<String>> {
-        let node = fields.require("step", self.diagnostics)?;
+        let node = fields.require("step")?;
         let name = read::string(node, "`step`", self.file, self.diagnostics)?;
         if name.value == "meta" {
             self.report(
@@ -148,9 +142,10 @@ impl Parser<'_> {
         Some(Spanned::new(name.value.clone(), name.span))
     }
 
-    /// `event`: a type or a list of types.
+    /// `event`: a type or a list of types, `None` unless all of them can be read.
     fn event(&mut self, fields: &mut Fields<'_>) -> Option<Vec<Spanned<TypePattern>>> {
-        let node = fields.require("event", self.diagnostics)?;
+        let node = fields.require("event")?;
+        let before = self.diagnostics.error_count();
         let texts = read::strings(node, "`event`", self.file, self.diagnostics)?;
         if texts.is_empty() {
             if matches!(&node.value, Value::Sequence(items) if items.is_empty()) {
@@ -163,8 +158,8 @@ impl Parser<'_> {
             }
             return None;
         }
-        let patterns: Vec<_> = texts.iter().map(|text| self.type_pattern(text)).collect();
-        patterns.into_iter().collect()
+        let patterns = texts.iter().filter_map(|text| self.type_pattern(text)).collect();
+        (self.diagnostics.error_count() == before).then_some(patterns)
     }
 
     fn type_pattern(&mut self, text: &Scalar) -> Option<Spanned<TypePattern>> {
@@ -183,9 +178,9 @@ impl Parser<'_> {
         }
     }
 
-    fn window(&mut self, node: &Node) -> Option<(Window, Vec<Spanned<TypePattern>>)> {
+    fn window(&mut self, node: &Node, filter: Option<Scalar>) -> Option<DraftBody> {
         let mut fields = self.fields(node, "a window")?;
-        let kind = self.window_kind(&mut fields);
+        let window = self.window_kind(&mut fields);
         let event = self.event(&mut fields);
         for (key, help) in [
             ("where", "`where` stands beside `window`, not in it"),
@@ -195,7 +190,7 @@ impl Parser<'_> {
             fields.reject(key, "a window", help, self.diagnostics);
         }
         fields.finish(self.diagnostics);
-        Some((kind?, event?))
+        Some(DraftBody::Window { window, event, filter })
     }
 
     fn window_kind(&mut self, fields: &mut Fields<'_>) -> Option<Window> {

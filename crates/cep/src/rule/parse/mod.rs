@@ -11,7 +11,7 @@ use olocus_document::{
     Diagnostic, Diagnostics, Fields, Node, Scalar, SourceFile, Span, Spanned, Value, parse, read, suggest,
 };
 
-use super::{Rule, RuleFile, Severity, to_json};
+use super::{Draft, Rule, RuleFile, Severity, to_json};
 
 pub use body::MAX_STEPS;
 
@@ -22,25 +22,25 @@ const VERSION: i64 = 1;
 const MAX_NAME: usize = 200;
 
 /// Reads a rule file. Everything that is wrong is added to `diagnostics`; the rules without
-/// mistakes are returned, so that they can be checked further in the same run.
+/// mistakes are returned, and drafts of the others, so that all can be checked further in the same run.
 pub fn parse_rule_file(file: &Arc<SourceFile>, diagnostics: &mut Diagnostics) -> RuleFile {
-    let rules = match parse(file) {
-        Ok(root) => Parser { file, diagnostics }.file(&root),
-        Err(problems) => {
-            diagnostics.extend(problems);
-            Vec::new()
-        }
-    };
-    RuleFile { file: Arc::clone(file), rules }
+    let mut rule_file = RuleFile { file: Arc::clone(file), rules: Vec::new(), drafts: Vec::new() };
+    match parse(file) {
+        Ok(root) => Parser { file, diagnostics }.file(&root, &mut rule_file),
+        Err(problems) => diagnostics.extend(problems),
+    }
+    rule_file
 }
 
 /// Reports rules of one name in several files. Within a file, [`parse_rule_file`] does.
 pub fn check_unique_names(files: &[RuleFile], diagnostics: &mut Diagnostics) {
     let mut first: HashMap<&str, (usize, Span)> = HashMap::new();
     for (index, file) in files.iter().enumerate() {
-        for rule in &file.rules {
-            let name = rule.name.value.as_str();
-            let (other, span) = *first.entry(name).or_insert((index, rule.name.span));
+        let drafts = file.drafts.iter().filter_map(|draft| draft.name.as_ref());
+        for &Spanned { value: ref name, span: place } in
+            file.rules.iter().map(|rule| &rule.name).chain(drafts)
+        {
+            let (other, span) = *first.entry(name).or_insert((index, place));
             if other == index {
                 continue;
             }
@@ -48,9 +48,7 @@ pub fn check_unique_names(files: &[RuleFile], diagnostics: &mut Diagnostics) {
             let (line, _) = other.line_column(span.start);
             let message = format!("the rule `{name}` is defined twice");
             let help = format!("the other one is at {}:{line}; rename one", other.name());
-            diagnostics.push(
-                Diagnostic::error("duplicate-rule", &file.file, rule.name.span, message).with_help(help),
-            );
+            diagnostics.push(Diagnostic::error("duplicate-rule", &file.file, place, message).with_help(help));
         }
     }
 }
@@ -62,7 +60,7 @@ struct Parser<'a> {
 }
 
 impl Parser<'_> {
-    fn file(&mut self, root: &Node) -> Vec<Rule> {
+    fn file(&mut self, root: &Node, rule_file: &mut RuleFile) {
         if root.is_null() {
             self.report(
                 "missing-key",
@@ -70,14 +68,13 @@ impl Parser<'_> {
                 "the rule file is empty",
                 "start with `version: 1` and `rules:`",
             );
-            return Vec::new();
+            return;
         }
         let Some(mut fields) = self.fields(root, "a rule file") else {
-            return Vec::new();
+            return;
         };
         self.version(&mut fields);
-        let mut rules = Vec::new();
-        if let Some(node) = fields.require("rules", self.diagnostics)
+        if let Some(node) = fields.require("rules")
             && let Some(items) = read::list(node, "`rules`", self.file, self.diagnostics)
         {
             if items.is_empty() {
@@ -87,14 +84,14 @@ impl Parser<'_> {
             let mut names = Names::new("rule", "duplicate-rule");
             for item in items {
                 let before = self.diagnostics.error_count();
-                let rule = self.rule(item, &mut names);
-                if self.diagnostics.error_count() == before {
-                    rules.extend(rule);
+                let Some((draft, rule)) = self.rule(item, &mut names) else { continue };
+                match rule.filter(|_| self.diagnostics.error_count() == before) {
+                    Some(rule) => rule_file.rules.push(rule),
+                    None => rule_file.drafts.push(draft),
                 }
             }
         }
         fields.finish(self.diagnostics);
-        rules
     }
 
     fn version(&mut self, fields: &mut Fields<'_>) {
@@ -116,15 +113,20 @@ impl Parser<'_> {
         self.report("unknown-version", self.place(node), message, help);
     }
 
-    /// A rule; of what is wrong in it, the rest is still read so that all mistakes are found.
-    fn rule(&mut self, node: &Node, names: &mut Names) -> Option<Rule> {
+    /// What of a rule can be read, and the rule if that is enough; where something is wrong, the rest is still read
+    /// so that all mistakes are found.
+    fn rule(&mut self, node: &Node, names: &mut Names) -> Option<(Draft, Option<Rule>)> {
         let mut fields = self.fields(node, "a rule")?;
         let name = self.rule_name(&mut fields, names);
         let description = self.string(&mut fields, "description");
         let severity = self.severity(&mut fields);
         let enabled = fields.boolean("enabled", self.diagnostics).unwrap_or(true);
+        let before = self.diagnostics.error_count();
         let (by, by_is_list) = self.by(&mut fields);
-        let body = self.body(&mut fields);
+        let by = (self.diagnostics.error_count() == before).then_some(by);
+        let bodies = self.bodies(&mut fields);
+        let (has_by, window) = (fields.has("by"), fields.node("window"));
+        let is_in_window = window.and_then(Node::as_mapping).is_some_and(|window| window.get("by").is_some());
         let having = match fields.has("window") {
             true => self.expression(&mut fields, "having"),
             false => None,
@@ -140,30 +142,40 @@ impl Parser<'_> {
         };
         let include_events = self.include(&mut fields);
         let tests = self.tests(&mut fields);
+        let found = self.diagnostics.len();
         fields.finish(self.diagnostics);
-        Some(Rule {
-            name: name?,
-            description,
-            severity,
-            enabled,
-            by,
-            by_is_list,
-            body: body?,
-            having,
-            emit,
-            actions,
-            tags,
-            owner,
-            references,
-            meta,
-            include_events,
-            tests,
-            span: node.span,
-        })
+        // Where `by` is missing, it may be what an unknown or misplaced key was meant for.
+        let is_unknown = self.diagnostics.iter().skip(found).any(|problem| problem.code == "unknown-key");
+        let by = by.filter(|_| has_by || !(is_unknown || is_in_window));
+        let draft = Draft { name, by, bodies, having, emit };
+        let rule = || {
+            let [body] = draft.bodies.as_slice() else { return None };
+            Some(Rule {
+                name: draft.name.clone()?,
+                description,
+                severity,
+                enabled,
+                by: draft.by.clone()?,
+                by_is_list,
+                body: body.complete()?,
+                having: draft.having.clone(),
+                emit: draft.emit.clone(),
+                actions,
+                tags,
+                owner,
+                references,
+                meta,
+                include_events,
+                tests,
+                span: node.span,
+            })
+        };
+        let rule = rule();
+        Some((draft, rule))
     }
 
     fn rule_name(&mut self, fields: &mut Fields<'_>, names: &mut Names) -> Option<Spanned<String>> {
-        let node = fields.require("name", self.diagnostics)?;
+        let node = fields.require("name")?;
         let name = read::string(node, "`name`", self.file, self.diagnostics)?;
         let is_bad = name.value.trim() != name.value
             || name.value.contains(char::is_control)
@@ -232,8 +244,15 @@ impl Parser<'_> {
         let mut emit = Vec::with_capacity(mapping.entries.len());
         for (name, node) in &mapping.entries {
             let what = format!("the expression of `{}`", name.value);
-            if let Some(text) = read::text(node, &what, self.file, self.diagnostics) {
-                self.check_expression(text, &what);
+            let is_nothing = node.is_null() && node.scalar().is_none_or(|scalar| scalar.value.is_empty());
+            if is_nothing {
+                // In `{ n: count(distinct a, b) }` a comma ends the text, and what follows it is a key.
+                let help = "write `name: expression`; between `{ }` a comma ends a value: put a text with commas \
+                            in quotes";
+                self.report("empty-expression", name.span, format!("{what} is missing"), help);
+            } else if let Some(text) = read::text(node, &what, self.file, self.diagnostics)
+                && self.is_expression(text, &what)
+            {
                 emit.push((name.clone(), text.clone()));
             }
         }
@@ -269,12 +288,13 @@ impl Parser<'_> {
     /// The text of an expression.
     fn expression(&mut self, fields: &mut Fields<'_>, key: &'static str) -> Option<Scalar> {
         let text = fields.text(key, self.diagnostics)?;
-        self.check_expression(text, &format!("`{key}`"));
-        Some(text.clone())
+        self.is_expression(text, &format!("`{key}`")).then(|| text.clone())
     }
 
-    fn check_expression(&mut self, text: &Scalar, what: &str) {
-        if text.value.trim().is_empty() {
+    /// Whether there is an expression to look at; an empty one is reported.
+    fn is_expression(&mut self, text: &Scalar, what: &str) -> bool {
+        let is_empty = text.value.trim().is_empty();
+        if is_empty {
             self.report(
                 "empty-expression",
                 text.span,
@@ -282,6 +302,7 @@ impl Parser<'_> {
                 "write an expression, or leave the key out",
             );
         }
+        !is_empty
     }
 
     /// A duration of more than nothing.

@@ -22,28 +22,26 @@ impl Parser<'_> {
 
     fn test(&mut self, node: &Node, names: &mut Names) -> Option<RuleTest> {
         let mut fields = self.fields(node, "a test")?;
-        let name = fields
-            .require("name", self.diagnostics)
-            .and_then(|node| read::string(node, "`name`", self.file, self.diagnostics));
+        let name =
+            fields.require("name").and_then(|node| read::string(node, "`name`", self.file, self.diagnostics));
         if let Some(name) = name {
             names.insert(name, self);
         }
         let events = fields
-            .require("events", self.diagnostics)
+            .require("events")
             .and_then(|node| read::list(node, "`events`", self.file, self.diagnostics))
             .map(|items| items.iter().filter_map(|item| self.event_of_test(item)));
         let events: Option<Vec<TestEvent>> = events.map(Iterator::collect);
-        let expect = fields.require("expect", self.diagnostics).and_then(|node| self.expect(node));
+        let expect = fields.require("expect").and_then(|node| self.expect(node));
         fields.finish(self.diagnostics);
         Some(RuleTest { name: name?.value.clone(), span: node.span, events: events?, expect: expect? })
     }
 
     fn event_of_test(&mut self, node: &Node) -> Option<TestEvent> {
         let mut fields = self.fields(node, "an event of a test")?;
-        let at = fields.require("at", self.diagnostics).and_then(|node| self.time(node));
-        let event_type = fields
-            .require("type", self.diagnostics)
-            .and_then(|node| read::string(node, "`type`", self.file, self.diagnostics));
+        let at = fields.require("at").and_then(|node| self.time(node));
+        let event_type =
+            fields.require("type").and_then(|node| read::string(node, "`type`", self.file, self.diagnostics));
         if let Some(event_type) = event_type
             && (event_type.value.is_empty() || event_type.value.contains(char::is_whitespace))
         {
@@ -64,6 +62,7 @@ impl Parser<'_> {
                 "say how often the event comes, such as `repeat: 100, every: 1s`",
             );
         }
+        fields.finish_open(self.diagnostics);
         let mapping = node.as_mapping()?;
         let reserved = ["at", "type", "repeat", "every"];
         let payload = mapping_to_json(mapping, &reserved, self.file, self.diagnostics);

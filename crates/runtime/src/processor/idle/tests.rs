@@ -19,7 +19,7 @@ fn waiting(since: i64) -> (Task, Idleness) {
     let mut diagnostics = Diagnostics::new();
     let files = [parse_rule_file(&file, &mut diagnostics)];
     let sources = [SourceSpec::default_for(&files)];
-    let plan = compile(&files, &sources, Arc::new(Schemas::empty()), &mut diagnostics);
+    let plan = compile(&files, &sources, &Arc::new(Schemas::empty()), &mut diagnostics);
     let plan = Arc::new(plan.unwrap());
     let mut task = Task::new(Arc::clone(&plan), olocus_cep::Limits::default());
     let mut idleness = Idleness::default();

@@ -1,0 +1,99 @@
+//! Mistakes in the expressions of rules that cannot be compiled, because their shape has mistakes too.
+//!
+//! Such a rule is reported as it stands, without what would only follow from the part that could not be read.
+
+use std::sync::Arc;
+
+use olocus_cep::rule::{Draft, DraftBody, DraftStep};
+use olocus_document::{Diagnostics, Scalar};
+use olocus_expr::{Compiler, EventScope, Problem, Schemas};
+
+use super::compile::{WindowTexts, key_scope, literal_types, point, step_scopes};
+
+/// Reports the mistakes in the expressions of a draft.
+pub(super) fn check_draft(draft: &Draft, schemas: Arc<Schemas>, diagnostics: &mut Diagnostics) {
+    let mut check = Check { compiler: Compiler::new(schemas), diagnostics };
+    for body in &draft.bodies {
+        // With two bodies it is not known which of them `by`, `having` and `emit` speak of.
+        let is_only = draft.bodies.len() == 1;
+        match body {
+            DraftBody::Sequence { steps, .. } => check.sequence(draft, steps, is_only),
+            DraftBody::Window { event, filter, .. } => {
+                let types = event.as_deref().map(literal_types).unwrap_or_default();
+                let scope = EventScope { types, ..EventScope::default() };
+                check.filter(filter.as_ref(), &scope);
+                if is_only {
+                    check.window(draft, &scope);
+                }
+            }
+        }
+    }
+}
+
+struct Check<'a> {
+    compiler: Compiler,
+    diagnostics: &'a mut Diagnostics,
+}
+
+impl Check<'_> {
+    fn sequence(&mut self, draft: &Draft, steps: &[DraftStep], is_only: bool) {
+        let names: Vec<_> =
+            steps.iter().map(|step| step.name.as_ref().map(|name| name.value.as_str())).collect();
+        let events = steps.iter().map(|step| step.event.as_deref().unwrap_or_default());
+        let parts: Vec<_> = names.iter().copied().zip(events).collect();
+        let scopes = step_scopes(&parts);
+        for (step, scope) in steps.iter().zip(&scopes) {
+            self.filter(step.filter.as_ref(), scope);
+        }
+        if is_only {
+            self.key(draft, &scopes);
+            let all_named = names.iter().all(Option::is_some);
+            for (_, text) in &draft.emit {
+                let compiled = self.compiler.match_expr(&text.value, &scopes);
+                // What seems to be no step may be one whose name could not be read.
+                self.report(text, compiled, |problem| all_named || problem.code != "needs-step");
+            }
+        }
+    }
+
+    fn window(&mut self, draft: &Draft, scope: &EventScope) {
+        let key_is_known = self.key(draft, std::slice::from_ref(scope));
+        let having = draft.having.as_ref().map(|text| text.value.as_str());
+        let emit: Vec<&str> = draft.emit.iter().map(|(_, text)| text.value.as_str()).collect();
+        let by: Vec<&str> = draft.by.iter().flatten().map(|field| field.value.as_str()).collect();
+        if let Err(problems) = self.compiler.window_exprs(having, &emit, &by, scope) {
+            let texts = WindowTexts { having: draft.having.as_ref(), emit: &draft.emit };
+            texts.report(problems, key_is_known, self.diagnostics);
+        }
+    }
+
+    fn filter(&mut self, text: Option<&Scalar>, scope: &EventScope) {
+        if let Some(text) = text {
+            let compiled = self.compiler.predicate(&text.value, scope);
+            self.report(text, compiled, |_| true);
+        }
+    }
+
+    /// Checks `by`; whether it is without mistakes.
+    fn key(&mut self, draft: &Draft, scopes: &[EventScope]) -> bool {
+        let Some(by) = &draft.by else { return false };
+        let scope = key_scope(scopes);
+        let before = self.diagnostics.len();
+        for text in by {
+            let compiled = self.compiler.field(&text.value, &scope);
+            self.report(text, compiled, |_| true);
+        }
+        self.diagnostics.len() == before
+    }
+
+    fn report<T>(
+        &mut self,
+        text: &Scalar,
+        compiled: Result<T, Vec<Problem>>,
+        is_of_its_own: impl Fn(&Problem) -> bool,
+    ) {
+        let problems = compiled.err().unwrap_or_default();
+        self.diagnostics
+            .extend(problems.into_iter().filter(is_of_its_own).map(|problem| point(text, problem)));
+    }
+}
