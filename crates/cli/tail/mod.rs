@@ -6,6 +6,7 @@
 mod bus;
 mod server;
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
@@ -64,6 +65,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
             bus::follow(transport.as_ref(), &args.topic, args.from, &keyring, &mut output)?;
         }
         Connection::Server(client) => server::follow(client, &args.topic, args.from, &mut output)?,
+    }
+    if output.failed > PROBLEMS_TOLD {
+        // Where standard error is gone there is nobody left to tell.
+        let _ = writeln!(io::stderr(), "olocus: {} records could not be shown", output.failed);
     }
     Ok(if output.failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -157,7 +162,16 @@ impl<'a> Output<'a> {
         self.failed += 1;
         self.last = Instant::now();
         // Where standard error is gone there is nobody left to tell.
-        let _ = writeln!(io::stderr(), "olocus: failed to show {what}");
+        let _ = match self.failed.cmp(&PROBLEMS_TOLD) {
+            Ordering::Less => writeln!(io::stderr(), "olocus: failed to show {what}"),
+            Ordering::Equal => {
+                writeln!(
+                    io::stderr(),
+                    "olocus: failed to show {what}; further records like this are only counted"
+                )
+            }
+            Ordering::Greater => Ok(()),
+        };
     }
 
     fn judge(&mut self, outcome: io::Result<()>) -> Result<(), Failure> {
@@ -172,6 +186,9 @@ impl<'a> Output<'a> {
         }
     }
 }
+
+/// Records that cannot be shown are reported up to this number.
+const PROBLEMS_TOLD: u64 = 20;
 
 fn parse_timeout(text: &str) -> Result<Duration, String> {
     let nanoseconds =
