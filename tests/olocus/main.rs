@@ -1,5 +1,8 @@
 //! The command as a user runs it.
 #![allow(clippy::unwrap_used)]
 
+mod engine;
 mod rules;
+mod run;
 mod support;
+mod world;
