@@ -16,7 +16,11 @@ const POLL: Duration = Duration::from_millis(200);
 /// Feeds the committed records of the topics between `--since` and `--until`, or the ends at the start of the run.
 pub(super) fn feed(run: &mut Replay<'_>, brokers: &str, args: &Args) -> Result<(), Failure> {
     let reading = |cause: olocus_bus::Error| Failure::doing(format_args!("read topics of {brokers}"), cause);
-    let options = KafkaOptions { brokers: brokers.to_owned(), ..KafkaOptions::default() };
+    let options = KafkaOptions {
+        brokers: brokers.to_owned(),
+        client_id: "olocus".to_owned(),
+        ..KafkaOptions::default()
+    };
     let kafka = Kafka::connect(options).map_err(reading)?;
     let stretches = stretches(&kafka, args).map_err(|cause| match cause {
         Missing::Bus(cause) => reading(cause),
