@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod engine;
+mod equality;
 mod rules;
 mod run;
 mod support;
