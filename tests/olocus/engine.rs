@@ -98,10 +98,14 @@ impl Engine {
 
     /// The first events of a topic by `olocus tail`, as many as asked for.
     pub(crate) fn tail(&self, topic: &str, count: usize) -> Vec<Value> {
+        self.tail_with(topic, count, &[])
+    }
+
+    pub(crate) fn tail_with(&self, topic: &str, count: usize, more: &[&str]) -> Vec<Value> {
         let (count, patience) = (count.to_string(), format!("{}s", PATIENCE.as_secs()));
         let connection: Vec<&str> = self.connection.iter().map(String::as_str).collect();
         let options = ["--from", "beginning", "--count", &count, "--timeout", &patience];
-        let output = command_with_input(&[&["tail", topic], &connection[..], &options].concat(), "");
+        let output = command_with_input(&[&["tail", topic], &connection[..], &options, more].concat(), "");
         assert!(output.status.success(), "{}", text(&output.stderr));
         let lines = json_lines(&text(&output.stdout));
         assert_eq!(lines.len().to_string(), count, "{lines:?}\n{}", self.log.text());

@@ -1,8 +1,17 @@
 //! The command as a user runs it.
 #![allow(clippy::unwrap_used)]
 
+mod bad_input;
+mod broken_log;
+mod command_line;
+mod discovery;
+mod documents;
 mod engine;
 mod equality;
+mod fencing;
+mod http;
+mod outage;
+mod promises;
 mod rules;
 mod run;
 mod support;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::world::{World, clock, on_both_logs};
 
+/// A privileged login and a large export, as topics of the test.
 const CHAIN: &str = "
 version: 1
 rules:
@@ -20,6 +21,18 @@ rules:
 ";
 
 on_both_logs!(matches_come_and_a_restart_does_nothing_twice, the_last_match_is_seen_without_a_further_event,);
+
+/// Events that are a moment apart come in any order from several partitions.
+const SOURCES: &str = "
+orchestration:
+  sources: [ { topics: [PREFIX.login, PREFIX.export], out_of_order: 1s, idle_after: 300ms } ]
+";
+
+/// Options of `run` for the rule above.
+pub(crate) fn chain(world: &World) -> [String; 4] {
+    let (config, rules) = (world.file("olocus.yaml", SOURCES), world.file("chain.yaml", CHAIN));
+    ["--config".to_owned(), config, "--rules".to_owned(), rules]
+}
 
 /// A login and an export of each user, which make a match each, with noise between them.
 pub(crate) fn chains(world: &World, users: std::ops::Range<usize>) -> String {
@@ -56,9 +69,10 @@ pub(crate) fn expected(range: std::ops::Range<usize>) -> Vec<String> {
 }
 
 fn matches_come_and_a_restart_does_nothing_twice(world: &World) {
-    let rules = world.file("rules.yaml", CHAIN);
+    let options = chain(world);
+    let options = options.each_ref().map(String::as_str);
     let alerts = world.topic("alerts");
-    let engine = world.start(&["--rules", &rules]);
+    let engine = world.start(&options);
     engine.publish("unused", &chains(world, 0..6), &SPREAD);
     let shown = engine.tail(&alerts, 6);
     for event in &shown {
@@ -77,11 +91,11 @@ fn matches_come_and_a_restart_does_nothing_twice(world: &World) {
     engine.stop();
 
     // As a supervisor stops it; then as a power cut does.
-    let engine = world.start(&["--rules", &rules]);
+    let engine = world.start(&options);
     engine.publish("unused", &chains(world, 6..9), &SPREAD);
     engine.tail(&alerts, 9);
     engine.kill();
-    let engine = world.start(&["--rules", &rules]);
+    let engine = world.start(&options);
     engine.publish("unused", &chains(world, 9..12), &SPREAD);
     engine.tail(&alerts, 12);
     engine.stop();

@@ -12,6 +12,9 @@ use olocus_bus::{
 };
 use olocus_event::{Headers, OutRecord, Record};
 use olocus_test_broker::{Broker, skipped};
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
+use rdkafka::client::DefaultClientContext;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -134,6 +137,17 @@ impl World {
         let log = self.open();
         log.create_topics(topics).unwrap();
         log.writer(WriterOptions::default()).unwrap().send(records).unwrap();
+    }
+
+    /// Changes a setting of a topic of Kafka, as an operator does.
+    pub(crate) fn set_topic(&self, topic: &str, name: &str, value: &str) {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", self.brokers.as_ref().unwrap());
+        let client: AdminClient<DefaultClientContext> = config.create().unwrap();
+        let change = AlterConfig::new(ResourceSpecifier::Topic(topic)).set(name, value);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let results = runtime.block_on(client.alter_configs(&[change], &AdminOptions::new())).unwrap();
+        assert!(results.iter().all(Result::is_ok), "{results:?}");
     }
 
     /// All committed records of a topic by partition, in the order of their offsets.
