@@ -1,6 +1,7 @@
 //! Data directories that cannot be used: a clear word, no partial start, nothing touched.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -58,7 +59,7 @@ fn a_corrupt_log_is_told_and_left_as_it_is() {
 #[test]
 fn no_room_at_the_start_is_told_and_the_next_start_works() {
     let world = World::embedded();
-    let output = refused(limited(&world, 100));
+    let output = refused(limited(&world, 16));
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let told = text(&output.stderr);
     assert!(told.contains(world.data().to_str().unwrap()) && told.contains("too large"), "{told}");
@@ -93,6 +94,42 @@ fn no_room_later_refuses_events_and_keeps_those_that_were_taken() {
     engine.stop();
     assert_eq!(world.records(&world.topic("in")).len(), taken + 1);
     assert_eq!(world.records(&world.topic("matches")).len(), taken + 1);
+}
+
+/// A folder on a disk of its own that has no room; Linux lets some users make one and others not.
+#[test]
+fn a_full_disk_is_named() {
+    let world = World::embedded();
+    std::fs::create_dir(world.data()).unwrap();
+    let run = world.run(&["--rules", &world.file("rules.yaml", RULES)]);
+    let on_small_disk = |size: &str| {
+        let mut command = Command::new("unshare");
+        let script = "mount -t tmpfs -o size=$1 small \"$2\" && shift 2 && exec \"$@\"";
+        command.args(["--map-root-user", "--mount", "bash", "-c", script, "bash", size]).arg(world.data());
+        command
+    };
+    if !on_small_disk("1m").arg("true").output().is_ok_and(|output| output.status.success()) {
+        // Not by a macro: what those write is shown only when a test fails.
+        let _ = writeln!(std::io::stderr(), "SKIPPED: no full disk: file systems cannot be mounted here");
+        return;
+    }
+    let with_run = |mut command: Command| {
+        command.arg(run.get_program()).args(run.get_args()).current_dir(run.get_current_dir().unwrap());
+        command
+    };
+    let output = refused(with_run(on_small_disk("16k")));
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("No space left on device") || told.contains("the disk is full"), "{told}");
+
+    let engine = Engine::start(with_run(on_small_disk("4m")), None).is_ready();
+    let url = format!("{}/v1/topics/{}/events", engine.url, world.topic("in"));
+    let body = json!({"text": "x".repeat(1 << 19)}).to_string();
+    let refusal = (0..64).map(|_| post(&url, &[("content-type", "application/json")], body.as_bytes()));
+    let (status, said) = refusal.into_iter().find(|(status, _)| *status != 200).unwrap();
+    assert!((500..600).contains(&status) && said.contains("the disk is full"), "{status} {said}");
+    // What was taken before still has to be told, which the engine cannot do now.
+    engine.wait_until_hindered("trying again");
 }
 
 /// `olocus run` that may write files of so many KiB; more is an error as on a full disk.

@@ -75,7 +75,7 @@ fn completions_are_scripts_for_their_shell() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let output = command(&["completions", shell]).output().unwrap();
         let script = text(&output.stdout);
-        assert!(output.status.success() && script.contains("--out-of-order"), "{shell}");
+        assert!(output.status.success() && script.contains("out-of-order"), "{shell}");
     }
     let script = text(&command(&["completions", "bash"]).output().unwrap().stdout);
     let check = format!("{script}\ncomplete -p olocus");

@@ -125,3 +125,40 @@ fn what_could_not_be_written_is_made_again_by_the_next_start() {
     engine.stop();
     assert_eq!(world.records(&out).len(), 1);
 }
+
+/// While the process is frozen, as by a laptop's lid, events come in. Silence that nobody listened to is none: they are not
+/// late, and the window ends with all of them.
+#[test]
+fn a_process_that_stood_still_takes_no_partition_for_idle() {
+    let Some(world) = World::kafka() else { return };
+    let rules = "
+version: 1
+rules:
+  - name: all_three
+    window: { tumbling: 10s, event: PREFIX.in }
+    having: count(*) >= 1
+    emit: { n: count(*) }
+    actions: [ { publish: PREFIX.out } ]
+";
+    let (input, out) = (world.topic("in"), world.topic("out"));
+    world.write(&[TopicSpec::new(&*input).partitions(1)], &[]);
+    let engine = world.start(&["--rules", &world.file("rules.yaml", rules)]);
+    // Early in a window, so that all events are in it.
+    let left = || 10_000 - jiff::Timestamp::now().as_millisecond() % 10_000;
+    wait_for("a window to begin", || (left() > 7_000).then_some(()));
+    let event = || json!({"time": clock(0)}).to_string();
+    let publish = || engine.publish(&input, &event(), &["--time-field", "time"]);
+    publish();
+    wait_for("the first event", || (engine.metric("olocus_events_total", "") == 1.0).then_some(()));
+    // Until the partition has been silent for as long as an idle one.
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    engine.signal(rustix::process::Signal::STOP);
+    publish();
+    publish();
+    assert!(left() > 500, "this machine is too slow for the test");
+    std::thread::sleep(std::time::Duration::from_millis(left() as u64 + 2_000));
+    engine.signal(rustix::process::Signal::CONT);
+    assert_eq!(engine.tail(&out, 1)[0]["data"]["emit"]["n"], 3);
+    engine.stop();
+    assert_eq!(world.records(&world.topic("late")).len(), 0);
+}
