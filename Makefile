@@ -3,7 +3,11 @@
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/olocus-target
 SHELL := /bin/bash
 
-.PHONY: build test lint check-layers bench
+.PHONY: demo build test lint check-layers bench
+
+## demo: the engine on the embedded log with a generated day, and with the Windows recording where it is (or DATA=FILE)
+demo: build
+	OLOCUS="$(CARGO_TARGET_DIR)/release/olocus" tests/demo.sh
 
 ## build: the engine, optimised
 build:
@@ -13,8 +17,7 @@ build:
 ## test: what continuous integration runs
 test:
 	.ci/setup test
-	cargo fmt --all --check
-	.ci/layers
+	$(MAKE) lint check-layers
 	set -o pipefail; cargo test --workspace --locked --no-fail-fast 2>&1 | tee "$(CARGO_TARGET_DIR)/test.log"; \
 	status=$$?; awk -f .ci/summary.awk "$(CARGO_TARGET_DIR)/test.log"; exit $$status
 

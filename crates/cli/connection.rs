@@ -50,11 +50,6 @@ impl Args {
             .map_err(|cause| Failure::doing(format_args!("connect to the brokers at {brokers}"), cause))?;
         Ok(Connection::Bus(Box::new(kafka)))
     }
-
-    /// Whether events go over HTTP.
-    pub(crate) fn is_server(&self) -> bool {
-        self.brokers.is_none()
-    }
 }
 
 fn property(text: &str) -> Result<(String, String), Failure> {

@@ -54,10 +54,10 @@ impl Client {
         &self.url
     }
 
-    /// Publishes a JSON array of CloudEvents; returns when the server says that they are durable.
-    pub(crate) fn post_events(&self, topic: &str, body: &[u8]) -> Result<(), Refusal> {
+    /// Publishes events in the form that the content type names; returns when the server says that they are durable.
+    pub(crate) fn post_events(&self, topic: &str, content_type: &str, body: &[u8]) -> Result<(), Refusal> {
         let url = format!("{}/v1/topics/{topic}/events", self.url);
-        let mut request = self.agent.post(url).header(header::CONTENT_TYPE, BATCH_CONTENT_TYPE);
+        let mut request = self.agent.post(url).header(header::CONTENT_TYPE, content_type);
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
@@ -159,8 +159,6 @@ impl Iterator for Backoff {
     }
 }
 
-/// A batch of CloudEvents in structured mode.
-const BATCH_CONTENT_TYPE: &str = "application/cloudevents-batch+json";
 const MESSAGE_BYTES_MAX: u64 = 4096;
 const DELAY_MAX: Duration = Duration::from_secs(5);
 

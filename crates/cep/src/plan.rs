@@ -101,7 +101,7 @@ fn list_window(
             writeln!(f, "1 once {count} are held, keeping the last {count}")?;
         }
         WindowPlan::Tumbling(size) => {
-            writeln!(f, "0, at each end of [start, start + {}) => 1", duration(size))?
+            writeln!(f, "0, at each end of [start, start + {}) => 1", duration(size))?;
         }
         WindowPlan::Sliding { size, every: None } => {
             writeln!(f, "1, keeping those in (t - {}, t]", duration(size))?;

@@ -3,7 +3,7 @@
 //! [`open`] turns a path into [`Source`]s, one per file or member of an archive. A source hands out its records in
 //! batches of bounded size, however large the file: nothing is unpacked to disk or held as a whole.
 //!
-//! - [`lines`] and [`array`] cut text into records;
+//! - [`lines`] and [`mod@array`] cut text into records;
 //! - [`archive`] finds the members of a zip;
 //! - [`columns`] turns the rows of a Parquet file into JSON.
 //!

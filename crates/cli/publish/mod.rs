@@ -1,9 +1,10 @@
 //! `olocus publish`: events from files to topics.
 //!
 //! - [`prepare`] turns a line into a record;
-//! - [`sink`] sends records to brokers or a server;
+//! - [`sink`] sends records to brokers or, as the [`bodies`] of requests, to a server;
 //! - [`pace`] keeps to a rate.
 
+mod bodies;
 mod expressions;
 mod pace;
 mod prepare;
@@ -76,11 +77,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SQL")]
     topic_expr: Option<String>,
 
-    /// Encrypt the data with the first key of the keyring (only with --brokers)
+    /// Encrypt the data with the first key of the keyring
     #[arg(long)]
     encrypt: bool,
 
-    /// Compress the data with LZ4 (only with --brokers)
+    /// Compress the data with LZ4
     #[arg(long)]
     compress: bool,
 
@@ -94,11 +95,6 @@ pub(crate) struct Args {
 
 /// Runs the command.
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    if (args.encrypt || args.compress) && args.connection.is_server() {
-        return Err(Failure::new(
-            "publish encrypted or compressed data over HTTP: only --brokers takes it; use https:// to protect the way",
-        ));
-    }
     let plan = Plan::new(args)?;
     let expressions = Expressions::compile(args.topic_expr.as_deref(), args.type_expr.as_deref())?;
     let sources = input::open(&args.file)?;

@@ -1,12 +1,12 @@
 //! Where records go.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use olocus_bus::{Durability, TopicSpec, Transport, Writer, WriterOptions};
 use olocus_event::OutRecord;
-use serde_json::Value;
 
+use super::bodies::{Body, bodies};
 use crate::failure::Failure;
 use crate::http::{Backoff, Client, Refusal};
 
@@ -89,21 +89,23 @@ impl HttpSink {
         Self { client }
     }
 
-    fn post(&self, topic: &str, body: &[u8], tell: &dyn Fn(&str)) -> Result<(), Failure> {
+    fn post(&self, body: &Body, tell: &dyn Fn(&str)) -> Result<(), Failure> {
         let mut backoff = Backoff::about_a_minute();
         let mut told = false;
         loop {
-            let (message, asked) = match self.client.post_events(topic, body) {
-                Ok(()) => return Ok(()),
-                Err(Refusal::Later(message, asked)) => (message, asked),
-                Err(Refusal::Final(message)) => return Err(Failure::new(message)),
-                Err(Refusal::NotFound) => {
-                    let url = self.client.url();
-                    return Err(Failure::new(format!(
-                        "publish to {topic}: {url} takes no events (404 Not Found)"
-                    )));
-                }
-            };
+            let (message, asked) =
+                match self.client.post_events(&body.topic, body.form.content_type(), &body.bytes) {
+                    Ok(()) => return Ok(()),
+                    Err(Refusal::Later(message, asked)) => (message, asked),
+                    Err(Refusal::Final(message)) => return Err(Failure::new(message)),
+                    Err(Refusal::NotFound) => {
+                        let url = self.client.url();
+                        return Err(Failure::new(format!(
+                            "publish to {}: {url} takes no events (404 Not Found)",
+                            body.topic
+                        )));
+                    }
+                };
             if !told {
                 told = true;
                 tell(&format!("failed to {message}; trying again"));
@@ -117,73 +119,18 @@ impl HttpSink {
 
 impl Sink for HttpSink {
     fn send(&mut self, records: Vec<OutRecord>, tell: &dyn Fn(&str)) -> Result<(), Failure> {
-        for (topic, body) in bodies(&records) {
-            self.post(&topic, &body, tell)?;
+        for body in bodies(&records) {
+            self.post(&body, tell)?;
         }
         Ok(())
     }
 }
 
-/// One JSON array or more for each topic, the topics in the order of their first record.
-fn bodies(records: &[OutRecord]) -> Vec<(Arc<str>, Vec<u8>)> {
-    let mut bodies: Vec<(Arc<str>, Vec<u8>)> = Vec::new();
-    let mut open: HashMap<Arc<str>, usize> = HashMap::new();
-    for record in records {
-        let event = structured(record);
-        let current = open.get(&record.topic).copied();
-        let index = match current.filter(|&index| bodies[index].1.len() + event.len() < BODY_BYTES) {
-            Some(index) => index,
-            None => {
-                bodies.push((Arc::clone(&record.topic), Vec::new()));
-                open.insert(Arc::clone(&record.topic), bodies.len() - 1);
-                bodies.len() - 1
-            }
-        };
-        let body = &mut bodies[index].1;
-        body.push(if body.is_empty() { b'[' } else { b',' });
-        body.extend(event);
-    }
-    for (_, body) in &mut bodies {
-        body.push(b']');
-    }
-    bodies
-}
-
-/// An event of binary mode, whose data is JSON, in structured mode. The record's key becomes `partitionkey`, the
-/// attribute of CloudEvents' partitioning extension.
-fn structured(record: &OutRecord) -> Vec<u8> {
-    let mut event = Vec::new();
-    let mut attribute = |name: &str, value: &[u8]| {
-        event.push(if event.is_empty() { b'{' } else { b',' });
-        event.extend(Value::from(name).to_string().into_bytes());
-        event.push(b':');
-        event.extend(Value::from(String::from_utf8_lossy(value)).to_string().into_bytes());
-    };
-    for (name, value) in record.headers.iter() {
-        match name.strip_prefix("ce_") {
-            Some(name) => attribute(name, value),
-            None if name == "content-type" => attribute("datacontenttype", value),
-            None => {}
-        }
-    }
-    if let Some(key) = &record.key {
-        attribute("partitionkey", key);
-    }
-    if let Some(data) = &record.value {
-        event.extend_from_slice(br#","data":"#);
-        event.extend_from_slice(data);
-    }
-    event.push(b'}');
-    event
-}
-
-/// Bodies are kept below this, so that a server's limit is met only by a record that is large itself.
-const BODY_BYTES: usize = 1 << 20;
-
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
     use olocus_event::Headers;
+    use serde_json::Value;
 
     use super::*;
     use crate::http::test_server::{Server, ok, unavailable};
@@ -235,30 +182,5 @@ mod tests {
             headers: headers.into_iter().collect::<Headers>(),
             value: Some(Bytes::copy_from_slice(data.as_bytes())),
         }
-    }
-
-    #[test]
-    fn events_are_structured_with_their_data_as_it_is() {
-        let shown = String::from_utf8(structured(&record("t", r#"{"x":1.0}"#))).unwrap();
-        let expected = r#"{"specversion":"1.0","id":"a\"b","datacontenttype":"application/json","partitionkey":"k","data":{"x":1.0}}"#;
-        assert_eq!(shown, expected);
-    }
-
-    #[test]
-    fn bodies_are_arrays_by_topic_and_of_bounded_size() {
-        let large = format!(r#"{{"x":"{}"}}"#, "y".repeat(400_000));
-        let records = [
-            record("a", "{}"),
-            record("b", &large),
-            record("a", "{}"),
-            record("b", &large),
-            record("b", &large),
-        ];
-        let bodies = bodies(&records);
-        let shape: Vec<(&str, usize)> = bodies
-            .iter()
-            .map(|(topic, body)| (&**topic, serde_json::from_slice::<Vec<Value>>(body).unwrap().len()))
-            .collect();
-        assert_eq!(shape, [("a", 2), ("b", 2), ("b", 1)]);
     }
 }

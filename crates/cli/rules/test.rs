@@ -62,9 +62,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
                 };
                 written.map_err(|cause| Failure::doing("write to standard output", cause))?;
                 if outcome.is_ok() {
-                    passed += 1
+                    passed += 1;
                 } else {
-                    failed += 1
+                    failed += 1;
                 }
                 suite.add_test_case(junit_case(&name, outcome.err()));
             }
@@ -171,7 +171,7 @@ fn compare(matches: &[Match], expected: &[ExpectedMatch]) -> Result<(), String> 
             match found.data["emit"].get(name) {
                 Some(emitted) if same(value, emitted) => {}
                 Some(emitted) => {
-                    differences.push(format!("match {}: expected {name} = {value}, found {emitted}", at + 1))
+                    differences.push(format!("match {}: expected {name} = {value}, found {emitted}", at + 1));
                 }
                 None => differences.push(format!("match {}: the rule emits no `{name}`", at + 1)),
             }

@@ -49,7 +49,7 @@ pub(super) fn follow(
                 match line(topic, run.partition, record, keyring, &limits) {
                     Ok(line) => output.line(line.as_bytes())?,
                     Err(why) => {
-                        output.problem(format_args!("{topic}/{}/{}: {why}", run.partition, record.offset))
+                        output.problem(format_args!("{topic}/{}/{}: {why}", run.partition, record.offset));
                     }
                 }
             }

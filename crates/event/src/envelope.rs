@@ -127,8 +127,8 @@ pub(crate) fn unseal<'a>(
     Ok(Some(Cow::Owned(payload.into())))
 }
 
-/// Whether the payload is in an envelope.
-pub(crate) fn is_sealed(headers: &Headers) -> bool {
+/// Whether the headers say that the payload is in an envelope.
+pub fn is_sealed(headers: &Headers) -> bool {
     headers.get(ENCODING).is_some()
 }
 

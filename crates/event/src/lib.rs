@@ -41,7 +41,7 @@ pub use batch::Batch;
 pub use cloud_event::CloudEvent;
 pub use column::{Column, NumberColumn};
 pub use decode::{Decoded, Decoder, Format, Rejected};
-pub use envelope::{Sealing, associated_data, open, seal};
+pub use envelope::{Sealing, associated_data, is_sealed, open, seal};
 pub use error::Error;
 pub use keyring::Keyring;
 pub use letters::{dead_letter, late_record};

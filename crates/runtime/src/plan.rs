@@ -41,6 +41,7 @@ pub(crate) struct RulePlan {
 
 /// How a finding of the rule's machine becomes a match.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one per rule, and none is ever moved")]
 pub(crate) enum OutputPlan {
     Sequence {
         steps: Vec<String>,

@@ -181,22 +181,22 @@ impl Preparer {
         if let Some(keys) = keys {
             meta.key = Some((0..batch.len()).map(|row| text(&keys.get(row))).collect());
         }
-        for row in 0..batch.len() {
+        for (row, refused) in refused.iter_mut().enumerate() {
             if let Some(times) = &times {
                 let value = times.get(row);
                 match time_from_value(&value, source.spec.time_unit) {
                     Ok(time) => meta.time[row] = time,
-                    Err(cause) => refused[row] = Some((cause.code(), cause.to_string())),
+                    Err(cause) => *refused = Some((cause.code(), cause.to_string())),
                 }
             }
             let logged = batch.record_timestamp(row).saturating_mul(1_000_000);
-            if refused[row].is_none() && meta.time[row] > logged.saturating_add(source.spec.max_future) {
+            if refused.is_none() && meta.time[row] > logged.saturating_add(source.spec.max_future) {
                 let ahead = olocus_document::format_duration(meta.time[row].saturating_sub(logged));
                 let bound = olocus_document::format_duration(source.spec.max_future);
                 let cause = format!(
                     "event time lies {ahead} ahead of the record's timestamp, more than max_future ({bound})"
                 );
-                refused[row] = Some(("future-time", cause));
+                *refused = Some(("future-time", cause));
             }
         }
         if refused.iter().any(Option::is_some) {
@@ -273,7 +273,8 @@ impl Preparer {
                 time: meta.time[row],
                 id: batch.id(row).into(),
                 retained: plan.program.retain(batch, meta, row),
-                raw: plan.retain_raw.then(|| batch.payload(row)),
+                // A copy, because the payload is part of the buffer of everything that was read with it.
+                raw: plan.retain_raw.then(|| Bytes::copy_from_slice(&batch.payload(row))),
             };
             let hit = Hit {
                 tests: group.iter().map(|&(_, test)| test).collect(),

@@ -20,12 +20,12 @@ mod watch;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use olocus_bus::{TopicPartition, TopicSpec, Transport};
+use olocus_bus::{TopicSpec, Transport};
 use olocus_event::{Keyring, Limits, Sealing};
 
 use crate::Error;
@@ -153,7 +153,6 @@ impl Processor {
             options: Arc::new(options),
             stop: stop.clone(),
             status: Arc::clone(&status),
-            ends: Arc::default(),
         };
         let thread = spawn("evaluator", move || evaluate::run(&shared));
         Handle { stop, status, thread }
@@ -207,8 +206,6 @@ struct Shared {
     options: Arc<Options>,
     stop: Stop,
     status: Arc<Status>,
-    /// The last stable offset of each partition, as the watcher last saw it.
-    ends: Arc<Mutex<BTreeMap<TopicPartition, i64>>>,
 }
 
 /// The wish to end, seen by all threads.

@@ -27,7 +27,7 @@ pub(super) fn of(rule: &Rule, meaning: &[String]) -> String {
             Action::Publish { topic } => add(&format!("publish {}", topic.value)),
             Action::Log { level } => add(&format!("log {level:?}")),
             Action::Webhook { url, headers, timeout } => {
-                add(&format!("webhook {} {headers:?} {timeout}", url.value))
+                add(&format!("webhook {} {headers:?} {timeout}", url.value));
             }
         }
     }

@@ -1,16 +1,18 @@
 //! The evaluator thread: owns the task, makes its decisions, and hands over what is to be committed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, never, select, tick, unbounded};
-use olocus_bus::TopicPartition;
+use olocus_bus::{OffsetRange, TopicPartition};
 
 use super::commit::{self, Done, Pending};
-use super::idle::Idleness;
+use super::idle::{Idleness, Verdict};
 use super::read::{self, FromReader, ToReader};
 use super::start::Start;
-use super::{Shared, metrics, spawn, watch};
+use super::watch::{self, FromWatcher};
+use super::{Shared, metrics, spawn};
 use crate::Error;
 use crate::merge::InputId;
 use crate::position::{LATE_REMEMBERED, Position};
@@ -39,7 +41,8 @@ fn run_threads(shared: &Shared) -> Result<(), Error> {
     let Some(starts) = shared.find_inputs()? else { return Ok(()) };
     let (to_reader, commands) = unbounded();
     let (batches_in, batches) = bounded(BATCHES_QUEUED);
-    let (joined_in, joined) = unbounded();
+    let (to_watcher, questions) = unbounded();
+    let (watched_in, watched) = unbounded();
     let (to_commit, pending) = bounded::<Pending>(1);
     let (done_in, done) = bounded::<Result<Done, Error>>(1);
     let known: BTreeSet<_> = starts.iter().map(|start| partition(&start.id)).collect();
@@ -50,20 +53,20 @@ fn run_threads(shared: &Shared) -> Result<(), Error> {
         }),
         spawn("watcher", {
             let shared = shared.clone();
-            move || watch::run(&shared, known, &joined_in)
+            move || watch::run(&shared, known, &questions, &watched_in)
         }),
         spawn("committer", {
             let shared = shared.clone();
             move || commit::run(&shared, writer, &pending, &done_in)
         }),
     ];
-    let mut evaluator = Evaluator::new(shared, to_reader, to_commit);
+    let mut evaluator = Evaluator::new(shared, to_reader, to_watcher, to_commit);
     evaluator.join(starts)?;
     shared.status.clear("start");
-    let outcome = evaluator.run(&batches, &joined, &done);
+    let outcome = evaluator.run(&batches, &watched, &done);
     shared.stop.set();
     // Ending the channels' other ends lets the threads end; a reader that waits to deliver sees it too.
-    drop((evaluator, batches, joined, done));
+    drop((evaluator, batches, watched, done));
     for thread in threads {
         thread.join().map_err(|_| Error::thread("worker"))?;
     }
@@ -75,6 +78,11 @@ struct Evaluator<'a> {
     task: Task,
     idleness: Idleness,
     to_reader: Sender<ToReader>,
+    to_watcher: Sender<Vec<TopicPartition>>,
+    /// Whether the watcher has been asked something that it has not answered yet.
+    asking: bool,
+    /// The ends of the partitions, as the watcher last told them.
+    ends: BTreeMap<TopicPartition, OffsetRange>,
     to_commit: Sender<Pending>,
     committing: bool,
     last_commit: Instant,
@@ -84,12 +92,20 @@ struct Evaluator<'a> {
 }
 
 impl<'a> Evaluator<'a> {
-    fn new(shared: &'a Shared, to_reader: Sender<ToReader>, to_commit: Sender<Pending>) -> Evaluator<'a> {
+    fn new(
+        shared: &'a Shared,
+        to_reader: Sender<ToReader>,
+        to_watcher: Sender<Vec<TopicPartition>>,
+        to_commit: Sender<Pending>,
+    ) -> Evaluator<'a> {
         Evaluator {
             shared,
             task: Task::new(shared.plan.clone(), shared.options.limits),
             idleness: Idleness::default(),
             to_reader,
+            to_watcher,
+            asking: false,
+            ends: BTreeMap::new(),
             to_commit,
             committing: false,
             last_commit: Instant::now(),
@@ -102,7 +118,7 @@ impl<'a> Evaluator<'a> {
     fn run(
         &mut self,
         batches: &Receiver<FromReader>,
-        joined: &Receiver<Vec<Start>>,
+        watched: &Receiver<FromWatcher>,
         done: &Receiver<Result<Done, Error>>,
     ) -> Result<(), Error> {
         let ticks = tick(TICK);
@@ -116,7 +132,7 @@ impl<'a> Evaluator<'a> {
                     Err(_) if self.shared.stop.is_set() => break,
                     Err(_) => return Err(Error::thread("reader")),
                 },
-                recv(joined) -> starts => if let Ok(starts) = starts { self.join(starts)? },
+                recv(watched) -> message => if let Ok(message) = message { self.learn(message)? },
                 recv(done) -> result => self.committed(result.map_err(|_| Error::thread("committer"))??),
                 recv(ticks) -> _ => {}
             }
@@ -151,18 +167,39 @@ impl<'a> Evaluator<'a> {
                 self.idleness.records(prepared.input(), prepared.latest(), now);
                 self.task.feed(*prepared)
             }
-            FromReader::End { id, stable } => {
-                self.idleness.end(&id, stable, now);
+            FromReader::End { id, end } => {
+                self.idleness.end(&id, end, now);
                 self.task.reached_end(&id)
             }
             FromReader::Failed(error) => Err(error),
         }
     }
 
+    fn learn(&mut self, message: FromWatcher) -> Result<(), Error> {
+        match message {
+            FromWatcher::Joined(starts) => return self.join(starts),
+            FromWatcher::Ends { asked, ranges } => {
+                self.asking = false;
+                for (partition, range) in ranges {
+                    let id = InputId { topic: Arc::clone(&partition.topic), partition: partition.partition };
+                    self.idleness.range(&id, range, asked);
+                    self.ends.insert(partition, range);
+                }
+            }
+            FromWatcher::Away => self.idleness.away(),
+        }
+        Ok(())
+    }
+
     fn decide(&mut self) -> Result<(), Error> {
         match self.idleness.decide(&self.task, self.shared.options.clock.now()) {
-            Some(decision) => self.task.decide(&decision),
-            None => Ok(()),
+            Verdict::Decide(decision) => self.task.decide(&decision),
+            Verdict::Ask(inputs) if !self.asking => {
+                self.asking = true;
+                let partitions = inputs.iter().map(partition).collect();
+                self.to_watcher.send(partitions).map_err(|_| Error::thread("watcher"))
+            }
+            Verdict::Ask(_) | Verdict::Wait => Ok(()),
         }
     }
 
@@ -201,8 +238,11 @@ impl<'a> Evaluator<'a> {
     fn pause_exactly(&mut self, pause: BTreeSet<InputId>) -> Result<(), Error> {
         let newly: Vec<_> = pause.difference(&self.paused).map(partition).collect();
         let no_longer: Vec<_> = self.paused.difference(&pause).map(partition).collect();
-        for input in &pause {
-            self.idleness.unknown(input);
+        for input in pause.difference(&self.paused) {
+            self.idleness.paused(input, true);
+        }
+        for input in self.paused.difference(&pause) {
+            self.idleness.paused(input, false);
         }
         self.paused = pause;
         let send = |command| self.to_reader.send(command).map_err(|_| Error::thread("reader"));
@@ -259,7 +299,7 @@ impl<'a> Evaluator<'a> {
     fn gauges(&mut self) {
         if self.last_gauges.elapsed() >= GAUGES {
             self.last_gauges = Instant::now();
-            metrics::gauges(self.shared, &self.task, &self.committed);
+            metrics::gauges(self.shared.options.clock.now(), &self.task, &self.committed, &self.ends);
         }
     }
 }

@@ -1,13 +1,11 @@
 //! The metrics of a processor. They are set per batch, never per event.
 
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
-use olocus_bus::TopicPartition;
+use olocus_bus::{OffsetRange, TopicPartition};
 
-use super::Shared;
 use crate::merge::InputId;
 use crate::plan::Plan;
 use crate::position::Position;
@@ -88,9 +86,12 @@ pub(super) fn lost(id: &InputId, records: i64) {
 }
 
 /// Publishes sizes, progress and, against the ends of the partitions, lag.
-pub(super) fn gauges(shared: &Shared, task: &Task, committed: &BTreeMap<InputId, Position>) {
-    let now = shared.options.clock.now();
-    let ends = shared.ends.lock().unwrap_or_else(PoisonError::into_inner).clone();
+pub(super) fn gauges(
+    now: i64,
+    task: &Task,
+    committed: &BTreeMap<InputId, Position>,
+    ends: &BTreeMap<TopicPartition, OffsetRange>,
+) {
     let stats = task.stats();
     gauge!("olocus_state_bytes").set(stats.bytes as f64);
     gauge!("olocus_partial_matches").set(stats.partial_matches as f64);
@@ -106,7 +107,7 @@ pub(super) fn gauges(shared: &Shared, task: &Task, committed: &BTreeMap<InputId,
         let labels = [("topic", id.topic.to_string()), ("partition", id.partition.to_string())];
         gauge!("olocus_committed_offset", &labels).set(position.offset as f64);
         let partition = TopicPartition { topic: id.topic.clone(), partition: id.partition };
-        if let Some(&end) = ends.get(&partition) {
+        if let Some(end) = ends.get(&partition).map(|range| range.stable_end) {
             gauge!("olocus_partition_end_offset", &labels).set(end as f64);
             gauge!("olocus_lag_records", &labels).set((end - position.offset).max(0) as f64);
         }

@@ -32,7 +32,7 @@ pub(super) enum FromReader {
     /// Records of one partition.
     Batch(Box<Prepared>),
     /// A partition was read to its end.
-    End { id: InputId, stable: bool },
+    End { id: InputId, end: End },
     /// The log cannot be read any longer.
     Failed(Error),
 }
@@ -99,7 +99,7 @@ fn forward(shared: &Shared, preparer: &mut Preparer, part: Fetched, out: &Sender
         }
     }
     match part.end {
-        Some(End { stable, .. }) => out.send(FromReader::End { id, stable }).is_ok(),
+        Some(end) => out.send(FromReader::End { id, end }).is_ok(),
         None => true,
     }
 }

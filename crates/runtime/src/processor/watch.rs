@@ -1,30 +1,60 @@
-//! The watcher thread: new topics and partitions, lag, whether the log can be reached.
+//! The watcher thread: new topics and partitions, where partitions end, whether the log can be reached.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Sender;
-use olocus_bus::TopicPartition;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use olocus_bus::{OffsetRange, TopicPartition};
 
 use super::Shared;
 use super::start::{Failure, Start};
 
+/// How often the log is looked at unasked.
 const HEALTH: Duration = Duration::from_secs(1);
 
-/// Tells the evaluator of every partition that was not among `known`.
-pub(super) fn run(shared: &Shared, mut known: BTreeSet<TopicPartition>, joined: &Sender<Vec<Start>>) {
+/// What the watcher tells the evaluator.
+#[derive(Debug)]
+pub(super) enum FromWatcher {
+    /// Partitions that were not there before.
+    Joined(Vec<Start>),
+    /// Where partitions end, asked for not before `asked` (nanoseconds since the Unix epoch).
+    Ends { asked: i64, ranges: Vec<(TopicPartition, OffsetRange)> },
+    /// The log cannot be reached, so silence means nothing.
+    Away,
+}
+
+/// Tells the evaluator of every partition that was not among `known`, and of the ends of all of them: regularly, and at
+/// once of those that it asks for through `questions`.
+pub(super) fn run(
+    shared: &Shared,
+    mut known: BTreeSet<TopicPartition>,
+    questions: &Receiver<Vec<TopicPartition>>,
+    out: &Sender<FromWatcher>,
+) {
     let mut discovered = Instant::now();
+    let mut looked = Instant::now();
     while !shared.stop.is_set() {
-        shared.stop.sleep(HEALTH);
-        match shared.transport.health() {
-            Ok(()) => shared.status.clear("log"),
-            Err(error) => {
-                shared.status.hinder("log", format!("the log cannot be reached: {error}"));
-                continue;
+        let told = match questions.recv_timeout(HEALTH.saturating_sub(looked.elapsed())) {
+            Ok(partitions) => tell_ends(shared, &partitions, out),
+            Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Timeout) => {
+                looked = Instant::now();
+                match shared.transport.health() {
+                    Ok(()) => shared.status.clear("log"),
+                    Err(error) => {
+                        shared.status.hinder("log", format!("the log cannot be reached: {error}"));
+                        if out.send(FromWatcher::Away).is_err() {
+                            return;
+                        }
+                        continue;
+                    }
+                }
+                tell_ends(shared, &known, out)
             }
+        };
+        if told.is_err() {
+            return;
         }
-        lag(shared, &known);
         if discovered.elapsed() < shared.options.discovery_interval {
             continue;
         }
@@ -33,7 +63,7 @@ pub(super) fn run(shared: &Shared, mut known: BTreeSet<TopicPartition>, joined: 
             Ok(starts) if starts.is_empty() => {}
             Ok(starts) => {
                 known.extend(starts.iter().map(|start| partition(&start.id)));
-                if joined.send(starts).is_err() {
+                if out.send(FromWatcher::Joined(starts)).is_err() {
                     return;
                 }
             }
@@ -50,17 +80,19 @@ fn new_partitions(shared: &Shared, known: &BTreeSet<TopicPartition>) -> Result<V
     if found.is_empty() { Ok(Vec::new()) } else { shared.locate(&found) }
 }
 
-/// Notes the ends of the partitions, from which lag is told.
-fn lag(shared: &Shared, known: &BTreeSet<TopicPartition>) {
-    for partition in known {
-        if let Ok(range) = shared.transport.offsets(partition) {
-            let mut ends = shared.ends.lock().unwrap_or_else(PoisonError::into_inner);
-            ends.insert(partition.clone(), range.stable_end);
-        }
-        if shared.stop.is_set() {
-            return;
-        }
-    }
+/// Tells where these partitions end, but for those that cannot be asked about. Fails once nobody listens.
+fn tell_ends<'a>(
+    shared: &Shared,
+    partitions: impl IntoIterator<Item = &'a TopicPartition>,
+    out: &Sender<FromWatcher>,
+) -> Result<(), ()> {
+    let asked = shared.options.clock.now();
+    let running = |_: &&TopicPartition| !shared.stop.is_set();
+    let range = |partition: &TopicPartition| {
+        shared.transport.offsets(partition).ok().map(|range| (partition.clone(), range))
+    };
+    let ranges = partitions.into_iter().take_while(running).filter_map(range).collect();
+    out.send(FromWatcher::Ends { asked, ranges }).map_err(|_| ())
 }
 
 fn partition(id: &crate::merge::InputId) -> TopicPartition {

@@ -35,14 +35,14 @@ fn run(world: &World, stops: &[usize]) -> Run {
             .collect();
         let mut fed = 0;
         while fed < stop && (0..partitions).any(|at| next[at] < world.partitions[at].len()) {
-            for at in 0..partitions {
-                if next[at] < world.partitions[at].len() && fed < stop {
-                    let record = world.record(at, next[at]);
+            for (at, next) in next.iter_mut().enumerate() {
+                if *next < world.partitions[at].len() && fed < stop {
+                    let record = world.record(at, *next);
                     for prepared in preparer.prepare(0, &"t".into(), i32::try_from(at).unwrap(), vec![record])
                     {
                         task.feed(prepared).unwrap();
                     }
-                    next[at] += 1;
+                    *next += 1;
                     fed += 1;
                 }
             }
