@@ -112,11 +112,6 @@ impl Engine {
         lines
     }
 
-    /// What the engine has logged so far.
-    pub(crate) fn log(&self) -> String {
-        self.log.text()
-    }
-
     /// Asks the engine to stop as a supervisor does, and expects it to do so well.
     pub(crate) fn stop(mut self) -> String {
         self.signal(rustix::process::Signal::TERM);

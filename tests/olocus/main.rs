@@ -4,12 +4,15 @@
 mod bad_input;
 mod broken_log;
 mod command_line;
+mod crash;
 mod discovery;
 mod documents;
 mod engine;
 mod equality;
 mod fencing;
 mod http;
+mod late;
+mod login;
 mod outage;
 mod promises;
 mod rules;

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use olocus_bus::TopicSpec;
 use serde_json::{Value, json};
 
+use crate::engine::Engine;
 use crate::world::{World, clock, on_both_logs};
 
 /// A privileged login and a large export, as topics of the test.
@@ -20,7 +22,11 @@ rules:
     actions: [ { publish: PREFIX.alerts } ]
 ";
 
-on_both_logs!(matches_come_and_a_restart_does_nothing_twice, the_last_match_is_seen_without_a_further_event,);
+on_both_logs!(
+    matches_come_and_a_restart_does_nothing_twice,
+    the_last_match_is_seen_without_a_further_event,
+    a_run_begins_where_it_is_told_to,
+);
 
 /// Events that are a moment apart come in any order from several partitions.
 const SOURCES: &str = "
@@ -68,9 +74,10 @@ pub(crate) fn expected(range: std::ops::Range<usize>) -> Vec<String> {
     users
 }
 
+/// With no configuration, as a first-time user runs it.
 fn matches_come_and_a_restart_does_nothing_twice(world: &World) {
-    let options = chain(world);
-    let options = options.each_ref().map(String::as_str);
+    let rules = world.file("rules.yaml", CHAIN);
+    let options = ["--rules", &rules];
     let alerts = world.topic("alerts");
     let engine = world.start(&options);
     engine.publish("unused", &chains(world, 0..6), &SPREAD);
@@ -132,4 +139,40 @@ rules:
         .collect();
     assert_eq!(rules, ["closed", "seen"].map(str::to_owned).into());
     engine.stop();
+}
+
+/// The place to begin counts for partitions of which nothing was committed, and only for those.
+fn a_run_begins_where_it_is_told_to(world: &World) {
+    let topic = world.topic("in");
+    let event = |n: u32| crate::world::record(&topic, json!({"n": n}).to_string());
+    world.write(&[TopicSpec::new(&*topic).partitions(1)], &[event(1)]);
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    let between = clock(0);
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    world.write(&[], &[event(2)]);
+    let rules = "
+version: 1
+rules:
+  - name: any
+    sequence: [ { step: only, event: PREFIX.in } ]
+    emit: { n: only.n }
+";
+    let rules = world.file("rules.yaml", rules);
+    let numbers = |application: &str, from: &str, count: usize| -> Vec<Value> {
+        let run = world.run_as(application, &["--rules", &rules, "--from", from]);
+        let engine = Engine::start(run, world.brokers.as_deref()).is_ready();
+        engine.publish(&topic, &json!({"n": 9}).to_string(), &[]);
+        let matches = engine.tail(&format!("{application}.matches"), count);
+        engine.stop();
+        let mut numbers: Vec<Value> =
+            matches.iter().map(|event| event["data"]["emit"]["n"].clone()).collect();
+        numbers.sort_by_key(Value::as_i64);
+        numbers
+    };
+    let application = |name: &str| format!("{}-{name}", world.name);
+    assert_eq!(numbers(&application("end"), "end", 1), [9]);
+    assert_eq!(numbers(&application("time"), &between, 3), [2, 9, 9]);
+    assert_eq!(numbers(&application("start"), "earliest", 5), [1, 2, 9, 9, 9]);
+    // It goes on where it was, whatever it is told.
+    assert_eq!(numbers(&application("end"), "earliest", 4), [9, 9, 9, 9]);
 }
