@@ -143,9 +143,9 @@ impl Drop for Engine {
     fn drop(&mut self) {
         // It may have ended before.
         let _ = self.child.kill();
-        let _ = self.child.wait();
+        let status = self.child.wait();
         if std::thread::panicking() {
-            eprintln!("the engine's log:\n{}", self.log.text());
+            eprintln!("the engine ended with {status:?}; its log:\n{}", self.log.text());
         }
     }
 }
