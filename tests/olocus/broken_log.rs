@@ -122,7 +122,7 @@ fn a_full_disk_is_named() {
     assert_eq!(output.status.code(), Some(1), "{told}");
     assert!(told.contains("No space left on device") || told.contains("the disk is full"), "{told}");
 
-    let engine = Engine::start(with_run(on_small_disk("4m")), None).is_ready();
+    let engine = Engine::start(with_run(on_small_disk("4m")), None).once_ready();
     let url = format!("{}/v1/topics/{}/events", engine.url, world.topic("in"));
     let body = json!({"text": "x".repeat(1 << 19)}).to_string();
     let refusal = (0..64).map(|_| post(&url, &[("content-type", "application/json")], body.as_bytes()));

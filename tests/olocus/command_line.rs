@@ -1,5 +1,6 @@
 //! What every command promises about itself.
 
+use std::io::BufRead as _;
 use std::process::Stdio;
 
 use crate::engine::{command, command_with_input};
@@ -100,4 +101,17 @@ fn events_on_standard_input_are_replayed() {
     let output = command_with_input(&[&["replay"], &options[..]].concat(), &day);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(text(&output.stderr).lines().any(|line| line.split_whitespace().eq(["events", "2000"])));
+}
+
+#[test]
+fn a_log_that_goes_to_a_file_has_no_colours() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = command(&["run", "--rules", "rules/security.yaml", "--listen", "127.0.0.1:0"]);
+    run.args(["--metrics-listen", "127.0.0.1:0", "--data-dir"]).arg(folder.path().join("data"));
+    let mut child = run.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    std::io::BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(line.contains("the engine runs") && !line.contains('\x1b'), "{line:?}");
 }

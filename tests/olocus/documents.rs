@@ -66,7 +66,7 @@ fn the_first_steps_work_as_they_stand() {
         "--metrics-listen",
         "127.0.0.1:0",
     ]);
-    let engine = Engine::start(run_command, None).is_ready();
+    let engine = Engine::start(run_command, None).once_ready();
     let output = shell(&folder, publish, Some(&engine));
     assert!(output.status.success(), "{}", text(&output.stderr));
     let tail = tail.split(" #").next().unwrap();

@@ -54,7 +54,7 @@ impl Engine {
     }
 
     /// The same, once it is ready.
-    pub(crate) fn is_ready(self) -> Self {
+    pub(crate) fn once_ready(self) -> Self {
         self.wait_until_ready();
         self
     }

@@ -207,7 +207,7 @@ fn loader(world: &World) -> Engine {
         "{version: 1, rules: [{name: none, sequence: [{step: s, event: PREFIX-none}]}]}",
     );
     let name = format!("{}-loader", world.name);
-    Engine::start(world.run_as(&name, &["--rules", &rules]), None).is_ready()
+    Engine::start(world.run_as(&name, &["--rules", &rules]), None).once_ready()
 }
 
 /// Matches as a multiset, without what depends on where the events are.

@@ -100,7 +100,7 @@ fn beyond_this_machine_only_with_a_token() {
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("OLOCUS_TOKEN"), "{}", text(&output.stderr));
 
-    let engine = Engine::start(run(Some(token)), None).is_ready();
+    let engine = Engine::start(run(Some(token)), None).once_ready();
     let url = format!("{}/v1/topics/{}/events", engine.url, world.topic("in"));
     assert_eq!(post(&url, &[JSON], b"{\"n\": 1}").0, 401);
     assert_eq!(post(&url, &[JSON, ("authorization", "Bearer wrong")], b"{\"n\": 1}").0, 401);

@@ -33,7 +33,7 @@ fn the_engine_and_the_commands_log_in_and_keep_the_secret() {
     assert!(told.to_lowercase().contains("authentication"), "{told}");
     assert!(!told.contains("not-her-secret"), "{told}");
 
-    let engine = Engine::start(run("alice-secret"), Some(&brokers)).is_ready();
+    let engine = Engine::start(run("alice-secret"), Some(&brokers)).once_ready();
     let password = world.file("password", "alice-secret\n");
     let password = format!("sasl.password=@{password}");
     let login = [

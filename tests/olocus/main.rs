@@ -1,5 +1,5 @@
 //! The command as a user runs it.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod bad_input;
 mod broken_log;

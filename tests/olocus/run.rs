@@ -160,7 +160,7 @@ rules:
     let rules = world.file("rules.yaml", rules);
     let numbers = |application: &str, from: &str, count: usize| -> Vec<Value> {
         let run = world.run_as(application, &["--rules", &rules, "--from", from]);
-        let engine = Engine::start(run, world.brokers.as_deref()).is_ready();
+        let engine = Engine::start(run, world.brokers.as_deref()).once_ready();
         engine.publish(&topic, &json!({"n": 9}).to_string(), &[]);
         let matches = engine.tail(&format!("{application}.matches"), count);
         engine.stop();

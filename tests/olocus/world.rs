@@ -114,7 +114,7 @@ impl World {
 
     /// Starts `olocus run` and waits until it is ready.
     pub(crate) fn start(&self, options: &[&str]) -> Engine {
-        Engine::start(self.run(options), self.brokers.as_deref()).is_ready()
+        Engine::start(self.run(options), self.brokers.as_deref()).once_ready()
     }
 
     /// The log itself. An embedded one can be opened only while no engine runs on it.
