@@ -14,7 +14,7 @@ pub struct KafkaOptions {
     /// Any property of librdkafka, such as `security.protocol` or `sasl.password`. Those on which the engine's
     /// guarantees rest are refused.
     pub properties: BTreeMap<String, String>,
-    /// How this client names itself to the brokers; `olocus` by default.
+    /// How this client names itself to the brokers, not empty; `olocus` by default.
     pub client_id: String,
 }
 
@@ -83,6 +83,10 @@ impl KafkaOptions {
     pub(super) fn check(&self) -> Result<(), Error> {
         if self.brokers.trim().is_empty() {
             return Err(Error::misuse("no brokers are named"));
+        }
+        // Readers need it: librdkafka gives no queue to a consumer whose `group.id` is empty.
+        if self.client_id.is_empty() {
+            return Err(Error::misuse("the client has no id"));
         }
         for (key, reason) in OWNED {
             if self.properties.contains_key(key) {

@@ -1,0 +1,117 @@
+//! What every command promises about itself.
+
+use std::io::BufRead as _;
+use std::process::Stdio;
+
+use crate::engine::{command, command_with_input};
+use crate::support::text;
+
+const COMMANDS: [&[&str]; 9] = [
+    &["run"],
+    &["publish"],
+    &["tail"],
+    &["replay"],
+    &["generate"],
+    &["bench"],
+    &["rules", "check"],
+    &["rules", "test"],
+    &["rules", "fmt"],
+];
+
+#[test]
+fn version_and_help_of_every_command() {
+    let output = command(&["--version"]).output().unwrap();
+    assert_eq!(text(&output.stdout), format!("olocus {}\n", env!("CARGO_PKG_VERSION")));
+    for name in COMMANDS {
+        let output = command(&[name, &["--help"]].concat()).output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        let help = text(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(help.contains("Exit codes: 0 "), "{name:?}: {help}");
+        assert!(help.contains(" 2 wrong usage"), "{name:?}: {help}");
+    }
+    let all = text(&command(&["--help"]).output().unwrap().stdout);
+    for name in COMMANDS {
+        assert!(all.contains(name[0]), "{}", name[0]);
+    }
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_what_cannot_be_done_with_1() {
+    for wrong in [
+        &[][..],
+        &["fly"],
+        &["run", "--brokers", "x", "--data-dir", "y"],
+        &["run", "--from", "yesterday"],
+        &["publish"],
+        &["publish", "no topic"],
+        &["tail", "t", "--timeout", "soon"],
+        &["tail", "t", "--brokers", "a:1", "--server", "http://b"],
+        &["replay"],
+        &["generate", "nothing"],
+        &["rules", "check"],
+        &["completions", "cmd.exe"],
+    ] {
+        assert_eq!(command(wrong).output().unwrap().status.code(), Some(2), "{wrong:?}");
+    }
+    let rules = "rules/security.yaml";
+    for failing in [
+        &["run", "--rules", "/nowhere.yaml"][..],
+        &["run", "--config", "/nowhere.yaml"],
+        &["publish", "t", "/nowhere.ndjson"],
+        &["publish", "t", "--server", "ftp://x"],
+        &["replay", "--rules", "/nowhere.yaml", "--input", "Cargo.toml"],
+        &["replay", "--rules", rules, "--input", "/nowhere.ndjson"],
+        &["replay", "--rules", rules, "--input", "README.md", "--type-expr", "lowr(x)"],
+        &["rules", "check", "/nowhere.yaml"],
+        &["rules", "test", "/nowhere.yaml"],
+    ] {
+        let output = command(failing).stdin(Stdio::null()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{failing:?}");
+        assert!(!output.stderr.is_empty(), "{failing:?} says nothing");
+    }
+}
+
+#[test]
+fn completions_are_scripts_for_their_shell() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let output = command(&["completions", shell]).output().unwrap();
+        let script = text(&output.stdout);
+        assert!(output.status.success() && script.contains("out-of-order"), "{shell}");
+    }
+    let script = text(&command(&["completions", "bash"]).output().unwrap().stdout);
+    let check = format!("{script}\ncomplete -p olocus");
+    let mut bash = std::process::Command::new("bash");
+    assert!(bash.args(["-c", &check]).stdout(Stdio::null()).status().unwrap().success());
+}
+
+#[test]
+fn a_reader_that_has_enough_ends_the_pipe_well() {
+    let mut bash = std::process::Command::new("bash");
+    bash.args(["-c", "set -o pipefail; \"$0\" generate sequence --events 100000 | head -1"]);
+    let output = bash.arg(env!("CARGO_BIN_EXE_olocus")).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout).lines().count(), 1);
+}
+
+#[test]
+fn events_on_standard_input_are_replayed() {
+    let day = text(&command(&["generate", "enterprise", "--events", "2000"]).output().unwrap().stdout);
+    let options =
+        ["--rules", "rules/operations.yaml", "--input", "-", "--time-field", "time", "--type-expr", "type"];
+    let output = command_with_input(&[&["replay"], &options[..]].concat(), &day);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).lines().any(|line| line.split_whitespace().eq(["events", "2000"])));
+}
+
+#[test]
+fn a_log_that_goes_to_a_file_has_no_colours() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = command(&["run", "--rules", "rules/security.yaml", "--listen", "127.0.0.1:0"]);
+    run.args(["--metrics-listen", "127.0.0.1:0", "--data-dir"]).arg(folder.path().join("data"));
+    let mut child = run.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    std::io::BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(line.contains("the engine runs") && !line.contains('\x1b'), "{line:?}");
+}

@@ -1,0 +1,45 @@
+//! Which topics are read when no source is configured.
+
+use serde_json::{Value, json};
+
+use crate::world::{World, clock, on_both_logs};
+
+/// The rule's pattern covers its own output, the engine's topics, and whatever comes later.
+const RULES: &str = "
+version: 1
+rules:
+  - name: everything
+    sequence: [ { step: any, event: 'PREFIX.**' } ]
+    emit: { from: any.n }
+    actions: [ { publish: PREFIX.alerts } ]
+";
+
+on_both_logs!(a_wildcard_picks_up_new_topics_and_never_the_engines_own_outputs);
+
+fn a_wildcard_picks_up_new_topics_and_never_the_engines_own_outputs(world: &World) {
+    let rules = world.file("rules.yaml", RULES);
+    let alerts = world.topic("alerts");
+    let engine = world.start(&["--rules", &rules]);
+    let event = |n: u32| json!({"n": n, "time": clock(0)}).to_string();
+    let options = ["--time-field", "time"];
+    engine.publish(&world.topic("new"), &event(1), &options);
+    engine.tail(&alerts, 1);
+    engine.publish(&world.topic("deeper.and.newer"), &event(2), &options);
+    // What cannot be decoded goes to a topic whose name the pattern covers, too.
+    engine.publish(&world.topic("new"), "{\"n\": 3, \"time\": \"2200-01-01T00:00:00Z\"}", &options);
+    engine.tail(&alerts, 2);
+    engine.publish(&world.topic("new"), &event(4), &options);
+    engine.tail(&alerts, 3);
+    engine.stop();
+
+    // Outputs stay outputs after a restart, when they exist from the start.
+    let engine = world.start(&["--rules", &rules]);
+    engine.publish(&world.topic("new"), &event(5), &options);
+    engine.tail(&alerts, 4);
+    engine.stop();
+    let mut found: Vec<Value> =
+        world.values(&alerts).iter().map(|found| found["emit"]["from"].clone()).collect();
+    found.sort_by_key(Value::to_string);
+    assert_eq!(found, [1, 2, 4, 5]);
+    assert_eq!(world.records(&world.topic("dead-letter")).len(), 1);
+}

@@ -1,0 +1,51 @@
+//! Events that come too late for the order of their times.
+
+use serde_json::json;
+
+use crate::engine::wait_for;
+use crate::world::{World, clock, on_both_logs};
+
+const RULES: &str = "
+version: 1
+rules:
+  - name: each
+    sequence: [ { step: only, event: PREFIX.in } ]
+    emit: { n: only.n }
+    actions: [ { publish: PREFIX.out } ]
+";
+
+const CONFIG: &str = "
+orchestration:
+  sources: [ { topic: PREFIX.in, out_of_order: 5s, idle_after: 200ms } ]
+  topics: { PREFIX.in: { partitions: 1 } }
+";
+
+on_both_logs!(a_late_event_goes_to_its_topic_with_what_it_missed);
+
+fn a_late_event_goes_to_its_topic_with_what_it_missed(world: &World) {
+    let (config, rules) = (world.file("olocus.yaml", CONFIG), world.file("rules.yaml", RULES));
+    let engine = world.start(&["--config", &config, "--rules", &rules]);
+    let event = |n: u32, time: &str| format!("{}\n", json!({"n": n, "time": time}));
+    let (newest, missed) = (clock(0), clock(-5_100));
+    let lines = [event(1, &newest), event(2, &clock(-4_000)), event(3, &missed)];
+    engine.publish(&world.topic("in"), &lines.concat(), &["--time-field", "time"]);
+    engine.tail(&world.topic("out"), 2);
+    wait_for("the late event", || (engine.metric("olocus_late_events_total", "") == 1.0).then_some(()));
+    engine.stop();
+
+    let numbers: Vec<_> =
+        world.values(&world.topic("out")).iter().map(|found| found["emit"]["n"].clone()).collect();
+    assert_eq!(numbers.len(), 2);
+    assert!(!numbers.contains(&json!(3)));
+    let late = world.records(&world.topic("late"));
+    assert_eq!(late.len(), 1);
+    let record = &late[0].1;
+    assert_eq!(record.value.as_deref(), Some(event(3, &missed).trim().as_bytes()));
+    let header = |name: &str| String::from_utf8(record.headers.get(name).unwrap().to_vec()).unwrap();
+    assert_eq!(header("olocus-late-topic"), world.topic("in"));
+    assert_eq!((header("olocus-late-partition"), header("olocus-late-offset")), ("0".into(), "2".into()));
+    let time = |name: &str| header(name).parse::<jiff::Timestamp>().unwrap();
+    assert_eq!(time("olocus-late-event-time"), missed.parse().unwrap());
+    let newest: jiff::Timestamp = newest.parse().unwrap();
+    assert_eq!(time("olocus-late-watermark"), newest - jiff::SignedDuration::from_secs(5));
+}
