@@ -128,8 +128,7 @@ fn a_full_disk_is_named() {
     let refusal = (0..64).map(|_| post(&url, &[("content-type", "application/json")], body.as_bytes()));
     let (status, said) = refusal.into_iter().find(|(status, _)| *status != 200).unwrap();
     assert!((500..600).contains(&status) && said.contains("the disk is full"), "{status} {said}");
-    // What was taken before still has to be told, which the engine cannot do now.
-    engine.wait_until_hindered("trying again");
+    engine.wait_until_hindered("the disk is full");
 }
 
 /// `olocus run` that may write files of so many KiB; more is an error as on a full disk.

@@ -18,12 +18,16 @@ fn the_rules_that_ship_have_no_mistakes_and_pass_their_tests() {
 
 #[test]
 fn every_example_of_the_language_reference_passes_its_tests() {
-    let reference = std::fs::read_to_string(root().join("rules/README.md")).unwrap();
+    let read = |name: &str| std::fs::read_to_string(root().join(name)).unwrap();
+    let reference = read("rules/README.md") + &read("README.md");
     let folder = tempfile::tempdir().unwrap();
     let mut failures = String::new();
     let mut examples = 0;
     for (number, rest) in reference.split("\n```yaml\n").skip(1).enumerate() {
         let example = rest.split("\n```").next().unwrap();
+        if example.starts_with("orchestration:") {
+            continue;
+        }
         let path = folder.path().join(format!("example-{}.yaml", number + 1));
         std::fs::write(&path, example).unwrap();
         let output = olocus(&["rules", "test", path.to_str().unwrap()]);

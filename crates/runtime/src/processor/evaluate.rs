@@ -278,6 +278,7 @@ impl<'a> Evaluator<'a> {
 
     fn committed(&mut self, done: Done) {
         self.committing = false;
+        metrics::positions(&done.positions);
         self.committed.extend(done.positions);
     }
 

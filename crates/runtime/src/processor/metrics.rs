@@ -72,6 +72,13 @@ pub(super) fn committed(plan: &Plan, outputs: &Outputs, took: Duration) {
     }
 }
 
+/// Publishes how far inputs are committed.
+pub(super) fn positions(positions: &[(InputId, Position)]) {
+    for (id, position) in positions {
+        gauge!("olocus_committed_offset", &labels(id)).set(position.offset as f64);
+    }
+}
+
 pub(super) fn commit_failed() {
     counter!("olocus_commit_failures_total").increment(1);
 }
@@ -81,8 +88,7 @@ pub(super) fn forced() {
 }
 
 pub(super) fn lost(id: &InputId, records: i64) {
-    let labels = [("topic", id.topic.to_string()), ("partition", id.partition.to_string())];
-    counter!("olocus_records_lost_total", &labels).increment(records.unsigned_abs());
+    counter!("olocus_records_lost_total", &labels(id)).increment(records.unsigned_abs());
 }
 
 /// Publishes sizes, progress and, against the ends of the partitions, lag.
@@ -104,12 +110,15 @@ pub(super) fn gauges(
         gauge!("olocus_watermark_delay_seconds").set(now.saturating_sub(progress) as f64 / 1e9);
     }
     for (id, position) in committed {
-        let labels = [("topic", id.topic.to_string()), ("partition", id.partition.to_string())];
-        gauge!("olocus_committed_offset", &labels).set(position.offset as f64);
+        let labels = labels(id);
         let partition = TopicPartition { topic: id.topic.clone(), partition: id.partition };
         if let Some(end) = ends.get(&partition).map(|range| range.stable_end) {
             gauge!("olocus_partition_end_offset", &labels).set(end as f64);
             gauge!("olocus_lag_records", &labels).set((end - position.offset).max(0) as f64);
         }
     }
+}
+
+fn labels(id: &InputId) -> [(&'static str, String); 2] {
+    [("topic", id.topic.to_string()), ("partition", id.partition.to_string())]
 }
