@@ -31,7 +31,12 @@ lint:
 check-layers:
 	.ci/layers
 
-## bench: micro benches, then the engine from topic to topic on the embedded log
-bench: build
+## bench: micro benches, then the engine from topic to topic on the embedded log and, where Java is, on Kafka
+bench:
+	.ci/setup test
 	cargo bench --locked
 	"$(CARGO_TARGET_DIR)/release/olocus" bench
+	cargo build --release --locked --package olocus-test-broker
+	if command -v java >/dev/null; then \
+	  "$(CARGO_TARGET_DIR)/release/with-kafka" sh -c '"$(CARGO_TARGET_DIR)/release/olocus" bench --brokers $$OLOCUS_BROKERS'; \
+	else echo "no bench on Kafka: there is no Java here"; fi
