@@ -44,7 +44,7 @@ fn predicates(criterion: &mut Criterion) {
         group.bench_function(count.to_string(), |bencher| {
             bencher.iter(|| {
                 let predicates = black_box(program.predicates(&batch, &meta));
-                let found: usize = predicates.bits.iter().map(|bits| bits.count_set_bits()).sum();
+                let found: usize = predicates.bits.iter().flatten().map(|bits| bits.count_set_bits()).sum();
                 assert_eq!((found, predicates.failed), (expected, 0));
             });
         });

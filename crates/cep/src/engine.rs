@@ -1,6 +1,7 @@
 //! Many rules over one stream of rows.
 
-use crate::agenda::{Agenda, Wake};
+use crate::active::Registry;
+use crate::agenda::Wake;
 use crate::aggregate::Scalar;
 use crate::error::Error;
 use crate::key::Key;
@@ -18,7 +19,7 @@ use crate::window::{Aligned, AlignedPlan, Count, CountPlan, Session, SessionPlan
 #[derive(Debug)]
 pub struct Engine<E: Clone> {
     rules: Vec<Evaluator<E>>,
-    agenda: Agenda,
+    registry: Registry,
     /// No row earlier than this may come: the largest time seen of rows and watermarks.
     clock: i64,
 }
@@ -105,7 +106,7 @@ impl<E: Clone> Engine<E> {
     pub fn new(plans: Vec<Plan>, limits: Limits) -> Engine<E> {
         let rules =
             plans.into_iter().enumerate().map(|(rule, plan)| Evaluator::new(rule, plan, &limits)).collect();
-        Engine { rules, agenda: Agenda::default(), clock: i64::MIN }
+        Engine { rules, registry: Registry::default(), clock: i64::MIN }
     }
 
     /// Shows a row to a rule; what that completes is appended to `out`, by start, oldest first.
@@ -127,7 +128,7 @@ impl<E: Clone> Engine<E> {
         if row.time < self.clock {
             return Err(Error::out_of_order(row.time, self.clock));
         }
-        if let Some(timer) = self.agenda.next_timer().filter(|timer| *timer <= row.time) {
+        if let Some(timer) = self.registry.agenda.next_timer().filter(|timer| *timer <= row.time) {
             return Err(Error::timer_due(row.time, timer));
         }
         if rule >= self.rules.len() {
@@ -135,14 +136,18 @@ impl<E: Clone> Engine<E> {
         }
         self.clock = row.time;
         self.expire(row.time, out);
-        self.rules[rule].process(key, &row, &mut Output { rule, agenda: &mut self.agenda, findings: out })
+        self.rules[rule].process(key, &row, &mut Output { rule, registry: &mut self.registry, findings: out })
     }
 
     /// Tells that no row earlier than `watermark` will come, and fires every timer up to it, ordered by (time, rule,
     /// key). A watermark below one told before, or below the time of a row, changes nothing.
     pub fn advance(&mut self, watermark: i64, out: &mut Vec<Finding<E>>) {
-        while let Some((at, rule, key)) = self.agenda.pop_due(Wake::Timer, watermark) {
-            self.rules[rule].wake(&key, at, &mut Output { rule, agenda: &mut self.agenda, findings: out });
+        while let Some((at, rule, key)) = self.registry.agenda.pop_due(Wake::Timer, watermark) {
+            self.rules[rule].wake(
+                &key,
+                at,
+                &mut Output { rule, registry: &mut self.registry, findings: out },
+            );
         }
         self.expire(watermark, out);
         self.clock = self.clock.max(watermark);
@@ -151,7 +156,13 @@ impl<E: Clone> Engine<E> {
     /// The earliest timer that will produce a finding: the end of a window or session that holds events. Partial
     /// matches that expire have none.
     pub fn next_timer(&self) -> Option<i64> {
-        self.agenda.next_timer()
+        self.registry.agenda.next_timer()
+    }
+
+    /// The rules of more than one step that hold something for this key, ascending: but for these, an event can mean
+    /// something to a rule by its first step only.
+    pub fn active(&self, key: &Key) -> &[usize] {
+        self.registry.active.of(key)
     }
 
     /// What all rules hold together.
@@ -170,8 +181,12 @@ impl<E: Clone> Engine<E> {
 
     /// Frees what can no longer take part in anything at `now`.
     fn expire(&mut self, now: i64, out: &mut Vec<Finding<E>>) {
-        while let Some((_, rule, key)) = self.agenda.pop_due(Wake::Expiry, now) {
-            self.rules[rule].wake(&key, now, &mut Output { rule, agenda: &mut self.agenda, findings: out });
+        while let Some((_, rule, key)) = self.registry.agenda.pop_due(Wake::Expiry, now) {
+            self.rules[rule].wake(
+                &key,
+                now,
+                &mut Output { rule, registry: &mut self.registry, findings: out },
+            );
         }
     }
 }
@@ -179,7 +194,7 @@ impl<E: Clone> Engine<E> {
 /// Where a rule leaves what it finds and when it wants to be woken.
 pub(crate) struct Output<'a, E> {
     pub(crate) rule: usize,
-    pub(crate) agenda: &'a mut Agenda,
+    pub(crate) registry: &'a mut Registry,
     findings: &'a mut Vec<Finding<E>>,
 }
 

@@ -7,7 +7,8 @@ use std::mem::size_of;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use crate::agenda::{Agenda, Wake};
+use crate::active::Registry;
+use crate::agenda::Wake;
 use crate::aggregate::DISTINCT_VALUE_BYTES;
 use crate::engine::{Found, Output, Row};
 use crate::error::{Error, Limit};
@@ -26,6 +27,8 @@ pub(crate) trait State {
     const WAKE: Wake;
     /// Which limit bounds the entries.
     const LIMIT: Limit;
+    /// Whether rows mean something to what is held that are no first step.
+    const HAS_LATER_STEPS: bool = false;
 
     fn new(plan: &Self::Plan) -> Self;
 
@@ -144,7 +147,7 @@ impl<S: State> Keyed<S> {
             state.advance(plan, row, &mut |found| out.push(key, found));
         });
         let entered = self.try_enter(key, row, out);
-        self.settle(key, out.agenda);
+        self.settle(key, out.registry);
         entered
     }
 
@@ -155,7 +158,7 @@ impl<S: State> Keyed<S> {
         self.change(key, |state, plan| {
             state.wake(plan, at, &mut |found| out.push(key, found));
         });
-        self.settle(key, out.agenda);
+        self.settle(key, out.registry);
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -168,6 +171,7 @@ impl<S: State> Keyed<S> {
         let per_key = size_of::<(Key, Slot<S>)>()
             + size_of::<(i64, usize, Key)>()
             + 2 * size_of::<usize>()
+            + if S::HAS_LATER_STEPS { size_of::<(Key, Vec<usize>, usize)>() } else { 0 }
             + S::state_bytes(&self.plan);
         let bytes = self.slots.len() * per_key
             + self.key_bytes
@@ -184,12 +188,15 @@ impl<S: State> Keyed<S> {
         row: &Row<'_, S::Event>,
         out: &mut Output<'_, S::Event>,
     ) -> Result<(), Error> {
-        if row.steps & 1 == 0 || !self.make_room(key, row, out.agenda)? {
+        if row.steps & 1 == 0 || !self.make_room(key, row, out.registry)? {
             return Ok(());
         }
         if !self.slots.contains_key(key) {
             self.key_bytes += key.as_json().len();
             self.slots.insert(key.clone(), Slot { state: S::new(&self.plan), scheduled: None });
+            if S::HAS_LATER_STEPS {
+                out.registry.active.insert(key, self.ceiling.rule);
+            }
         }
         let age = self.next_age;
         let newest = self.change(key, |state, plan| {
@@ -204,13 +211,18 @@ impl<S: State> Keyed<S> {
     }
 
     /// Whether the row may enter; drops what is oldest if that is needed and wanted.
-    fn make_room(&mut self, key: &Key, row: &Row<'_, S::Event>, agenda: &mut Agenda) -> Result<bool, Error> {
+    fn make_room(
+        &mut self,
+        key: &Key,
+        row: &Row<'_, S::Event>,
+        registry: &mut Registry,
+    ) -> Result<bool, Error> {
         let Some(least) = S::growth(None, &self.plan, row) else {
             return Ok(false);
         };
         if !self.slots.contains_key(key) && self.slots.len() >= self.ceiling.keys {
             // With a limit of no keys at all there is none to drop.
-            if !self.may_drop(Limit::Keys, self.ceiling.keys)? || !self.drop_oldest_key(agenda) {
+            if !self.may_drop(Limit::Keys, self.ceiling.keys)? || !self.drop_oldest_key(registry) {
                 self.dropped += 1;
                 return Ok(false);
             }
@@ -224,7 +236,7 @@ impl<S: State> Keyed<S> {
             // What would not even fit into an empty rule is not worth emptying it.
             if !self.may_drop(S::LIMIT, self.ceiling.held)?
                 || least > self.ceiling.held
-                || !self.drop_oldest_entry(agenda)
+                || !self.drop_oldest_entry(registry)
             {
                 self.dropped += 1;
                 return Ok(false);
@@ -240,17 +252,17 @@ impl<S: State> Keyed<S> {
         }
     }
 
-    fn drop_oldest_entry(&mut self, agenda: &mut Agenda) -> bool {
+    fn drop_oldest_entry(&mut self, registry: &mut Registry) -> bool {
         let Some(key) = self.oldest_key() else {
             return false;
         };
         let lost = self.change(&key, |state, _| state.drop_oldest());
         self.dropped += lost.unwrap_or(0);
-        self.settle(&key, agenda);
+        self.settle(&key, registry);
         true
     }
 
-    fn drop_oldest_key(&mut self, agenda: &mut Agenda) -> bool {
+    fn drop_oldest_key(&mut self, registry: &mut Registry) -> bool {
         let Some(key) = self.oldest_key() else {
             return false;
         };
@@ -262,7 +274,7 @@ impl<S: State> Keyed<S> {
             lost
         });
         self.dropped += lost.unwrap_or(0);
-        self.settle(&key, agenda);
+        self.settle(&key, registry);
         true
     }
 
@@ -290,7 +302,7 @@ impl<S: State> Keyed<S> {
     }
 
     /// After changes: frees a key that holds nothing, and moves its place in the agenda.
-    fn settle(&mut self, key: &Key, agenda: &mut Agenda) {
+    fn settle(&mut self, key: &Key, registry: &mut Registry) {
         let Some(slot) = self.slots.get_mut(key) else {
             return;
         };
@@ -299,7 +311,10 @@ impl<S: State> Keyed<S> {
         if slot.state.oldest().is_none() {
             self.slots.remove(key);
             self.key_bytes -= key.as_json().len();
-            agenda.reschedule(S::WAKE, rule, key, scheduled, None);
+            registry.agenda.reschedule(S::WAKE, rule, key, scheduled, None);
+            if S::HAS_LATER_STEPS {
+                registry.active.remove(key, rule);
+            }
         } else {
             let wanted = slot.state.wake_at(&self.plan);
             // An expiry may stand too early, so it moves only when it is reached; a timer is told to the outside.
@@ -309,7 +324,7 @@ impl<S: State> Keyed<S> {
             };
             if !keep {
                 slot.scheduled = wanted;
-                agenda.reschedule(S::WAKE, rule, key, scheduled, wanted);
+                registry.agenda.reschedule(S::WAKE, rule, key, scheduled, wanted);
             }
         }
         if self.ages.len() > 2 * self.held.entries + AGES_SLACK {

@@ -17,6 +17,7 @@
 pub mod aggregate;
 pub mod rule;
 
+mod active;
 mod agenda;
 mod engine;
 mod error;

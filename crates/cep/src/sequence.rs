@@ -57,6 +57,7 @@ impl<E: Clone> State for Sequence<E> {
     type Plan = Pattern;
     const WAKE: Wake = Wake::Expiry;
     const LIMIT: Limit = Limit::PartialMatches;
+    const HAS_LATER_STEPS: bool = true;
 
     fn new(plan: &Pattern) -> Sequence<E> {
         let queues = plan.withins.len().saturating_sub(1);

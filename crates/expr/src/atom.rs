@@ -18,7 +18,7 @@ use arrow::compute::{cast, concat, take};
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, SchemaRef};
 use datafusion_common::Result;
 use datafusion_physical_expr::PhysicalExpr;
-use datafusion_sql::sqlparser::ast::Expr;
+use datafusion_sql::sqlparser::ast::{BinaryOperator, Expr, Value, ValueWithSpan};
 use olocus_event::{Kind, NumberColumn};
 
 use crate::analyze::Leaf;
@@ -98,6 +98,25 @@ impl Atom {
             wides: OnceLock::new(),
             floats: OnceLock::new(),
         })
+    }
+
+    /// The input and the constants of an atom that is TRUE where a text is one of some constants, FALSE where it is
+    /// another, and NULL without a text.
+    pub(crate) fn text_constants(&self) -> Option<(usize, Vec<&str>)> {
+        let [column] = &*self.columns else { return None };
+        let constants = match &self.expr {
+            Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => {
+                let (name, constant) =
+                    if matches!(**left, Expr::Identifier(_)) { (left, right) } else { (right, left) };
+                matches!(**name, Expr::Identifier(_)).then_some(())?;
+                vec![text(constant)?]
+            }
+            Expr::InList { expr, list, negated: false } if matches!(**expr, Expr::Identifier(_)) => {
+                list.iter().map(text).collect::<Option<_>>()?
+            }
+            _ => return None,
+        };
+        (column.kind == Kind::Text).then_some((column.input, constants))
     }
 
     pub(crate) fn evaluate(&self, inputs: &dyn Inputs) -> Evaluated {
@@ -192,6 +211,14 @@ impl Atom {
             NumberType::Float => (&self.floats, own),
         };
         slot.get_or_init(|| plan(&self.expr, &self.columns, own).ok()).as_ref()
+    }
+}
+
+/// The text of a literal.
+fn text(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) => Some(text),
+        _ => None,
     }
 }
 

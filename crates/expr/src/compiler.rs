@@ -8,6 +8,7 @@ use olocus_event::{Kind, Projection};
 use crate::analyze::{Analyzed, Column, Form, Goal, Leaf, analyze, uses};
 use crate::atom::Atom;
 use crate::calls::plain_message;
+use crate::equality::Equalities;
 use crate::logic::Logic;
 use crate::matching::MatchExpr;
 use crate::names::{EventScope, Origin, Scope, Source};
@@ -212,6 +213,7 @@ impl Compiler {
         Program {
             projection: Arc::new(self.projection),
             inputs: self.inputs,
+            equalities: Equalities::among(&self.atoms),
             atoms: self.atoms,
             predicates: self.predicates,
             values: self.values,

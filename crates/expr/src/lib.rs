@@ -19,6 +19,8 @@ mod atom;
 mod calls;
 mod compare;
 mod compiler;
+mod equality;
+mod evaluation;
 mod functions;
 mod infer;
 mod lex;

@@ -1,13 +1,14 @@
 //! Compiled expressions over batches.
 
-use std::cell::OnceCell;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, StringArray, TimestampNanosecondArray};
+use arrow::array::{StringArray, TimestampNanosecondArray};
 use arrow::buffer::BooleanBuffer;
 use olocus_event::{Batch, Column, Projection, Value};
 
-use crate::atom::{Atom, Evaluated, Input, Inputs};
+use crate::atom::Atom;
+use crate::equality::Equalities;
+use crate::evaluation::{AtomCache, BatchInputs};
 use crate::logic::Logic;
 use crate::names::Meta;
 use crate::types::UTC;
@@ -66,8 +67,8 @@ impl MetaColumns {
 /// What [`Program::predicates`] found.
 #[derive(Clone, Debug)]
 pub struct Predicates {
-    /// By [`PredicateId`], the rows on which the condition is TRUE.
-    pub bits: Vec<BooleanBuffer>,
+    /// By [`PredicateId`], the rows on which the condition is TRUE; `None` where it is so on no row.
+    pub bits: Vec<Option<BooleanBuffer>>,
     /// How many conditions are NULL on how many rows because evaluation failed there.
     pub failed: u64,
 }
@@ -78,6 +79,7 @@ pub struct Program {
     pub(crate) projection: Arc<Projection>,
     pub(crate) inputs: Vec<EventInput>,
     pub(crate) atoms: Vec<Atom>,
+    pub(crate) equalities: Equalities,
     pub(crate) predicates: Vec<Predicate>,
     pub(crate) values: Vec<ValueForm>,
     /// The inputs that matches need of their events.
@@ -141,13 +143,8 @@ impl Program {
     pub fn predicates(&self, batch: &Batch, meta: &MetaColumns) -> Predicates {
         let inputs = BatchInputs::new(self, batch, meta);
         let atoms = AtomCache::new(self, &inputs);
-        let mut failed = 0;
-        let bits = self.predicates.iter().map(|predicate| {
-            let column = atoms.condition(&predicate.logic);
-            failed += atoms.failed(&predicate.logic, &column);
-            true_only(&column)
-        });
-        let bits = bits.collect();
+        let bits = self.predicates.iter().map(|predicate| atoms.truth(&predicate.logic)).collect();
+        let failed = self.predicates.iter().map(|predicate| atoms.failed(&predicate.logic)).sum();
         Predicates { bits, failed }
     }
 
@@ -202,14 +199,8 @@ impl Program {
     }
 }
 
-fn true_only(column: &BooleanArray) -> BooleanBuffer {
-    match column.nulls() {
-        Some(nulls) => column.values() & nulls.inner(),
-        None => column.values().clone(),
-    }
-}
-
-fn meta_column(name: Meta, batch: &Batch, meta: &MetaColumns) -> Column {
+/// A column of metadata.
+pub(crate) fn meta_column(name: Meta, batch: &Batch, meta: &MetaColumns) -> Column {
     match name {
         Meta::Time => Column::Time(TimestampNanosecondArray::from(meta.time.clone()).with_timezone(UTC)),
         name => Column::Text(
@@ -230,85 +221,5 @@ fn meta_text(name: Meta, batch: &Batch, meta: &MetaColumns, row: usize) -> Optio
             None => std::str::from_utf8(batch.record(row).key.as_deref()?).ok().map(Arc::from),
         },
         Meta::Topic => Some(Arc::clone(batch.topic())),
-    }
-}
-
-/// The columns of a batch as atoms read them, each made when first asked for.
-struct BatchInputs<'a> {
-    program: &'a Program,
-    batch: &'a Batch,
-    meta: &'a MetaColumns,
-    made: Vec<OnceCell<Input>>,
-}
-
-impl<'a> BatchInputs<'a> {
-    fn new(program: &'a Program, batch: &'a Batch, meta: &'a MetaColumns) -> Self {
-        Self { program, batch, meta, made: program.inputs.iter().map(|_| OnceCell::new()).collect() }
-    }
-}
-
-impl Inputs for BatchInputs<'_> {
-    fn rows(&self) -> usize {
-        self.batch.len()
-    }
-
-    fn input(&self, index: usize) -> &Input {
-        self.made[index].get_or_init(|| match self.program.inputs[index].place {
-            Place::Column(column) => input(self.batch.columns()[column].clone()),
-            Place::Meta(name) => input(meta_column(name, self.batch, self.meta)),
-        })
-    }
-}
-
-fn input(column: Column) -> Input {
-    let array: ArrayRef = match column {
-        Column::Number(numbers) => return Input::Number(Box::new(numbers)),
-        Column::Text(array) | Column::Json(array) => Arc::new(array),
-        Column::Bool(array) => Arc::new(array),
-        Column::Duration(array) => Arc::new(array),
-        Column::Time(array) => Arc::new(array.with_timezone(UTC)),
-    };
-    Input::Array(array)
-}
-
-/// The results of atoms on one batch, each computed when first asked for.
-struct AtomCache<'a> {
-    program: &'a Program,
-    inputs: &'a BatchInputs<'a>,
-    results: Vec<OnceCell<(Evaluated, BooleanArray)>>,
-}
-
-impl<'a> AtomCache<'a> {
-    fn new(program: &'a Program, inputs: &'a BatchInputs<'a>) -> Self {
-        Self { program, inputs, results: program.atoms.iter().map(|_| OnceCell::new()).collect() }
-    }
-
-    fn get(&self, atom: usize) -> &(Evaluated, BooleanArray) {
-        self.results[atom].get_or_init(|| {
-            let evaluated = self.program.atoms[atom].evaluate(self.inputs);
-            let booleans = evaluated.booleans();
-            (evaluated, booleans)
-        })
-    }
-
-    fn condition(&self, logic: &Logic<usize>) -> BooleanArray {
-        // Only columns of different lengths make the kernels fail, and all of these are as long as the batch.
-        logic
-            .evaluate(&mut |atom| self.get(*atom).1.clone())
-            .unwrap_or_else(|_| BooleanArray::new_null(self.inputs.rows()))
-    }
-
-    /// On how many rows the condition is NULL after a part of it failed.
-    fn failed(&self, logic: &Logic<usize>, column: &BooleanArray) -> u64 {
-        let mut failed: Option<BooleanBuffer> = None;
-        logic.for_each(&mut |atom| {
-            if let Some(own) = self.get(*atom).0.failed() {
-                failed = Some(failed.as_ref().map_or_else(|| own.clone(), |other| other | own));
-            }
-        });
-        let (Some(failed), Some(nulls)) = (failed, column.nulls()) else {
-            return 0;
-        };
-        (&failed & &!nulls.inner()).count_set_bits() as u64
     }
 }

@@ -60,8 +60,26 @@ pub(crate) enum OutputPlan {
 pub(crate) struct Test {
     pub(crate) types: Vec<TypePattern>,
     pub(crate) predicate: Option<PredicateId>,
-    /// The (rule, step) pairs that the answer is for, in ascending order.
-    pub(crate) asked_by: Vec<(usize, usize)>,
+    /// The rules that the answer is for as to their first step, or as to the events of their window; ascending.
+    pub(crate) starts: Vec<usize>,
+    /// The (rule, step) pairs that it is for as to a later step, ascending.
+    pub(crate) later: Vec<(usize, usize)>,
+    /// The indices into [`Plan::keys`] of all these rules, ascending.
+    pub(crate) keys: Vec<usize>,
+}
+
+impl Test {
+    /// All rules that the answer is for; one may come more than once.
+    pub(crate) fn rules(&self) -> impl Iterator<Item = usize> {
+        self.starts.iter().copied().chain(self.later.iter().map(|&(rule, _)| rule))
+    }
+
+    /// The steps after the first that the answer is for in this rule, as bits.
+    pub(crate) fn later_steps(&self, rule: usize) -> u64 {
+        let from = self.later.partition_point(|&(other, _)| other < rule);
+        let own = self.later[from..].iter().take_while(|&&(other, _)| other == rule);
+        own.fold(0, |steps, &(_, step)| steps | 1 << step)
+    }
 }
 
 /// A distinct `by` list.

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use arrow::array::BooleanBufferBuilder;
+use arrow::buffer::BooleanBuffer;
 use bytes::Bytes;
 use olocus_cep::{Key, Scalar};
 use olocus_event::time::time_from_value;
@@ -11,7 +13,7 @@ use olocus_expr::{MetaColumns, Values};
 use smallvec::SmallVec;
 
 use crate::merge::InputId;
-use crate::plan::{OutputPlan, Plan, SourcePlan};
+use crate::plan::{OutputPlan, Plan, SourcePlan, Test};
 
 /// Turns records into what the task is fed with. It keeps no state between batches, so batches may be
 /// prepared by any thread and cut anywhere.
@@ -109,7 +111,7 @@ impl Preparer {
             Decoder::new(source.spec.format, projection, Arc::clone(keyring), limits)
         };
         let decoders = plan.sources.iter().map(decoder).collect();
-        let needs = plan.tests.iter().map(|test| Needs::of(&plan, &test.asked_by)).collect();
+        let needs = plan.tests.iter().map(|test| Needs::of(&plan, test)).collect();
         Preparer { plan, decoders, needs, tests_of_type: HashMap::new() }
     }
 
@@ -222,17 +224,18 @@ impl Preparer {
         counts.failed += predicates.failed;
         let mut found: Vec<(usize, u32)> = Vec::new();
         for (event_type, rows) in rows_by_type(&meta.event_type) {
+            let of_type = rows.bits(batch.len());
             for &test in self.tests_of(&event_type).iter() {
-                let bits = plan.tests[test].predicate.map(|predicate| &predicates.bits[predicate.index()]);
                 let id = u32::try_from(test).expect("a plan has far fewer tests than 2^32");
-                let holds = |row: usize| bits.is_none_or(|bits| bits.value(row));
-                match &rows {
-                    Rows::All => match bits {
-                        Some(bits) => found.extend(bits.set_indices().map(|row| (row, id))),
-                        None => found.extend((0..batch.len()).map(|row| (row, id))),
-                    },
-                    Rows::These(rows) => {
-                        found.extend(rows.iter().filter(|&&row| holds(row)).map(|&row| (row, id)));
+                let predicate =
+                    plan.tests[test].predicate.map(|predicate| &predicates.bits[predicate.index()]);
+                match (predicate, &of_type) {
+                    (None, _) => rows.for_each(batch.len(), |row| found.push((row, id))),
+                    // Most conditions of many rules hold nowhere.
+                    (Some(None), _) => {}
+                    (Some(Some(bits)), None) => found.extend(bits.set_indices().map(|row| (row, id))),
+                    (Some(Some(bits)), Some(of_type)) => {
+                        found.extend((bits & of_type).set_indices().map(|row| (row, id)));
                     }
                 }
             }
@@ -294,7 +297,7 @@ impl Preparer {
         if let Some(tests) = self.tests_of_type.get(event_type) {
             return Arc::clone(tests);
         }
-        let asks = |test: &crate::plan::Test| test.types.iter().any(|pattern| pattern.matches(event_type));
+        let asks = |test: &Test| test.types.iter().any(|pattern| pattern.matches(event_type));
         let tests = self.plan.tests.iter().enumerate().filter(|(_, test)| asks(test));
         let tests: Arc<[usize]> = tests.map(|(at, _)| at).collect();
         if self.tests_of_type.len() < TYPES_REMEMBERED {
@@ -328,16 +331,13 @@ impl Prepared {
 }
 
 impl Needs {
-    fn of(plan: &Plan, asked_by: &[(usize, usize)]) -> Needs {
-        let mut needs = Needs::default();
-        for &(rule, _) in asked_by {
+    fn of(plan: &Plan, test: &Test) -> Needs {
+        let mut needs = Needs { keys: test.keys.clone(), ..Needs::default() };
+        for rule in test.rules() {
             let rule = &plan.rules[rule];
-            needs.keys.extend(rule.key.map(|key| key.0));
             needs.inputs |= matches!(rule.output, OutputPlan::Window { .. });
             needs.raw |= rule.include_events;
         }
-        needs.keys.sort_unstable();
-        needs.keys.dedup();
         needs
     }
 }
@@ -346,6 +346,24 @@ impl Needs {
 enum Rows {
     All,
     These(Vec<usize>),
+}
+
+impl Rows {
+    /// The rows as bits; `None` where they are all of the batch.
+    fn bits(&self, batch: usize) -> Option<BooleanBuffer> {
+        let Rows::These(rows) = self else { return None };
+        let mut bits = BooleanBufferBuilder::new(batch);
+        bits.append_n(batch, false);
+        rows.iter().for_each(|&row| bits.set_bit(row, true));
+        Some(bits.finish())
+    }
+
+    fn for_each(&self, batch: usize, each: impl FnMut(usize)) {
+        match self {
+            Rows::All => (0..batch).for_each(each),
+            Rows::These(rows) => rows.iter().copied().for_each(each),
+        }
+    }
 }
 
 /// Groups rows by event type; types come in the order of their first row.

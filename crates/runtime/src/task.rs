@@ -4,15 +4,15 @@
 //! the same outputs, byte for byte, however the records were cut into batches or interleaved between
 //! partitions; only how many records of each input lie before a decision matters.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock};
 
-use olocus_cep::{Engine, Finding, Row};
+use olocus_cep::{Engine, Finding, Key, Row};
 
 use crate::Error;
 use crate::matches::{Match, make_match};
 use crate::merge::{Delivery, InputId, InputIndex, Merge};
-use crate::plan::Plan;
+use crate::plan::{KeyIndex, Plan, RulePlan, Test};
 use crate::position::{Position, Resume};
 use crate::prepare::{DeadLetter, Hit, Prepared, StoredEvent};
 use olocus_event::Record;
@@ -24,6 +24,8 @@ pub struct Task {
     merge: Merge<Arc<Hit>>,
     engine: Engine<Arc<StoredEvent>>,
     inputs: Vec<InputState>,
+    /// Scratch of the evaluation of one row.
+    asked: Vec<(usize, u64)>,
     findings: Vec<Finding<Arc<StoredEvent>>>,
     outputs: Outputs,
     missing_keys: u64,
@@ -113,6 +115,7 @@ impl Task {
             merge: Merge::default(),
             engine: Engine::new(machines, limits),
             inputs: Vec::new(),
+            asked: Vec::new(),
             findings: Vec::new(),
             outputs: Outputs::default(),
             missing_keys: 0,
@@ -314,7 +317,7 @@ impl Task {
         if self.is_rereading() {
             return Ok(());
         }
-        let Task { plan, merge, engine, findings, outputs, missing_keys, .. } = self;
+        let Task { plan, merge, engine, asked, findings, outputs, missing_keys, .. } = self;
         let mut failure = None;
         merge.release(|place, hit| {
             if failure.is_some() {
@@ -323,7 +326,8 @@ impl Task {
             if engine.next_timer().is_some_and(|timer| timer <= place.time) {
                 engine.advance(place.time, findings);
             }
-            if let Err(error) = evaluate(plan, engine, &hit, findings, missing_keys) {
+            *missing_keys += without_key(plan, &hit);
+            if let Err(error) = evaluate(plan, engine, &hit, asked, findings) {
                 failure = Some(error);
             }
             emit(plan, findings, &mut outputs.matches);
@@ -339,27 +343,19 @@ impl Task {
     }
 }
 
-/// Offers a row to every rule that one of its tests is for.
+/// Offers a row to every rule to which one of its tests means something.
 fn evaluate(
     plan: &Plan,
     engine: &mut Engine<Arc<StoredEvent>>,
     hit: &Hit,
+    asked: &mut Vec<(usize, u64)>,
     findings: &mut Vec<Finding<Arc<StoredEvent>>>,
-    missing_keys: &mut u64,
 ) -> Result<(), Error> {
-    let none = olocus_cep::Key::none();
-    for (rule, steps) in asked(plan, hit) {
+    asked.clear();
+    collect_asked(plan, engine, hit, asked);
+    for &(rule, steps) in &*asked {
         let rule_plan = &plan.rules[rule];
-        let key = match rule_plan.key {
-            None => &none,
-            Some(index) => match &hit.keys[index.0] {
-                Some(key) => key,
-                None => {
-                    *missing_keys += 1;
-                    continue;
-                }
-            },
-        };
+        let Some(key) = key_of(rule_plan, hit) else { continue };
         let inputs = rule_plan.inputs_of(hit);
         let keep = rule_plan.include_events.then(|| hit.event.embedded_bytes());
         let row = Row { time: hit.event.time, steps, inputs: &inputs, event: &hit.event, keep };
@@ -368,11 +364,26 @@ fn evaluate(
     Ok(())
 }
 
-/// The rules that the row's tests are for, ascending, each with the bits of the steps that hold.
-fn asked(plan: &Plan, hit: &Hit) -> Vec<(usize, u64)> {
-    let mut asked: Vec<(usize, u64)> = Vec::new();
-    for &test in &hit.tests {
-        asked.extend(plan.tests[test as usize].asked_by.iter().map(|&(rule, step)| (rule, 1 << step)));
+/// The rules to show a row to, ascending, each with the bits of the steps that hold: those that it may start, and of
+/// those with a later step that holds the ones that wait for something under the row's key. With many rules over one
+/// kind of event, the latter are few.
+fn collect_asked(plan: &Plan, engine: &Engine<Arc<StoredEvent>>, hit: &Hit, asked: &mut Vec<(usize, u64)>) {
+    let tests = || hit.tests.iter().map(|&test| &plan.tests[test as usize]);
+    for test in tests() {
+        asked.extend(test.starts.iter().map(|&rule| (rule, 1)));
+    }
+    if tests().any(|test| !test.later.is_empty()) {
+        let keys = (0..)
+            .map(KeyIndex)
+            .map(Some)
+            .zip(&hit.keys)
+            .filter_map(|(index, key)| key.as_ref().map(|key| (index, key)));
+        for (index, key) in keys.chain([(None, &Key::none())]) {
+            for &rule in engine.active(key).iter().filter(|&&rule| plan.rules[rule].key == index) {
+                let steps = tests().fold(0, |steps, test| steps | test.later_steps(rule));
+                asked.extend((steps > 0).then_some((rule, steps)));
+            }
+        }
     }
     asked.sort_unstable();
     asked.dedup_by(|next, kept| {
@@ -382,7 +393,25 @@ fn asked(plan: &Plan, hit: &Hit) -> Vec<(usize, u64)> {
         }
         same
     });
-    asked
+}
+
+/// How many rules would look at the row if it had their key.
+fn without_key(plan: &Plan, hit: &Hit) -> u64 {
+    let tests = || hit.tests.iter().map(|&test| &plan.tests[test as usize]);
+    if tests().all(|test| test.keys.iter().all(|&key| hit.keys[key].is_some())) {
+        return 0;
+    }
+    let keyless = |rule: &usize| plan.rules[*rule].key.is_some_and(|key| hit.keys[key.0].is_none());
+    tests().flat_map(Test::rules).filter(keyless).collect::<BTreeSet<_>>().len() as u64
+}
+
+/// The key of a row for a rule; `None` where a field of it is missing.
+fn key_of<'a>(rule: &RulePlan, hit: &'a Hit) -> Option<&'a Key> {
+    static NONE: LazyLock<Key> = LazyLock::new(Key::none);
+    match rule.key {
+        None => Some(&NONE),
+        Some(index) => hit.keys[index.0].as_ref(),
+    }
 }
 
 fn emit(plan: &Plan, findings: &mut Vec<Finding<Arc<StoredEvent>>>, matches: &mut Vec<Match>) {

@@ -59,7 +59,11 @@ fn holds_counted<T: AsRef<str>>(condition: &str, events: &[T]) -> (Vec<bool>, u6
     let program = compiler.finish();
     let (batch, meta) = decode(&program, events);
     let predicates = program.predicates(&batch, &meta);
-    (predicates.bits[id.index()].iter().collect(), predicates.failed)
+    let found = match &predicates.bits[id.index()] {
+        Some(bits) => bits.iter().collect(),
+        None => vec![false; events.len()],
+    };
+    (found, predicates.failed)
 }
 
 fn holds<T: AsRef<str>>(condition: &str, events: &[T]) -> Vec<bool> {

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, LazyLock};
 
+use arrow::buffer::BooleanBuffer;
+use olocus_event::Value as EventValue;
 use proptest::prelude::*;
 
 use super::{decode, schemas, scope, typed_scope};
@@ -115,6 +117,37 @@ fn compile_everywhere(text: &str) {
     }
 }
 
+/// AND, OR and NOT over comparisons, of which those of `s` with constants are looked up together when there are enough.
+fn condition() -> impl Strategy<Value = String> {
+    let leaf = prop::sample::select(vec![
+        "s = 'x'",
+        "'y' = s",
+        "s = 'z'",
+        "s in ('x', 'w', '')",
+        "s <> 'y'",
+        "a > 2",
+        "1 / a > 0",
+        "a = 0.5",
+        "s is null",
+    ]);
+    leaf.prop_map(str::to_owned).prop_recursive(3, 12, 3, |inner| {
+        let parts = prop::collection::vec(inner.clone(), 2..4);
+        prop_oneof![
+            (parts.clone(), Just(" and ")).prop_map(|(parts, join)| format!("({})", parts.join(join))),
+            (parts, Just(" or ")).prop_map(|(parts, join)| format!("({})", parts.join(join))),
+            inner.prop_map(|part| format!("not ({part})")),
+        ]
+    })
+}
+
+/// The rows on which a condition holds, and on how many it failed.
+fn truth(program: &Program, texts: &[String], predicate: usize) -> (Vec<bool>, u64) {
+    let (batch, meta) = decode(program, texts);
+    let found = program.predicates(&batch, &meta);
+    let bits = found.bits[predicate].as_ref();
+    (bits.map_or_else(|| vec![false; texts.len()], |bits| bits.iter().collect()), found.failed)
+}
+
 /// Conditions that fail on some rows, over numbers of all types.
 static PROGRAM: LazyLock<Program> = LazyLock::new(|| {
     let mut compiler = Compiler::new(Arc::new(Schemas::empty()));
@@ -157,7 +190,9 @@ proptest! {
         let evaluate = |texts: &[String]| {
             let (batch, meta) = decode(&PROGRAM, texts);
             let found = PROGRAM.predicates(&batch, &meta);
-            let rows: Vec<Vec<bool>> = (0..texts.len()).map(|row| found.bits.iter().map(|bits| bits.value(row)).collect()).collect();
+            let value = |bits: &Option<BooleanBuffer>, row| bits.as_ref().is_some_and(|bits| bits.value(row));
+            let rows: Vec<Vec<bool>> =
+                (0..texts.len()).map(|row| found.bits.iter().map(|bits| value(bits, row)).collect()).collect();
             (rows, found.failed)
         };
         let (whole, failed) = evaluate(&texts);
@@ -168,5 +203,32 @@ proptest! {
         prop_assert_eq!(failed, head_failed + tail_failed);
         let alone: Vec<Vec<bool>> = texts.iter().flat_map(|text| evaluate(std::slice::from_ref(text)).0).collect();
         prop_assert_eq!(whole, alone);
+    }
+
+    #[test]
+    fn conditions_hold_alike_alone_among_others_and_as_values(
+        conditions in prop::collection::vec(condition(), 1..6),
+        events in prop::collection::vec((number(), prop::sample::select(vec!["\"x\"", "\"y\"", "\"\"", "null", "3"])), 1..30),
+    ) {
+        let texts: Vec<String> = events.iter().map(|(a, s)| format!(r#"{{"a": {a}, "s": {s}}}"#)).collect();
+        let mut together = Compiler::new(Arc::new(Schemas::empty()));
+        let ids: Vec<_> = conditions.iter().map(|text| together.predicate(text, &scope()).unwrap()).collect();
+        let together = together.finish();
+        let mut failed = std::collections::HashMap::new();
+        for (text, id) in conditions.iter().zip(ids) {
+            let mut alone = Compiler::new(Arc::new(Schemas::empty()));
+            alone.predicate(text, &scope()).unwrap();
+            let value = alone.value(text, &scope()).unwrap();
+            let alone = alone.finish();
+            let (held, own_failed) = truth(&alone, &texts, 0);
+            prop_assert_eq!(&truth(&together, &texts, id.index()).0, &held, "{}", text);
+            failed.insert(id, own_failed);
+            let (batch, meta) = decode(&alone, &texts);
+            let values = alone.value(value, &batch, &meta);
+            let as_values: Vec<bool> =
+                (0..texts.len()).map(|row| values.get(row) == EventValue::Bool(true)).collect();
+            prop_assert_eq!(as_values, held, "{}", text);
+        }
+        prop_assert_eq!(truth(&together, &texts, 0).1, failed.values().sum::<u64>());
     }
 }

@@ -27,7 +27,7 @@ pub fn compile(
     for rule in all_rules(files).filter(|rule| rule.enabled) {
         rules.extend(compilation.rule(rule, rules.len()));
     }
-    let Compilation { compiler, tests, keys, inputs, .. } = compilation;
+    let Compilation { compiler, mut tests, keys, inputs, .. } = compilation;
     for rule in all_rules(files).filter(|rule| !rule.enabled) {
         // A disabled rule must be right too, but leaves nothing behind in the plan.
         Compilation::new(Arc::clone(schemas), diagnostics).rule(rule, 0);
@@ -37,6 +37,11 @@ pub fn compile(
     }
     if diagnostics.has_errors() {
         return None;
+    }
+    for test in &mut tests {
+        test.keys = test.rules().filter_map(|rule| rules[rule].key.map(|key| key.0)).collect();
+        test.keys.sort_unstable();
+        test.keys.dedup();
     }
     Some(Plan { program: compiler.finish(), rules, tests, keys, inputs, sources })
 }
@@ -230,9 +235,13 @@ impl<'a> Compilation<'a> {
         let next = self.tests.len();
         let id = *self.test_ids.entry((types.clone(), predicate)).or_insert(next);
         if id == next {
-            self.tests.push(Test { types, predicate, asked_by: Vec::new() });
+            let (starts, later, keys) = (Vec::new(), Vec::new(), Vec::new());
+            self.tests.push(Test { types, predicate, starts, later, keys });
         }
-        self.tests[id].asked_by.push(by);
+        match by {
+            (rule, 0) => self.tests[id].starts.push(rule),
+            later => self.tests[id].later.push(later),
+        }
     }
 
     fn input(&mut self, value: ValueId) -> usize {
