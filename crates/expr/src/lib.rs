@@ -52,6 +52,7 @@ pub use names::EventScope;
 pub use problem::Problem;
 pub use program::{MetaColumns, PredicateId, Predicates, Program, ValueId};
 pub use schema::{SchemaError, Schemas};
+pub use stack::on_deep_stack;
 pub use uses::FieldUses;
 pub use values::Values;
 pub use window::{ScalarExpr, WindowExprs};

@@ -20,6 +20,15 @@ pub fn compile(
     schemas: &Arc<Schemas>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Plan> {
+    olocus_expr::on_deep_stack(|| compile_here(files, sources, schemas, diagnostics))
+}
+
+fn compile_here(
+    files: &[RuleFile],
+    sources: &[SourceSpec],
+    schemas: &Arc<Schemas>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Plan> {
     check_unique_names(files, diagnostics);
     let mut compilation = Compilation::new(Arc::clone(schemas), diagnostics);
     let sources: Vec<_> = sources.iter().map(|spec| compilation.source(spec)).collect();
