@@ -104,6 +104,17 @@ fn events_on_standard_input_are_replayed() {
 }
 
 #[test]
+fn a_replay_tells_why_events_are_dead_and_where_the_first_one_is() {
+    let args = ["replay", "--rules", "rules/security.yaml", "--input", "-", "--time-field", "at"];
+    let output =
+        command_with_input(&args, "{\"at\": 1772409600}\n{\"tme\": 1}\n{\"at\"\n{\"at\": \"noon\"}\n");
+    assert!(output.status.success());
+    let told = text(&output.stderr);
+    assert!(told.contains("bad-time: 2, first at -/0/1: "), "{told}");
+    assert!(told.contains("truncated-json: 1, first at -/0/2: "), "{told}");
+}
+
+#[test]
 fn a_log_that_goes_to_a_file_has_no_colours() {
     let folder = tempfile::tempdir().unwrap();
     let mut run = command(&["run", "--rules", "rules/security.yaml", "--listen", "127.0.0.1:0"]);

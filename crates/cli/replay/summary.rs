@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 
 use olocus_document::format_duration;
-use olocus_runtime::{InputId, Outputs, Plan, Prepared};
+use olocus_runtime::{DeadLetter, InputId, Outputs, Plan, Prepared};
 
 /// Counts over a whole run.
 pub(super) struct Summary {
@@ -14,11 +14,19 @@ pub(super) struct Summary {
     unconverted: u64,
     failed: u64,
     late: u64,
-    dead: BTreeMap<&'static str, u64>,
+    dead: BTreeMap<&'static str, Dead>,
     /// By input, the largest event time so far.
     largest: HashMap<InputId, i64>,
     /// How far an event came after one with a later time, at most: the smallest bound that makes none late.
     disorder: i64,
+}
+
+/// The dead letters of one cause.
+struct Dead {
+    count: u64,
+    /// The first of them, by its place.
+    first: (InputId, i64),
+    cause: String,
 }
 
 impl Summary {
@@ -53,10 +61,23 @@ impl Summary {
     pub(super) fn outputs(&mut self, outputs: &Outputs) {
         self.late += outputs.late.len() as u64;
         for dead in &outputs.dead {
-            *self.dead.entry(dead.code).or_default() += 1;
+            self.dead(dead);
         }
         for found in &outputs.matches {
             self.matches[found.rule] += 1;
+        }
+    }
+
+    fn dead(&mut self, dead: &DeadLetter) {
+        let place = (dead.input.clone(), dead.record.offset);
+        let known = self.dead.entry(dead.code).or_insert_with(|| Dead {
+            count: 0,
+            first: place.clone(),
+            cause: dead.cause.clone(),
+        });
+        known.count += 1;
+        if place < known.first {
+            (known.first, known.cause) = (place, dead.cause.clone());
         }
     }
 
@@ -68,9 +89,10 @@ impl Summary {
             late => writeln!(out, "late           {late} (none with --out-of-order {bound})")?,
         }
         writeln!(out, "disorder       {bound}")?;
-        writeln!(out, "dead-lettered  {}", self.dead.values().sum::<u64>())?;
-        for (cause, count) in &self.dead {
-            writeln!(out, "  {cause}: {count}")?;
+        writeln!(out, "dead-lettered  {}", self.dead.values().map(|dead| dead.count).sum::<u64>())?;
+        for (code, Dead { count, first: (input, offset), cause }) in &self.dead {
+            let InputId { topic, partition } = input;
+            writeln!(out, "  {code}: {count}, first at {topic}/{partition}/{offset}: {cause}")?;
         }
         if self.unconverted > 0 {
             writeln!(
