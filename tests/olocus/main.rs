@@ -16,6 +16,7 @@ mod late;
 mod login;
 mod outage;
 mod promises;
+mod retention;
 mod rules;
 mod run;
 mod schemas;

@@ -1,0 +1,46 @@
+//! Records whose timestamps are older than what their topic promises to keep.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use olocus_bus::TopicSpec;
+use rdkafka::ClientConfig;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+
+use crate::world::World;
+
+const RULES: &str = "
+version: 1
+rules:
+  - name: old
+    sequence: [ { step: s, event: PREFIX.old } ]
+  - name: fresh
+    sequence: [ { step: s, event: PREFIX.fresh } ]
+";
+
+#[test]
+fn a_topic_that_may_lose_its_records_is_warned_of() {
+    let Some(world) = World::kafka() else { return };
+    let spec = |name: &str| TopicSpec {
+        partitions: Some(1),
+        config: BTreeMap::from([("retention.ms".to_owned(), "600000".to_owned())]),
+        ..TopicSpec::new(world.topic(name))
+    };
+    world.write(&[spec("old"), spec("fresh")], &[]);
+    let producer: BaseProducer =
+        ClientConfig::new().set("bootstrap.servers", world.brokers.as_ref().unwrap()).create().unwrap();
+    let now = jiff::Timestamp::now().as_millisecond();
+    for (name, timestamp) in [("old", now - 3_600_000), ("fresh", now)] {
+        let topic = world.topic(name);
+        let record = BaseRecord::<str, str>::to(&topic).payload("{}").timestamp(timestamp);
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+    }
+    producer.flush(Duration::from_secs(30)).unwrap();
+
+    let engine = world.start(&["--rules", &world.file("rules.yaml", RULES)]);
+    engine.tail(&format!("{}.matches", world.name), 2);
+    let log = engine.stop();
+    let warnings: Vec<&str> = log.lines().filter(|line| line.contains("retention")).collect();
+    assert_eq!(warnings.len(), 1, "{log}");
+    assert!(warnings[0].contains("WARN") && warnings[0].contains(&world.topic("old")), "{}", warnings[0]);
+}
