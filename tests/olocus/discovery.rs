@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::engine::Engine;
 use crate::world::{World, clock, on_both_logs};
 
 /// The rule's pattern covers its own output, the engine's topics, and whatever comes later.
@@ -14,7 +15,10 @@ rules:
     actions: [ { publish: PREFIX.alerts } ]
 ";
 
-on_both_logs!(a_wildcard_picks_up_new_topics_and_never_the_engines_own_outputs);
+on_both_logs!(
+    a_wildcard_picks_up_new_topics_and_never_the_engines_own_outputs,
+    a_global_order_takes_topics_of_one_partition,
+);
 
 fn a_wildcard_picks_up_new_topics_and_never_the_engines_own_outputs(world: &World) {
     let rules = world.file("rules.yaml", RULES);
@@ -42,4 +46,17 @@ fn a_wildcard_picks_up_new_topics_and_never_the_engines_own_outputs(world: &Worl
     found.sort_by_key(Value::to_string);
     assert_eq!(found, [1, 2, 4, 5]);
     assert_eq!(world.records(&world.topic("dead-letter")).len(), 1);
+}
+
+fn a_global_order_takes_topics_of_one_partition(world: &World) {
+    let rules = world.file("rules.yaml", RULES);
+    let config = world.file("olocus.yaml", "orchestration: { events: { ordering: global } }");
+    world.start(&["--config", &config, "--rules", &rules]).stop();
+    let engine =
+        Engine::start(world.run_as(&world.topic("keyed"), &["--rules", &rules]), world.brokers.as_deref());
+    engine.once_ready().stop();
+    let topics = world.open().topics().unwrap();
+    let partitions = |name: &str| topics[&format!("{}.{name}", world.name)];
+    assert_eq!([partitions("alerts"), partitions("late"), partitions("dead-letter")], [1; 3]);
+    assert!(partitions("keyed.late") > 1);
 }
