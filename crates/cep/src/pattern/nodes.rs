@@ -1,0 +1,205 @@
+//! What partial matches consist of: immutable nodes that they share.
+//!
+//! A partial match is a path: an event node, then the event node it continues, down to one that begins. A [`Union`] node
+//! stands for the paths of two nodes, so that one node can stand for many partial matches. The nodes are those of the timed
+//! enumerable compact sets of Bucchi, Grez, Quintana, Riveros, Vansummeren: "CORE: a complex event recognition engine",
+//! PVLDB 15(9), 2022; the start times here are their `max-start`.
+//!
+//! Nodes are counted references into one arena per rule. What is released is taken apart bit by bit as new nodes are made,
+//! so that no single event pays for a large structure that ends with it.
+//!
+//! [`Union`]: Node::Union
+
+use std::mem::size_of;
+use std::num::NonZeroU32;
+
+use super::StepId;
+
+/// The nodes of all partial matches of a rule.
+#[derive(Debug)]
+pub(crate) struct Nodes<E> {
+    slots: Vec<Slot<E>>,
+    /// Slots that hold nothing.
+    free: Vec<NodeId>,
+    /// Nodes that nothing refers to any longer, but that still hold their references to others.
+    condemned: Vec<NodeId>,
+    live: usize,
+}
+
+/// A counted reference to a node. Whoever keeps a copy [retains](Nodes::retain) it, and [releases](Nodes::release) it once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct NodeId(NonZeroU32);
+
+/// Where a partial match began: which of the key's events it was, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Start {
+    /// Event time.
+    pub(crate) time: i64,
+    /// Number of the row; later rows have larger ones.
+    pub(crate) row: u64,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Node<E> {
+    /// An event taken for a step, continuing each path of `next`; with none, it begins a partial match.
+    Event { step: StepId, event: E, at: Start, next: Option<NodeId> },
+    /// The paths of both; the latest start on the left is no earlier than that on the right.
+    Union { left: NodeId, right: NodeId },
+}
+
+#[derive(Debug)]
+struct Slot<E> {
+    references: u32,
+    /// Latest start of any path.
+    start: Start,
+    node: Option<Node<E>>,
+}
+
+/// Condemned nodes that are taken apart for each node made. More than one, so that they run out.
+const RELEASED_PER_NODE: usize = 4;
+
+impl<E> Default for Nodes<E> {
+    fn default() -> Nodes<E> {
+        Nodes { slots: Vec::new(), free: Vec::new(), condemned: Vec::new(), live: 0 }
+    }
+}
+
+impl<E> Nodes<E> {
+    /// An event that begins a partial match. The caller owns the reference.
+    pub(crate) fn begin(&mut self, step: StepId, event: E, at: Start) -> NodeId {
+        self.insert(at, Node::Event { step, event, at, next: None })
+    }
+
+    /// An event that continues every path of `next`, whose reference goes over to the new node.
+    pub(crate) fn extend(&mut self, step: StepId, event: E, at: Start, next: NodeId) -> NodeId {
+        self.insert(self.start(next), Node::Event { step, event, at, next: Some(next) })
+    }
+
+    /// The paths of both, whose references go over to the new node.
+    pub(crate) fn union(&mut self, left: NodeId, right: NodeId) -> NodeId {
+        debug_assert!(self.start(left) >= self.start(right), "the later start stands on the left");
+        self.insert(self.start(left), Node::Union { left, right })
+    }
+
+    /// Adds a reference.
+    pub(crate) fn retain(&mut self, id: NodeId) -> NodeId {
+        self.slot_mut(id).references += 1;
+        id
+    }
+
+    /// Gives a reference up.
+    pub(crate) fn release(&mut self, id: NodeId) {
+        let slot = self.slot_mut(id);
+        slot.references -= 1;
+        if slot.references == 0 {
+            self.condemned.push(id);
+            self.live -= 1;
+        }
+    }
+
+    /// Takes condemned nodes apart, at most so many.
+    pub(crate) fn reclaim(&mut self, most: usize) {
+        for _ in 0..most {
+            let Some(id) = self.condemned.pop() else { return };
+            match self.slot_mut(id).node.take() {
+                Some(Node::Event { next: Some(next), .. }) => self.release(next),
+                Some(Node::Union { left, right }) => {
+                    self.release(left);
+                    self.release(right);
+                }
+                Some(Node::Event { next: None, .. }) | None => {}
+            }
+            self.free.push(id);
+        }
+    }
+
+    pub(crate) fn get(&self, id: NodeId) -> &Node<E> {
+        self.slots[id.index()].node.as_ref().expect("a node that is referred to is there")
+    }
+
+    /// Latest start of any path.
+    pub(crate) fn start(&self, id: NodeId) -> Start {
+        self.slots[id.index()].start
+    }
+
+    /// Nodes that something refers to, or that are part of such ones.
+    pub(crate) fn live(&self) -> usize {
+        self.live
+    }
+
+    /// Memory taken, in bytes; what events own elsewhere is not counted.
+    pub(crate) fn bytes(&self) -> usize {
+        self.slots.capacity() * size_of::<Slot<E>>()
+            + (self.free.capacity() + self.condemned.capacity()) * size_of::<NodeId>()
+    }
+
+    fn insert(&mut self, start: Start, node: Node<E>) -> NodeId {
+        self.reclaim(RELEASED_PER_NODE);
+        self.live += 1;
+        let slot = Slot { references: 1, start, node: Some(node) };
+        if let Some(id) = self.free.pop() {
+            self.slots[id.index()] = slot;
+            return id;
+        }
+        self.slots.push(slot);
+        let count = u32::try_from(self.slots.len()).expect("limits keep a rule below 2^32 nodes");
+        NodeId(NonZeroU32::new(count).expect("there is at least the one just pushed"))
+    }
+
+    fn slot_mut(&mut self, id: NodeId) -> &mut Slot<E> {
+        &mut self.slots[id.index()]
+    }
+}
+
+impl NodeId {
+    fn index(self) -> usize {
+        self.0.get() as usize - 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(row: u64) -> Start {
+        Start { time: row as i64 * 10, row }
+    }
+
+    #[test]
+    fn what_nothing_refers_to_is_taken_apart_as_new_nodes_are_made() {
+        let mut nodes = Nodes::default();
+        let mut chain = nodes.begin(StepId(0), 'a', at(0));
+        for row in 1..100 {
+            chain = nodes.extend(StepId(1), 'b', at(row), chain);
+        }
+        assert_eq!((nodes.live(), nodes.start(chain)), (100, at(0)));
+        nodes.release(chain);
+        let bytes = nodes.bytes();
+        for row in 0..100 {
+            let node = nodes.begin(StepId(0), 'c', at(row));
+            nodes.release(node);
+        }
+        nodes.reclaim(usize::MAX);
+        assert_eq!(nodes.live(), 0);
+        assert!(nodes.bytes() < 2 * bytes);
+        assert_eq!(nodes.free.len(), nodes.slots.len());
+    }
+
+    #[test]
+    fn shared_nodes_stay_until_the_last_reference_is_gone() {
+        let mut nodes = Nodes::default();
+        let first = nodes.begin(StepId(0), 'a', at(0));
+        nodes.retain(first);
+        let left = nodes.extend(StepId(1), 'b', at(1), first);
+        let second = nodes.begin(StepId(0), 'c', at(2));
+        let both = nodes.union(second, first);
+        assert_eq!(nodes.start(both), at(2));
+        nodes.release(both);
+        nodes.reclaim(usize::MAX);
+        assert_eq!(nodes.live(), 2);
+        assert!(matches!(nodes.get(first), Node::Event { event: 'a', next: None, .. }));
+        nodes.release(left);
+        nodes.reclaim(usize::MAX);
+        assert_eq!(nodes.live(), 0);
+    }
+}
