@@ -128,9 +128,7 @@ impl<'a> Evaluator<'a> {
             select! {
                 recv(batches) -> message => match message {
                     Ok(message) => self.take(message)?,
-                    // The reader may have seen the wish to stop first.
-                    Err(_) if self.shared.stop.is_set() => break,
-                    Err(_) => return Err(Error::thread("reader")),
+                    Err(_) => self.ended("reader")?,
                 },
                 recv(watched) -> message => if let Ok(message) = message { self.learn(message)? },
                 recv(done) -> result => self.committed(result.map_err(|_| Error::thread("committer"))??),
@@ -157,7 +155,7 @@ impl<'a> Evaluator<'a> {
             self.idleness.add(id.clone(), spec.idle_after);
             self.task.add_input(id, spec.out_of_order, Some(position), running);
         }
-        self.to_reader.send(ToReader::Add(read)).map_err(|_| Error::thread("reader"))
+        self.to_reader.send(ToReader::Add(read)).or_else(|_| self.ended("reader"))
     }
 
     fn take(&mut self, message: FromReader) -> Result<(), Error> {
@@ -197,7 +195,7 @@ impl<'a> Evaluator<'a> {
             Verdict::Ask(inputs) if !self.asking => {
                 self.asking = true;
                 let partitions = inputs.iter().map(partition).collect();
-                self.to_watcher.send(partitions).map_err(|_| Error::thread("watcher"))
+                self.to_watcher.send(partitions).or_else(|_| self.ended("watcher"))
             }
             Verdict::Ask(_) | Verdict::Wait => Ok(()),
         }
@@ -245,7 +243,7 @@ impl<'a> Evaluator<'a> {
             self.idleness.paused(input, false);
         }
         self.paused = pause;
-        let send = |command| self.to_reader.send(command).map_err(|_| Error::thread("reader"));
+        let send = |command| self.to_reader.send(command).or_else(|_| self.ended("reader"));
         if !newly.is_empty() {
             send(ToReader::Pause(newly))?;
         }
@@ -253,6 +251,11 @@ impl<'a> Evaluator<'a> {
             send(ToReader::Resume(no_longer))?;
         }
         Ok(())
+    }
+
+    /// Another thread has ended: a mistake, unless it saw the wish to stop before this one did.
+    fn ended(&self, thread: &'static str) -> Result<(), Error> {
+        if self.shared.stop.is_set() { Ok(()) } else { Err(Error::thread(thread)) }
     }
 
     /// Hands everything new to the committer, if it is free and the interval has passed.
