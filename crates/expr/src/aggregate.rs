@@ -1,8 +1,8 @@
-//! Aggregates over the events of a window.
+//! Aggregates over the events of a window, or over those that a match has taken for a step.
 
 use std::fmt;
 
-/// A function of all events of a window.
+/// A function of all events of a window, or of those that a match has taken for a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Aggregate {
     /// Events whose argument is not NULL; without an argument, all events.
@@ -17,6 +17,10 @@ pub enum Aggregate {
     Min,
     /// The greatest value of the argument.
     Max,
+    /// The argument's value on the first event; of steps only.
+    First,
+    /// The argument's value on the last event; of steps only.
+    Last,
 }
 
 impl Aggregate {
@@ -29,8 +33,15 @@ impl Aggregate {
             // Duplicates change neither extreme.
             ("min", _) => Self::Min,
             ("max", _) => Self::Max,
+            ("first", false) => Self::First,
+            ("last", false) => Self::Last,
             _ => return None,
         })
+    }
+
+    /// Whether the result is the value of one event, as it is.
+    pub(crate) fn picks(self) -> bool {
+        matches!(self, Self::First | Self::Last)
     }
 
     /// The call with this argument, in normalised form.
@@ -51,6 +62,8 @@ impl fmt::Display for Aggregate {
             Self::Avg => "avg",
             Self::Min => "min",
             Self::Max => "max",
+            Self::First => "first",
+            Self::Last => "last",
         })
     }
 }

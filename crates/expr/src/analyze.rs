@@ -120,7 +120,7 @@ pub(crate) struct Analyzed {
     pub(crate) uses: Vec<(Origin, Kind)>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Form {
     /// A reference alone: its value is handed on as it is.
     Bare(Column),
@@ -134,7 +134,23 @@ impl Form {
         match self {
             Self::Bare(column) => column.name.clone(),
             Self::Value(leaf) => leaf.expr.to_string(),
-            Self::Condition(logic) => logic.normalized(&mut |leaf| leaf.expr.to_string()),
+            Self::Condition(logic) => Self::normalized_condition(logic),
+        }
+    }
+
+    pub(crate) fn normalized_condition(logic: &Logic<Leaf>) -> String {
+        logic.normalized(&mut |leaf| leaf.expr.to_string())
+    }
+}
+
+impl Analyzed {
+    /// The condition that `text` was found to be.
+    pub(crate) fn condition(self, text: &str) -> Result<Logic<Leaf>, Vec<Problem>> {
+        match self.form {
+            Form::Condition(logic) => Ok(logic),
+            Form::Bare(_) | Form::Value(_) => {
+                Err(vec![Problem::new("not-a-condition", (0, text.len()), "this is not a condition")])
+            }
         }
     }
 }
@@ -143,12 +159,14 @@ impl Form {
 #[derive(Debug)]
 pub(crate) struct AnalyzedAggregate {
     pub(crate) function: Aggregate,
-    /// `None`: `count(*)`.
+    /// The step whose events it is over; `None`: those of the window.
+    pub(crate) step: Option<usize>,
+    /// `None`: events are counted.
     pub(crate) argument: Option<Form>,
 }
 
 /// An expression over columns that is planned and evaluated as a whole.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Leaf {
     pub(crate) expr: Expr,
     pub(crate) columns: Vec<Column>,
@@ -202,6 +220,8 @@ pub(crate) struct Reference {
 /// One occurrence of an aggregate.
 pub(crate) struct AggregateCall {
     pub(crate) function: Aggregate,
+    /// Index and name of the step whose events it is over.
+    pub(crate) step: Option<(usize, String)>,
     pub(crate) argument: Option<Expr>,
     pub(crate) finished: Option<AnalyzedAggregate>,
 }
@@ -263,7 +283,12 @@ impl Analyzer<'_> {
     /// The form of a reference that stands alone.
     fn bare_form(&mut self, index: usize) -> Result<Form, Vec<Problem>> {
         if let Origin::Aggregate(_) = self.references[index].origin {
-            self.value_type(&mut marker(index, &Expr::Value(Value::Null.into())));
+            let field = self.field_behind(index);
+            if field == index {
+                self.value_type(&mut marker(index, &Expr::Value(Value::Null.into())));
+            } else {
+                self.references[field].kind.get_or_insert(Kind::Json);
+            }
             self.finish_aggregates()?;
         }
         self.references[index].kind.get_or_insert(Kind::Json);
@@ -322,13 +347,21 @@ impl Analyzer<'_> {
                 continue;
             };
             let argument = self.aggregates[position].argument.take();
-            let function = self.aggregates[position].function;
+            let AggregateCall { function, ref step, .. } = self.aggregates[position];
+            let (step, counted) = match step {
+                Some((step, name)) => (Some(*step), format!("{name:?}")),
+                None => (None, "*".to_owned()),
+            };
             let argument = argument.map(|expr| self.finish_argument(expr, function));
-            let written = argument.as_ref().map_or_else(|| "*".to_owned(), Form::normalized);
-            let kind = self.references[index].kind.unwrap_or(Kind::Number);
+            let written = argument.as_ref().map_or(counted, Form::normalized);
+            let picked = match &argument {
+                Some(Form::Bare(column)) if function.picks() => Some(column.kind),
+                _ => None,
+            };
+            let kind = picked.or(self.references[index].kind).unwrap_or(Kind::Number);
             self.references[index].kind = Some(kind);
             self.references[index].canonical = function.call(&written);
-            self.aggregates[position].finished = Some(AnalyzedAggregate { function, argument });
+            self.aggregates[position].finished = Some(AnalyzedAggregate { function, step, argument });
         }
         self.stop_on_problems()
     }
@@ -339,7 +372,10 @@ impl Analyzer<'_> {
             Aggregate::Count | Aggregate::CountDistinct => self.value_type(&mut expr),
             _ => match self.synth(&mut expr) {
                 Some(typed) => typed,
-                None => self.guess(true, |this| this.decide(&mut expr, Class::Number)),
+                None => {
+                    let likely = if function.picks() { Class::Json } else { Class::Number };
+                    self.guess(true, |this| this.decide(&mut expr, likely))
+                }
             },
         };
         match marked(&expr) {

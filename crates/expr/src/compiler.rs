@@ -10,7 +10,6 @@ use crate::atom::Atom;
 use crate::calls::plain_message;
 use crate::equality::Equalities;
 use crate::logic::Logic;
-use crate::matching::MatchExpr;
 use crate::names::{EventScope, Origin, Scope, Source};
 use crate::one_row::OneRow;
 use crate::problem::Problem;
@@ -38,7 +37,7 @@ use crate::window::{ScalarExpr, WindowExprs};
 /// Equal expressions, however they are spelled, are compiled and evaluated once.
 #[derive(Debug, Default)]
 pub struct Compiler {
-    schemas: Arc<Schemas>,
+    pub(crate) schemas: Arc<Schemas>,
     projection: Projection,
     inputs: Vec<EventInput>,
     input_names: HashMap<String, usize>,
@@ -48,7 +47,6 @@ pub struct Compiler {
     predicate_names: HashMap<String, PredicateId>,
     values: Vec<ValueForm>,
     value_names: HashMap<(String, bool), ValueId>,
-    retained: Vec<usize>,
 }
 
 impl Compiler {
@@ -64,16 +62,6 @@ impl Compiler {
         for (origin, kind) in uses(text, Scope::Event(scope), &self.schemas, Goal::Condition) {
             if let Origin::Event(source) = origin {
                 scope.uses.add(source, kind);
-            }
-        }
-    }
-
-    /// Remembers in `steps` as what a value computed from a match uses the fields of their events; see
-    /// [`learn_predicate`](Self::learn_predicate).
-    pub fn learn_match_expr(&self, text: &str, steps: &mut [EventScope]) {
-        for (origin, kind) in uses(text, Scope::Match(steps), &self.schemas, Goal::Value) {
-            if let Origin::Step(step, source) = origin {
-                steps[step].uses.add(source, kind);
             }
         }
     }
@@ -113,18 +101,7 @@ impl Compiler {
     /// All mistakes that could be found.
     pub fn predicate(&mut self, text: &str, scope: &EventScope) -> Result<PredicateId, Vec<Problem>> {
         let analyzed = analyze(text, Scope::Event(scope), &self.schemas, Goal::Condition)?;
-        let normalized = analyzed.form.normalized();
-        if let Some(id) = self.predicate_names.get(&normalized) {
-            return Ok(*id);
-        }
-        let Form::Condition(logic) = analyzed.form else {
-            return Err(vec![Problem::new("not-a-condition", (0, text.len()), "this is not a condition")]);
-        };
-        let logic = self.logic(logic)?;
-        let id = PredicateId(self.predicates.len() as u32);
-        self.predicates.push(Predicate { logic, normalized: normalized.clone() });
-        self.predicate_names.insert(normalized, id);
-        Ok(id)
+        self.predicate_of(analyzed.condition(text)?)
     }
 
     /// A value of one event, of whatever type. A field alone keeps its JSON type and value.
@@ -145,22 +122,6 @@ impl Compiler {
     pub fn field(&mut self, text: &str, scope: &EventScope) -> Result<ValueId, Vec<Problem>> {
         let analyzed = analyze(text, Scope::Event(scope), &self.schemas, Goal::Field)?;
         self.value_of(analyzed.form, true)
-    }
-
-    /// A value computed from the events of a match, one per step; every field is qualified by its step.
-    ///
-    /// # Errors
-    ///
-    /// All mistakes that could be found.
-    pub fn match_expr(&mut self, text: &str, steps: &[EventScope]) -> Result<MatchExpr, Vec<Problem>> {
-        let analyzed = analyze(text, Scope::Match(steps), &self.schemas, Goal::Value)?;
-        let mut columns = Vec::new();
-        let row = OneRow::new(analyzed.form, &mut columns).map_err(|problem| vec![problem])?;
-        let places = columns.into_iter().filter_map(|column| match column.origin {
-            Origin::Step(step, source) => Some((step, self.retain(&source, column.kind))),
-            _ => None,
-        });
-        Ok(MatchExpr::new(row, places.collect()))
     }
 
     /// The expressions of a window rule: its `having`, and what it emits. `by` are the fields that the window is grouped
@@ -207,6 +168,11 @@ impl Compiler {
         &self.predicates[id.index()].normalized
     }
 
+    /// The value in normalised form.
+    pub(crate) fn value_name(&self, id: ValueId) -> &str {
+        self.value_names.iter().find(|(_, known)| **known == id).map_or("", |((name, _), _)| name)
+    }
+
     /// Ends compilation.
     #[must_use]
     pub fn finish(self) -> Program {
@@ -217,7 +183,6 @@ impl Compiler {
             atoms: self.atoms,
             predicates: self.predicates,
             values: self.values,
-            retained: self.retained,
         }
     }
 
@@ -228,6 +193,19 @@ impl Compiler {
             Form::Bare(Column { origin: Origin::Event(source), .. }) => Some(source),
             _ => None,
         }
+    }
+
+    /// The condition's number among all that are evaluated over events.
+    pub(crate) fn predicate_of(&mut self, logic: Logic<Leaf>) -> Result<PredicateId, Vec<Problem>> {
+        let normalized = Form::normalized_condition(&logic);
+        if let Some(id) = self.predicate_names.get(&normalized) {
+            return Ok(*id);
+        }
+        let logic = self.logic(logic)?;
+        let id = PredicateId(self.predicates.len() as u32);
+        self.predicates.push(Predicate { logic, normalized: normalized.clone() });
+        self.predicate_names.insert(normalized, id);
+        Ok(id)
     }
 
     fn scalar(
@@ -255,7 +233,7 @@ impl Compiler {
         ScalarExpr::new(row, &columns, &positions).ok_or_else(Vec::new)
     }
 
-    fn value_of(&mut self, form: Form, json: bool) -> Result<ValueId, Vec<Problem>> {
+    pub(crate) fn value_of(&mut self, form: Form, json: bool) -> Result<ValueId, Vec<Problem>> {
         let name = (form.normalized(), json);
         if let Some(id) = self.value_names.get(&name) {
             return Ok(*id);
@@ -311,15 +289,6 @@ impl Compiler {
         self.inputs.push(EventInput { place });
         self.input_names.insert(name, self.inputs.len() - 1);
         self.inputs.len() - 1
-    }
-
-    /// The place of a value among those that matches keep of their events.
-    fn retain(&mut self, source: &Source, kind: Kind) -> usize {
-        let input = self.input(source, kind);
-        self.retained.iter().position(|known| *known == input).unwrap_or_else(|| {
-            self.retained.push(input);
-            self.retained.len() - 1
-        })
     }
 }
 

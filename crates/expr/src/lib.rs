@@ -14,6 +14,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod aggregate;
+mod aggregates;
 mod analyze;
 mod atom;
 mod calls;
@@ -25,7 +26,6 @@ mod functions;
 mod infer;
 mod lex;
 mod logic;
-mod matching;
 mod names;
 mod one_row;
 mod operators;
@@ -36,6 +36,7 @@ mod program;
 mod references;
 mod resolve;
 mod schema;
+mod sequence;
 mod stack;
 mod syntax;
 #[cfg(test)]
@@ -47,11 +48,11 @@ mod window;
 
 pub use aggregate::Aggregate;
 pub use compiler::Compiler;
-pub use matching::MatchExpr;
 pub use names::EventScope;
 pub use problem::Problem;
 pub use program::{MetaColumns, PredicateId, Predicates, Program, ValueId};
 pub use schema::{SchemaError, Schemas};
+pub use sequence::{Comparison, CrossCondition, CrossExpr, CrossInput, SequenceExprs, StepCondition, StepValue, Steps};
 pub use stack::on_deep_stack;
 pub use uses::FieldUses;
 pub use values::Values;

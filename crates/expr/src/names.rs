@@ -17,8 +17,8 @@ pub struct EventScope {
     pub step: Option<String>,
     /// The literal event types, which find the schemas; empty: unknown.
     pub types: Vec<String>,
-    /// Names of the other steps of the rule. Conditions on their events are not supported, which is then said.
-    pub other_steps: Vec<String>,
+    /// Whether a match may take several events for the step.
+    pub repeats: bool,
     /// What is known from other expressions of the rule about this event, from [`Compiler`](crate::Compiler)'s methods
     /// `learn_…`.
     pub uses: FieldUses,
@@ -29,10 +29,22 @@ pub struct EventScope {
 pub(crate) enum Scope<'a> {
     /// One event.
     Event(&'a EventScope),
-    /// The events of a match, one per step.
-    Match(&'a [EventScope]),
+    /// The events that a match has taken.
+    Match(MatchScope<'a>),
+    /// Each of the events that a match has taken for one of its steps, in the argument of an aggregate.
+    Taken { steps: &'a [EventScope], step: usize },
     /// A window of events: outside of aggregates only the fields it is grouped by.
     Window { event: &'a EventScope, by: &'a [Option<Source>] },
+}
+
+/// The events that a match, or a partial match, has taken.
+#[derive(Clone, Copy)]
+pub(crate) struct MatchScope<'a> {
+    /// The event that is asked about, whose fields need no step before them.
+    pub(crate) event: Option<&'a EventScope>,
+    pub(crate) steps: &'a [EventScope],
+    /// Which steps can have taken events by then; `None`: all.
+    pub(crate) visible: Option<&'a [bool]>,
 }
 
 /// A value that an event has.
@@ -100,7 +112,7 @@ impl fmt::Display for Source {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Origin {
     Event(Source),
-    /// The event of the step with this index.
+    /// An event taken for the step with this index.
     Step(usize, Source),
     /// The value of the window's `by` field with this index.
     By(usize),
@@ -127,19 +139,20 @@ impl Scope<'_> {
     pub(crate) fn has_uses(&self) -> bool {
         match self {
             Scope::Event(scope) | Scope::Window { event: scope, .. } => !scope.uses.is_empty(),
-            Scope::Match(steps) => steps.iter().any(|step| !step.uses.is_empty()),
+            Scope::Match(scope) => {
+                scope.event.into_iter().chain(scope.steps).any(|step| !step.uses.is_empty())
+            }
+            Scope::Taken { steps, .. } => steps.iter().any(|step| !step.uses.is_empty()),
         }
     }
 
     pub(crate) fn resolve(&self, path: &[Ident], schemas: &Schemas) -> Result<Resolved, Problem> {
         match self {
-            Scope::Event(scope) => {
-                let path = own_event(scope, path)?;
-                event_value(path, scope, schemas, Origin::Event)
-            }
-            Scope::Match(steps) => step_value(path, steps, schemas),
+            Scope::Event(scope) => event_value(own_event(scope, path), scope, schemas, Origin::Event),
+            Scope::Match(scope) => scope.resolve(path, schemas),
+            Scope::Taken { steps, step } => taken_value(path, steps, *step, schemas),
             Scope::Window { event, by } => {
-                let path = own_event(event, path)?;
+                let path = own_event(event, path);
                 let mut resolved = event_value(path, event, schemas, Origin::Event)?;
                 let Origin::Event(source) = &resolved.origin else {
                     return Ok(resolved);
@@ -180,24 +193,16 @@ fn range(path: &[Ident]) -> (usize, usize) {
 }
 
 /// Takes the step's own name off the front.
-fn own_event<'a>(scope: &EventScope, path: &'a [Ident]) -> Result<&'a [Ident], Problem> {
-    let [first, rest @ ..] = path else {
-        return Ok(path);
-    };
-    if rest.is_empty() || first.quote_style.is_some() {
-        return Ok(path);
+fn own_event<'a>(scope: &EventScope, path: &'a [Ident]) -> &'a [Ident] {
+    match path {
+        [first, rest @ ..] if !rest.is_empty() && is_step(scope, first) => rest,
+        path => path,
     }
-    if scope.step.as_deref() == Some(first.value.as_str()) {
-        return Ok(rest);
-    }
-    if scope.other_steps.contains(&first.value) {
-        let message =
-            format!("`{first}` is another step; conditions on the events of other steps are not supported");
-        let help =
-            format!("if a field of this event is meant, quote it: \"{}\".{}", first.value, written(rest));
-        return Err(Problem::new("other-step", range(path), message).with_help(help));
-    }
-    Ok(path)
+}
+
+/// Whether a name without quotes is that of the step.
+fn is_step(scope: &EventScope, name: &Ident) -> bool {
+    name.quote_style.is_none() && scope.step.as_deref() == Some(name.value.as_str())
 }
 
 /// A field or metadata of one event.
@@ -273,41 +278,97 @@ fn metadata(path: &[Ident], rest: &[Ident]) -> Result<Meta, Problem> {
     }
 }
 
-/// `step.field` or `step.meta.…`.
-fn step_value(path: &[Ident], steps: &[EventScope], schemas: &Schemas) -> Result<Resolved, Problem> {
-    let names = || steps.iter().filter_map(|step| step.step.as_deref());
-    let list = names().collect::<Vec<_>>().join(", ");
+impl MatchScope<'_> {
+    /// The step of that name.
+    pub(crate) fn step(&self, name: &Ident) -> Option<usize> {
+        self.steps.iter().position(|step| is_step(step, name))
+    }
+
+    /// A value of the event asked about, or of the only event of a step.
+    fn resolve(&self, path: &[Ident], schemas: &Schemas) -> Result<Resolved, Problem> {
+        let Some((first, rest)) = path.split_first() else {
+            return Err(Problem::new("needs-step", (0, 0), "a name is missing"));
+        };
+        if let Some(event) = self.event {
+            if is_step(event, first) && !rest.is_empty() {
+                return event_value(rest, event, schemas, Origin::Event);
+            }
+            if rest.is_empty() || self.step(first).is_none() {
+                return event_value(path, event, schemas, Origin::Event);
+            }
+        }
+        let Some(step) = self.step(first) else {
+            return Err(no_step(path, self.steps));
+        };
+        self.see(step, path)?;
+        if self.steps[step].repeats && !rest.is_empty() {
+            let name = written(path);
+            let message = format!("the step `{first}` can take several events, so `{name}` has several values");
+            let help = format!("say which: last({name}), first({name}), max({name}), sum({name}) …");
+            return Err(Problem::new("several-events", range(path), message).with_help(help));
+        }
+        taken_value(path, self.steps, step, schemas)
+    }
+
+    /// Refuses a step that cannot have taken anything by then.
+    pub(crate) fn see(&self, step: usize, path: &[Ident]) -> Result<(), Problem> {
+        if self.visible.is_none_or(|visible| visible.get(step).copied().unwrap_or(true)) {
+            return Ok(());
+        }
+        let name = self.steps[step].step.as_deref().unwrap_or_default();
+        let message = format!("the step `{name}` comes later: it has no event yet");
+        let help = format!(
+            "put the condition on `{name}`, or on the whole as `having`; a field of this event that is called so is \
+             written \"{name}\""
+        );
+        Err(Problem::new("later-step", range(path), message).with_help(help))
+    }
+}
+
+/// `step.field` or `step.meta.…` of an event taken for that step.
+fn taken_value(
+    path: &[Ident],
+    steps: &[EventScope],
+    step: usize,
+    schemas: &Schemas,
+) -> Result<Resolved, Problem> {
+    let name = steps[step].step.as_deref().unwrap_or_default();
     let Some((first, rest)) = path.split_first() else {
         return Err(Problem::new("needs-step", (0, 0), "a name is missing"));
     };
-    let found = steps.iter().position(|step| step.step.as_deref() == Some(first.value.as_str()));
-    match found {
-        Some(_) if rest.is_empty() => {
-            let message = format!("`{first}` is a step, not a value");
-            Err(Problem::new("not-a-value", range(path), message)
-                .with_help(format!("name a field of it: {first}.field")))
+    if !is_step(&steps[step], first) {
+        if steps.iter().any(|other| is_step(other, first)) {
+            let message = format!("an aggregate speaks of one step, but `{name}` and `{first}` are two");
+            return Err(Problem::new("two-steps", range(path), message));
         }
-        Some(index) => {
-            let mut resolved =
-                event_value(rest, &steps[index], schemas, |source| Origin::Step(index, source))?;
-            // The index would do for evaluation; the name makes normalised text readable and independent of order.
-            resolved.canonical = format!("{:?}.{}", first.value, resolved.canonical);
-            resolved.needless_quotes = false;
-            Ok(resolved)
-        }
-        None => {
-            let name = written(path);
-            let message = format!("`{first}` is no step");
-            let help = match olocus_document::suggest(&first.value, names()) {
-                Some(step) if !rest.is_empty() => {
-                    format!("did you mean `{step}.{}`? steps: {list}", written(rest))
-                }
-                _ => format!(
-                    "say whose field it is, as in {}.{name}; steps: {list}",
-                    names().next().unwrap_or("step")
-                ),
-            };
-            Err(Problem::new("needs-step", range(path), message).with_help(help))
-        }
+        return Err(no_step(path, steps));
     }
+    if rest.is_empty() {
+        let message = format!("`{first}` is a step, not a value");
+        let help = format!("name a field of it: {first}.field");
+        return Err(Problem::new("not-a-value", range(path), message).with_help(help));
+    }
+    let mut resolved = event_value(rest, &steps[step], schemas, |source| Origin::Step(step, source))?;
+    // The index would do for evaluation; the name makes normalised text readable and independent of order.
+    resolved.canonical = format!("{name:?}.{}", resolved.canonical);
+    resolved.needless_quotes = false;
+    Ok(resolved)
+}
+
+/// What is said of a path that should begin with a step.
+fn no_step(path: &[Ident], steps: &[EventScope]) -> Problem {
+    let names = || steps.iter().filter_map(|step| step.step.as_deref());
+    let list = names().collect::<Vec<_>>().join(", ");
+    let (first, rest) = path.split_first().map_or(("", path), |(first, rest)| (first.value.as_str(), rest));
+    let help = match olocus_document::suggest(first, names()) {
+        Some(step) if !rest.is_empty() => {
+            format!("did you mean `{step}.{}`? steps: {list}", written(rest))
+        }
+        _ => format!(
+            "say whose field it is, as in {}.{}; steps: {list}",
+            names().next().unwrap_or("step"),
+            written(path)
+        ),
+    };
+    Problem::new("needs-step", range(path), format!("`{first}` is no step")).with_help(help)
 }

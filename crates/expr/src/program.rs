@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{StringArray, TimestampNanosecondArray};
 use arrow::buffer::BooleanBuffer;
-use olocus_event::{Batch, Column, Projection, Value};
+use olocus_event::{Batch, Column, Projection};
 
 use crate::atom::Atom;
 use crate::equality::Equalities;
@@ -82,8 +82,6 @@ pub struct Program {
     pub(crate) equalities: Equalities,
     pub(crate) predicates: Vec<Predicate>,
     pub(crate) values: Vec<ValueForm>,
-    /// The inputs that matches need of their events.
-    pub(crate) retained: Vec<usize>,
 }
 
 /// A column of events that expressions read.
@@ -175,27 +173,6 @@ impl Program {
                 Values::of_booleans(AtomCache::new(self, &inputs).condition(logic))
             }
         }
-    }
-
-    /// How many values of an event [`retain`](Self::retain) keeps.
-    #[must_use]
-    pub fn retained(&self) -> usize {
-        self.retained.len()
-    }
-
-    /// The values of an event that [`MatchExpr`](crate::MatchExpr)s may ask for once it is part of a match.
-    ///
-    /// # Panics
-    ///
-    /// If the batch has no such row.
-    #[must_use]
-    pub fn retain(&self, batch: &Batch, meta: &MetaColumns, row: usize) -> Box<[Value]> {
-        let value = |index: &usize| match self.inputs[*index].place {
-            Place::Column(column) => batch.columns()[column].value(row),
-            Place::Meta(Meta::Time) => Value::Time(meta.time[row]),
-            Place::Meta(name) => meta_text(name, batch, meta, row).map_or(Value::Null, Value::Text),
-        };
-        self.retained.iter().map(value).collect()
     }
 }
 

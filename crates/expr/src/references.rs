@@ -3,7 +3,7 @@
 use olocus_event::Kind;
 
 use crate::aggregate::Aggregate;
-use crate::analyze::{Analyzer, marked};
+use crate::analyze::{Analyzer, Reference, marked};
 use crate::names::Origin;
 use crate::problem::Problem;
 use crate::schema::SchemaKind;
@@ -31,9 +31,20 @@ impl Analyzer<'_> {
 
     /// Whether `expr` is a field of which only other expressions tell as what it is read.
     pub(crate) fn is_open_field(&self, expr: &Expr) -> bool {
-        marked(expr).and_then(|index| self.references.get(index)).is_some_and(|reference| {
-            reference.kind.is_none() && reference.schema.is_none() && reference.used.is_some()
+        marked(expr).is_some_and(|index| {
+            let field = &self.references[self.field_behind(index)];
+            field.kind.is_none() && field.schema.is_none() && field.used.is_some()
         })
+    }
+
+    /// The reference to a field whose value a reference hands on; itself, unless it stands for the first or last event
+    /// of a step.
+    pub(crate) fn field_behind(&self, index: usize) -> usize {
+        let Some(Reference { origin: Origin::Aggregate(position), .. }) = self.references.get(index) else {
+            return index;
+        };
+        let call = &self.aggregates[*position];
+        call.argument.as_ref().filter(|_| call.function.picks()).and_then(marked).unwrap_or(index)
     }
 
     pub(crate) fn decide_reference(&mut self, index: usize, want: Class) -> Typed {
@@ -43,6 +54,7 @@ impl Analyzer<'_> {
             let asked = want;
             let want = match want {
                 Class::Duration => want,
+                _ if function.picks() => want,
                 Class::Text | Class::Time | Class::Bool if extreme => want,
                 _ => Class::Number,
             };
@@ -66,7 +78,8 @@ impl Analyzer<'_> {
     pub(crate) fn adapt_reference(&mut self, index: usize, want: Class) -> Option<Typed> {
         let reference = &mut self.references[index];
         if let Origin::Aggregate(position) = reference.origin {
-            if want != Class::Duration && want != Class::Time {
+            let picks = self.aggregates[position].function.picks();
+            if !picks && want != Class::Duration && want != Class::Time {
                 return None;
             }
             let mut argument = self.aggregates[position].argument.take()?;
@@ -94,7 +107,7 @@ impl Analyzer<'_> {
     fn aggregate_type(&mut self, function: Aggregate, argument: &Expr, typed: Typed) -> Typed {
         match function {
             Aggregate::Count | Aggregate::CountDistinct => Kind::Number.into(),
-            Aggregate::Min | Aggregate::Max => typed.class.kind().map_or(typed, Typed::from),
+            Aggregate::Min | Aggregate::Max | Aggregate::First | Aggregate::Last => typed.class.kind().map_or(typed, Typed::from),
             Aggregate::Sum | Aggregate::Avg => match typed.class {
                 Class::Duration => Kind::Duration.into(),
                 Class::Number | Class::Null => Kind::Number.into(),

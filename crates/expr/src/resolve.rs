@@ -1,23 +1,22 @@
 //! Names → references, and a clear word about everything that expressions cannot do.
 
 use datafusion_sql::sqlparser::ast::{
-    BinaryOperator, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
-    Ident, ObjectName, ObjectNamePart, Spanned, UnaryOperator, Value, ValueWithSpan,
+    BinaryOperator, Expr, Function, FunctionArguments, Ident, ObjectName, ObjectNamePart, Spanned,
+    UnaryOperator, Value, ValueWithSpan,
 };
-use olocus_event::Kind;
 
 use crate::aggregate::Aggregate;
-use crate::analyze::{AggregateCall, Analyzer, Reference, marker};
-use crate::functions::{AGGREGATES, FUNCTIONS, is_network, refusal};
+use crate::analyze::{Analyzer, Reference, marker};
+use crate::functions::{AGGREGATES, FUNCTIONS, STEP_AGGREGATES, is_network, refusal};
 use crate::lex::range_of;
-use crate::names::{EventScope, Origin, Scope};
+use crate::names::{Origin, Scope};
 use crate::problem::Problem;
 use crate::syntax::{arguments, function_name, inside, operands, take};
 
 /// How deep operators may nest; chains of AND and OR do not count.
 const DEPTH_MAX: usize = 100;
 
-impl<'a> Analyzer<'a> {
+impl Analyzer<'_> {
     /// Replaces the names in `expr` and reports what is not supported.
     pub(crate) fn resolve(&mut self, expr: &mut Expr) {
         if self.depth >= DEPTH_MAX {
@@ -40,6 +39,7 @@ impl<'a> Analyzer<'a> {
                 self.resolve_name(expr, &path);
             }
             Expr::Function(_) => self.resolve_call(expr),
+            Expr::CompoundFieldAccess { .. } if self.is_picked_event(expr) => self.resolve_picked_event(expr),
             _ => {
                 if let Some(problem) = self.unsupported(expr) {
                     self.report(problem);
@@ -57,6 +57,10 @@ impl<'a> Analyzer<'a> {
         match self.scope.resolve(path, self.schemas) {
             Ok(found) => {
                 let like = Expr::CompoundIdentifier(path.to_vec());
+                let step = match (&found.origin, self.scope) {
+                    (Origin::Step(step, _), Scope::Match(_)) => Some(*step),
+                    _ => None,
+                };
                 *expr = self.refer(
                     Reference {
                         origin: found.origin,
@@ -68,12 +72,17 @@ impl<'a> Analyzer<'a> {
                     },
                     &like,
                 );
+                if let Some(step) = step {
+                    // A step that takes one event has a first one.
+                    let argument = Some(take(expr));
+                    *expr = self.refer_to_aggregate(Aggregate::First, Some(step), argument, &like);
+                }
             }
             Err(problem) => self.report(problem),
         }
     }
 
-    fn refer(&mut self, reference: Reference, like: &Expr) -> Expr {
+    pub(crate) fn refer(&mut self, reference: Reference, like: &Expr) -> Expr {
         self.references.push(reference);
         marker(self.references.len() - 1, like)
     }
@@ -92,7 +101,7 @@ impl<'a> Analyzer<'a> {
             self.report(problem);
             return;
         }
-        if AGGREGATES.contains(&name.as_str()) {
+        if self.is_aggregate(&name) {
             self.resolve_aggregate(expr, &name, name_range);
             return;
         }
@@ -104,7 +113,7 @@ impl<'a> Analyzer<'a> {
             self.report(self.unknown_function(&name, name_range));
             if let Scope::Window { event, .. } = self.scope {
                 // An aggregate may be meant, which takes any field of the events.
-                self.resolve_for_event(event, arguments(function).unwrap_or_default());
+                self.resolve_in(Scope::Event(event), arguments(function).unwrap_or_default());
                 return;
             }
         } else if distinct {
@@ -135,74 +144,12 @@ impl<'a> Analyzer<'a> {
         bad_networks.into_iter().for_each(|problem| self.report(problem));
     }
 
-    fn resolve_aggregate(&mut self, expr: &mut Expr, name: &str, range: (usize, usize)) {
-        let problem = |message: String| Problem::new("misplaced-aggregate", range, message);
-        let Scope::Window { event, .. } = self.scope else {
-            self.report(match self.scope {
-                Scope::Match(_) => {
-                    problem(format!("`{name}` needs a window; a match has one event per step"))
-                }
-                _ if self.in_aggregate => problem(format!("`{name}` cannot stand inside another aggregate")),
-                _ => problem(format!("`{name}` speaks of many events, but this is about one"))
-                    .with_help("conditions on all events of a window belong into `having`"),
-            });
-            return;
-        };
-        // The place of the whole call, before its argument is taken out of it.
-        let like = expr.clone();
-        let Expr::Function(function) = expr else {
-            return;
-        };
-        let FunctionArguments::List(list) = &mut function.args else {
-            return;
-        };
-        let distinct = matches!(list.duplicate_treatment, Some(DuplicateTreatment::Distinct));
-        let Some(aggregate) = Aggregate::parse(name, distinct) else {
-            self.report(
-                Problem::new("unsupported", range, format!("`{name}` takes no DISTINCT"))
-                    .with_help("count(distinct x) counts different values"),
-            );
-            return;
-        };
-        let argument = match &mut list.args[..] {
-            [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)] if aggregate == Aggregate::Count => None,
-            [FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))] => Some(take(argument)),
-            _ => {
-                let usage = if name == "count" {
-                    "count(*), count(x) or count(distinct x)"
-                } else {
-                    "one expression"
-                };
-                let message = format!("`{name}` takes {usage}");
-                self.report(Problem::new("wrong-arguments", range, message));
-                return;
-            }
-        };
-        let argument = argument.map(|mut argument| {
-            self.resolve_for_event(event, vec![&mut argument]);
-            argument
-        });
-        self.aggregates.push(AggregateCall { function: aggregate, argument, finished: None });
-        let origin = Origin::Aggregate(self.aggregates.len() - 1);
-        let counts = matches!(aggregate, Aggregate::Count | Aggregate::CountDistinct);
-        *expr = self.refer(
-            Reference {
-                origin,
-                canonical: String::new(),
-                schema: None,
-                kind: counts.then_some(Kind::Number),
-                used: None,
-                needless_quotes: false,
-            },
-            &like,
-        );
-    }
-
     fn unknown_function(&self, name: &str, range: (usize, usize)) -> Problem {
         let problem = Problem::new("unknown-function", range, format!("there is no function `{name}`"));
         let aggregates = match self.scope {
             Scope::Window { .. } => AGGREGATES.as_slice(),
-            Scope::Event(_) | Scope::Match(_) => &[],
+            Scope::Match(_) => STEP_AGGREGATES.as_slice(),
+            Scope::Event(_) | Scope::Taken { .. } => &[],
         };
         match olocus_document::suggest(name, aggregates.iter().copied().chain(FUNCTIONS.names())) {
             Some(known) => problem.with_help(format!("did you mean `{known}`?")),
@@ -216,17 +163,6 @@ impl<'a> Analyzer<'a> {
                 ))
             }
         }
-    }
-
-    /// Resolves arguments of an aggregate, which speak of single events.
-    fn resolve_for_event(&mut self, event: &'a EventScope, arguments: Vec<&mut Expr>) {
-        let outer = std::mem::replace(&mut self.scope, Scope::Event(event));
-        let outside = std::mem::replace(&mut self.in_aggregate, true);
-        for argument in arguments {
-            self.resolve(argument);
-        }
-        self.scope = outer;
-        self.in_aggregate = outside;
     }
 
     /// Why expressions may not use this node.

@@ -19,7 +19,7 @@ pub struct WindowExprs {
     pub emit: Vec<ScalarExpr>,
 }
 
-/// An expression over the aggregates of a window and the fields it is grouped by.
+/// An expression over the aggregates of a window and the fields it is grouped by, or over the values of a match's steps.
 #[derive(Debug)]
 pub struct ScalarExpr {
     row: OneRow,
@@ -44,8 +44,9 @@ impl ScalarExpr {
         Some(Self { row, inputs: inputs.collect::<Option<_>>()? })
     }
 
-    /// The value for a window: `aggregates` has the results in the order of [`WindowExprs::aggregates`] (times as
-    /// nanoseconds, durations as seconds), `by` the values of the fields that the window is grouped by.
+    /// The value for a window or a match: `aggregates` has the results in the order of [`WindowExprs::aggregates`] or
+    /// [`SequenceExprs::values`](crate::SequenceExprs::values) (times as nanoseconds, durations as seconds), `by` the
+    /// values of the fields that a window is grouped by.
     #[must_use]
     pub fn evaluate(&self, aggregates: &[Value], by: &[Value]) -> Value {
         let value = |input: &ScalarInput| match *input {

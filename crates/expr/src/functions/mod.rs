@@ -18,8 +18,11 @@ pub(crate) use self::arithmetic::{
 };
 pub(crate) use self::cidr::is_network;
 
-/// Aggregates, which only `having` and `emit` of windows may use.
+/// Aggregates over the events of a window.
 pub(crate) const AGGREGATES: [&str; 5] = ["count", "sum", "avg", "min", "max"];
+
+/// Aggregates over the events that a match has taken for a step.
+pub(crate) const STEP_AGGREGATES: [&str; 7] = ["count", "sum", "avg", "min", "max", "first", "last"];
 
 /// Functions that a user can name or the compiler uses.
 pub(crate) static FUNCTIONS: LazyLock<Functions> = LazyLock::new(Functions::new);

@@ -5,6 +5,7 @@ mod kinds;
 mod problems;
 mod properties;
 mod scopes;
+mod sequences;
 mod uses;
 
 use std::sync::Arc;
@@ -97,7 +98,6 @@ fn typed_scope() -> EventScope {
     EventScope {
         step: Some("login".to_owned()),
         types: vec!["t".to_owned()],
-        other_steps: vec!["export".to_owned()],
         ..EventScope::default()
     }
 }

@@ -19,7 +19,6 @@ const CASES: &[Case] = &[
     ("meta.tim > '2024-01-01'", "unknown-metadata", "meta.tim", "no `meta.tim`", "did you mean `meta.time`"),
     ("meta = 3", "unknown-metadata", "meta", "`meta` is no metadata", "\"meta\""),
     ("meta.x.y = 3", "unknown-metadata", "meta.x.y", "is no metadata", "meta.topic"),
-    ("export.volume > 3", "other-step", "export.volume", "another step", "\"export\".volume"),
     ("loer(user_id) = 'x'", "unknown-function", "loer", "no function `loer`", "did you mean `lower`?"),
     ("substr(user_id) = 'x'", "wrong-arguments", "user_id", "needs a position", "usage: substr("),
     (

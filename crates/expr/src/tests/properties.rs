@@ -7,7 +7,7 @@ use olocus_event::Value as EventValue;
 use proptest::prelude::*;
 
 use super::{decode, schemas, scope, typed_scope};
-use crate::{Compiler, Program, Schemas};
+use crate::{Compiler, Program, Schemas, Steps};
 
 /// Texts that get past the lexer more often than chance would have it.
 fn likely_text() -> impl Strategy<Value = String> {
@@ -102,7 +102,11 @@ fn compile_everywhere(text: &str) {
             compiler.predicate(text, &typed_scope()).err(),
             compiler.value(text, &typed_scope()).err(),
             compiler.field(text, &typed_scope()).err(),
-            compiler.match_expr(text, &steps).err(),
+            compiler.step_condition(text, &typed_scope(), Steps { all: &steps, visible: &[true] }).err(),
+            compiler
+                .sequence_exprs(Some(text), &[text], &steps)
+                .err()
+                .map(|found| found.into_iter().map(|(_, problem)| problem).collect()),
             compiler
                 .window_exprs(Some(text), &[text], &["a"], &scope())
                 .err()

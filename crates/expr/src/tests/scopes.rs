@@ -3,14 +3,9 @@
 use std::sync::Arc;
 
 use olocus_event::Value;
-use serde_json::{Value as Json, json};
 
 use super::{decode, scope};
-use crate::{Aggregate, Compiler, EventScope, Problem, ScalarExpr, Schemas, WindowExprs};
-
-fn step(name: &str) -> EventScope {
-    EventScope { step: Some(name.to_owned()), ..EventScope::default() }
-}
+use crate::{Aggregate, Compiler, Problem, ScalarExpr, Schemas, WindowExprs};
 
 fn compiler() -> Compiler {
     Compiler::new(Arc::new(Schemas::empty()))
@@ -38,73 +33,6 @@ fn equal_conditions_share_an_id() {
     let columns = program.projection().columns.len();
     let distinct: std::collections::HashSet<_> = program.projection().columns.iter().collect();
     assert_eq!(distinct.len(), columns);
-}
-
-#[test]
-fn matches() {
-    let steps = [step("login"), step("export")];
-    let mut compiler = compiler();
-    let exprs: Vec<_> = [
-        "login.user_id",
-        "export.volume",
-        "export.volume * 2",
-        "login.user.name || '-' || export.user.name",
-        "export.meta.time - login.meta.time",
-        "export.meta.time",
-        "login.meta.id",
-        "export.volume > login.volume",
-        "export.volume / 0",
-        "export.tags",
-        "coalesce(login.missing, 'none')",
-        "login.missing",
-    ]
-    .map(|text| compiler.match_expr(text, &steps).unwrap_or_else(|problems| panic!("{text}: {problems:?}")))
-    .into();
-    let program = compiler.finish();
-    let (batch, mut meta) = decode(
-        &program,
-        &[
-            r#"{"user_id": 7, "volume": 1, "user": {"name": "ann"}}"#,
-            r#"{"volume": 20000000, "user": {"name": "bob"}, "tags": ["a"]}"#,
-        ],
-    );
-    meta.time = vec![0, 1_500_000_000];
-    let rows: Vec<_> = (0..2).map(|row| program.retain(&batch, &meta, row)).collect();
-    assert!(rows.iter().all(|row| row.len() == program.retained()));
-    let rows: Vec<&[Value]> = rows.iter().map(|row| &**row).collect();
-    let results: Vec<Json> = exprs.iter().map(|expr| expr.evaluate(&rows)).collect();
-    let expected = json!([
-        7,
-        20_000_000,
-        40_000_000,
-        "ann-bob",
-        1.5,
-        "1970-01-01T00:00:01.500Z",
-        "orders/3/0",
-        true,
-        null,
-        ["a"],
-        "none",
-        null
-    ]);
-    assert_eq!(Json::from(results), expected);
-}
-
-#[test]
-fn matches_need_steps() {
-    let steps = [step("login"), step("export")];
-    for (text, code, slice, help) in [
-        ("user_id", "needs-step", "user_id", "login.user_id; steps: login, export"),
-        ("login", "not-a-value", "login", "login.field"),
-        ("logn.user_id", "needs-step", "logn.user_id", "did you mean `login.user_id`?"),
-        ("meta.time", "needs-step", "meta.time", "steps: login, export"),
-        ("count(*)", "misplaced-aggregate", "count", ""),
-    ] {
-        let found = compiler().match_expr(text, &steps).unwrap_err();
-        let [problem] = &found[..] else { panic!("{text}: {found:?}") };
-        assert_eq!((problem.code, &text[problem.range.0..problem.range.1]), (code, slice), "{text}");
-        assert!(problem.help.as_deref().unwrap_or_default().contains(help), "{text}: {problem:?}");
-    }
 }
 
 fn window(having: Option<&str>, emit: &[&str], by: &[&str]) -> (Compiler, WindowExprs) {

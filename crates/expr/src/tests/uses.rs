@@ -93,8 +93,10 @@ fn steps_are_apart() {
     let mut compiler = Compiler::new(Arc::new(Schemas::empty()));
     let mut steps = [step("first"), step("second")];
     compiler.learn_predicate("took > 5m", &mut steps[0]);
-    compiler.learn_match_expr("second.size * 2 > 4", &mut steps);
-    let mut normalized = |text: &str| compiler.match_expr(text, &steps).unwrap().normalized().to_owned();
+    compiler.learn_sequence_exprs(None, &["second.size * 2 > 4"], &mut steps);
+    let mut normalized = |text: &str| {
+        compiler.sequence_exprs(None, &[text], &steps).unwrap().emit[0].normalized().to_owned()
+    };
     let compared = normalized("first.took = first.other");
     assert!(compared.contains("took:duration"), "{compared}");
     let compared = normalized("second.took = second.other");
