@@ -107,14 +107,15 @@ fn everything_in_the_example_is_read() {
     let rule = &rules[0];
     assert_eq!(rule.name.value, "suspicious_access_pattern");
     assert_eq!(rule.severity, Severity::High);
-    assert!(rule.enabled && rule.include_events && !rule.by_is_list);
+    assert!(rule.enabled && rule.include == Include::Events && !rule.by_is_list);
     assert_eq!(rule.by[0].value, "user_id");
-    let Body::Sequence { steps, within } = &rule.body else { panic!("{:?}", rule.body) };
-    assert_eq!(*within, Some(720_000_000_000));
+    let Body::Sequence(sequence) = &rule.body else { panic!("{:?}", rule.body) };
+    assert_eq!(sequence.within, Some(720_000_000_000));
+    let steps = sequence.steps();
     let names: Vec<_> = steps.iter().map(|step| step.name.value.as_str()).collect();
     assert_eq!(names, ["login", "access", "export"]);
     assert_eq!(steps[1].event[1].value.as_str(), "data.read.**");
-    assert_eq!(steps[1].within, Some(300_000_000_000));
+    assert_eq!(sequence.elements[1].within, Some(300_000_000_000));
     assert_eq!(steps[2].filter.as_ref().unwrap().value, "volume > 10MB");
     assert_eq!(rule.emit[2].1.value, "5");
     assert_eq!(rule.actions.len(), 3);
@@ -145,8 +146,8 @@ fn expressions_know_their_places_in_block_texts() {
         "sequence:\n  - step: a\n    event: '*'\n    where: |\n      größe > 5\n        AND farbe = 'rot'",
     );
     let rules = good(&text);
-    let Body::Sequence { steps, .. } = &rules[0].body else { panic!() };
-    let filter = steps[0].filter.as_ref().unwrap();
+    let Body::Sequence(sequence) = &rules[0].body else { panic!() };
+    let filter = sequence.steps()[0].filter.as_ref().unwrap();
     let start = filter.value.find("farbe").unwrap();
     let span = filter.locate(start, start + 5);
     assert_eq!(&text[span.start..span.end], "farbe");

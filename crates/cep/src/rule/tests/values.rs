@@ -169,7 +169,7 @@ having: ''"
     6 |     include: event
       |              ^^^^^
       |
-      = help: did you mean `events`?
+      = help: did you mean `events`? it is one of `events`, `none`
 
     error[wrong-type]: `description` must be a string, not a list
      --> rules.yaml:7:18
