@@ -18,7 +18,7 @@ const POLICIES: [(&str, Overflow); 3] =
 impl Parser<'_> {
     /// `limit: 1 per 1h`.
     pub(super) fn limit(&mut self, fields: &mut Fields<'_>) -> Option<MatchLimit> {
-        let text = fields.string("limit", self.diagnostics)?;
+        let text = fields.text("limit", self.diagnostics)?;
         let limit = read_limit(&text.value);
         if let Err(problem) = &limit {
             let help = "write a number of matches and a time, such as `limit: 1 per 1h`";

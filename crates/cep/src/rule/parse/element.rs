@@ -298,7 +298,7 @@ impl Parser<'_> {
                 if kind != Kind::Group {
                     let help = "put it into a `group`, beside which `{key}` can stand";
                     reject(&["times", "optional", "until"], help);
-                    reject(&["greedy"], "make a step in it `greedy`, or leave it out");
+                    reject(&["greedy"], "only the repetitions of a single step can be greedy");
                 }
             }
         }

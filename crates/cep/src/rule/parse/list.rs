@@ -52,7 +52,7 @@ impl Parser<'_> {
         }
         let file = file.and_then(|(_, node)| self.list_file(node));
         let topic = topic.and_then(|(_, node)| self.topic(node, "topic"));
-        let key = match topic.is_some() {
+        let key = match topic.is_some() && file.is_none() {
             true => fields.require("key"),
             false => fields.node("key"),
         };

@@ -9,10 +9,8 @@ impl Parser<'_> {
     /// Reports elements that cannot stand where they do.
     pub(super) fn check_order(&mut self, elements: &[Outline], inside: Inside) {
         let is_not = |element: &Outline| element.kind == Kind::Not;
-        if inside == Inside::Sequence
-            && let Some(first) = elements.first()
-            && elements.iter().all(is_not)
-        {
+        let Some(first) = elements.first() else { return };
+        if inside == Inside::Sequence && elements.iter().all(is_not) {
             self.report(
                 "no-step",
                 first.head,
@@ -20,6 +18,14 @@ impl Parser<'_> {
                 "add a `step`: a `not` says what must not come before, between or after steps",
             );
             return;
+        }
+        if inside == Inside::Sequence && elements.iter().filter(takes).all(|element| element.can_be_empty) {
+            self.report(
+                "empty-sequence",
+                first.head,
+                "all elements of the sequence may be missing",
+                "make one of them required; steps of which any will do stand in `any_of`",
+            );
         }
         for (at, element) in elements.iter().enumerate() {
             if is_not(element) {
@@ -31,7 +37,6 @@ impl Parser<'_> {
     }
 
     fn check_not(&mut self, before: &[Outline], not: &Outline, after: &[Outline], inside: Inside) {
-        let takes = |element: &&Outline| element.kind != Kind::Not;
         let previous = before.iter().rev().find(takes);
         let has_next = after.iter().any(|element| element.kind != Kind::Not);
         match (previous, has_next, inside) {
@@ -99,6 +104,10 @@ impl Parser<'_> {
             _ => {}
         }
     }
+}
+
+fn takes(element: &&Outline) -> bool {
+    element.kind != Kind::Not
 }
 
 impl Inside {

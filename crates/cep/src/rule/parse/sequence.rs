@@ -11,8 +11,19 @@ use crate::rule::{AfterMatch, Body, DraftBody, DraftRole, DraftStep, Element, Se
 /// The most matches per event that a rule may ask for.
 const MOST_MATCHES_PER_EVENT: i64 = 1_000_000;
 
-/// What `after_match` looks like.
+/// The words of `after_match`.
 const AFTER_MATCH: [&str; 5] = ["none", "to_next", "past_last", "to_first", "to_last"];
+
+/// What other languages call them.
+const ELSEWHERE: [(&str, &str); 7] = [
+    ("no_skip", "none"),
+    ("skip_to_next", "to_next"),
+    ("skip_to_next_row", "to_next"),
+    ("skip_past_last", "past_last"),
+    ("skip_past_last_row", "past_last"),
+    ("skip_past_last_event", "past_last"),
+    ("past_last_event", "past_last"),
+];
 
 impl Parser<'_> {
     pub(super) fn sequence(
@@ -46,7 +57,7 @@ impl Parser<'_> {
         let after_match = after_match.map(|node| self.after_match(node, &reading.asked)).unwrap_or_default();
         let actions = on_timeout.map(|(_, node)| self.actions_on_timeout(node));
         if let Some(elements) = &elements {
-            if let Some((key, _)) = from
+            if let (Some((key, _)), Some(_)) = (from, &types)
                 && !elements.iter().any(is_strict)
             {
                 let message = "`from` says nothing where no contiguity is `strict`";
@@ -112,7 +123,13 @@ impl Parser<'_> {
                     let step = first.map_or("login", |name| &name.value);
                     self.report("missing-step", node.span, message, format!("write `{{ {word}: {step} }}`"));
                 }
-                _ => self.unknown_word("after_match", word, &AFTER_MATCH),
+                _ => match ELSEWHERE.iter().find(|(name, _)| *name == word.value) {
+                    Some((_, meant)) => {
+                        let message = format!("unknown after_match `{}`", word.value);
+                        self.report("unknown-word", word.span, message, format!("here it is `{meant}`"));
+                    }
+                    None => self.unknown_word("after_match", word, &AFTER_MATCH),
+                },
             },
             None => {
                 let message = format!("`after_match` must be a word or a mapping, not {}", node.describe());
@@ -127,7 +144,7 @@ impl Parser<'_> {
         let first = fields.string("to_first", self.diagnostics);
         let last = fields.string("to_last", self.diagnostics);
         match (fields.entry("to_first"), fields.entry("to_last")) {
-            (None, None) => {
+            (None, None) if !AFTER_MATCH[..3].iter().any(|word| fields.has(word)) => {
                 fields.require("to_first");
             }
             (Some(_), Some((key, _))) => self.report(
@@ -137,6 +154,10 @@ impl Parser<'_> {
                 "leave one of the two out",
             ),
             _ => {}
+        }
+        for word in &AFTER_MATCH[..3] {
+            let help = format!("it names no step: write `after_match: {word}`");
+            fields.reject(word, "`after_match: { … }`", &help, self.diagnostics);
         }
         fields.finish(self.diagnostics);
         for step in [first, last].into_iter().flatten() {

@@ -127,10 +127,10 @@ impl Parser<'_> {
             Value::String(word) if word.value == "one_or_more" => unbounded,
             Value::String(word) => {
                 let help = match suggest(&word.value, ["one_or_more"]) {
-                    Some(meant) => format!("did you mean `{meant}`?"),
-                    None if word.value == "zero_or_more" || word.value == "*" => {
+                    _ if ["zero_or_more", "*"].contains(&word.value.as_str()) => {
                         "write `times: one_or_more` and `optional: true`".to_owned()
                     }
+                    Some(meant) => format!("did you mean `{meant}`?"),
                     None => TIMES_HELP.to_owned(),
                 };
                 let message = format!("`{}` is no number of times", word.value);
@@ -199,7 +199,10 @@ impl Parser<'_> {
 
     fn check_greedy(&mut self, key: &Scalar, times: &Times, of: &Repeated<'_>) {
         let (message, help) = if of.is_group {
-            ("a group cannot be `greedy`", "make its last step `greedy`, or leave it out")
+            (
+                "a group cannot be `greedy`",
+                "leave it out: only the repetitions of a single step can be greedy",
+            )
         } else if times.max == Some(1) {
             (
                 "`greedy` takes as many as there are, but this is taken once",

@@ -6,6 +6,12 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod absence;
+mod elements;
+mod keys;
+mod lower;
+mod patterns;
+mod repetitions;
 mod schema;
 mod shape;
 mod values;
