@@ -4,7 +4,7 @@ use jsonschema::Validator;
 use olocus_document::{Diagnostics, SourceFile};
 use serde_json::{Value, json};
 
-use super::EXAMPLE;
+use super::{EXAMPLE, PATTERN};
 use crate::rule::{parse_rule_file, to_json};
 
 const SCHEMA: &str = include_str!("../../../../../schemas/rule-file.schema.json");
@@ -52,10 +52,11 @@ fn the_examples_of_the_schema_are_rule_files() {
 
 #[test]
 fn what_the_parser_reads_is_valid() {
-    let example = yaml_to_json(EXAMPLE);
     let validator = validator();
-    let errors: Vec<_> = validator.iter_errors(&example).map(|e| e.to_string()).collect();
-    assert!(errors.is_empty(), "{errors:?}");
+    for example in [EXAMPLE, PATTERN].map(yaml_to_json) {
+        let errors: Vec<_> = validator.iter_errors(&example).map(|e| e.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:?}");
+    }
 }
 
 /// Changes of a good file, each of one value; both the schema and the parser accept or refuse them.
