@@ -252,6 +252,8 @@ pub struct RuleTest {
     pub events: Vec<TestEvent>,
     /// The matches in the order in which they come about; none means that nothing may be found.
     pub expect: Vec<ExpectedMatch>,
+    /// The partial matches that run out of time, likewise; `None`: they are not compared. Only of rules with `on_timeout`.
+    pub timeouts: Option<Vec<ExpectedMatch>>,
 }
 
 /// An event of a test.

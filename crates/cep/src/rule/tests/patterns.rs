@@ -164,6 +164,21 @@ include: none",
 }
 
 #[test]
+fn tests_may_expect_what_runs_out_of_time() {
+    let timeouts = |lines: &str| {
+        let text = format!(
+            "sequence: [ {{ step: a, event: x }}, {{ step: b, event: y, within: 1m }} ]
+on_timeout: [ {{ log: info }} ]
+tests: [ {{ name: t, events: [ {{ at: 0s, type: x }} ], expect: none{lines} }} ]"
+        );
+        good(&rule_of(&text)).remove(0).tests.remove(0).timeouts
+    };
+    assert!(timeouts("").is_none());
+    assert!(timeouts(", timeouts: none").unwrap().is_empty());
+    assert_eq!(timeouts(", timeouts: [ {} ]").unwrap().len(), 1);
+}
+
+#[test]
 fn after_match_has_five_forms() {
     for (text, expected) in [
         ("none", "Nothing"),

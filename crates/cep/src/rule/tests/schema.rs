@@ -146,6 +146,7 @@ fn schema_and_parser_accept_and_refuse_the_same() {
         (sequence, "tests", json!([{ "name": "a", "events": [{ "at": 5, "type": "x" }], "expect": "none" }])),
         (sequence, "tests", json!([{ "name": "a", "events": [], "expect": [{ "count": 5 }] }])),
         (sequence, "tests", json!([{ "name": "a", "events": [], "expect": [{ "key": {} }] }])),
+        (sequence, "tests", json!([{ "name": "a", "events": [], "expect": "none", "timeouts": [] }])),
         (window, "window", json!({ "event": "a" })),
         (window, "window", json!({ "count": 1 })),
         (window, "window", json!({ "count": 0, "event": "a" })),
