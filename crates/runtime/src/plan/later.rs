@@ -27,12 +27,14 @@ pub(super) fn report_rule(file: &Arc<SourceFile>, rule: &Rule, diagnostics: &mut
     ];
     if let Body::Sequence(sequence) = &rule.body {
         of_rule.extend([
-            ("`having` of a sequence", rule.having.is_some()),
             ("`from`", sequence.from.is_some()),
             ("`after_match`", sequence.after_match != AfterMatch::Nothing),
             ("`on_timeout`", sequence.on_timeout.is_some()),
             ("`max_matches_per_event`", sequence.max_matches_per_event != MAX_MATCHES_PER_EVENT),
         ]);
+        if let Some(having) = &rule.having {
+            report(file, having.span, "`having` of a sequence", diagnostics);
+        }
         for element in sequence.elements.iter().filter(|element| plain_step(element).is_none()) {
             report(file, element.span, what(element), diagnostics);
         }

@@ -97,7 +97,7 @@ pub struct Times {
     pub optional: bool,
     /// How one repetition follows the one before.
     pub contiguity: Contiguity,
-    /// Whether an event that would also satisfy what follows is taken here.
+    /// Whether as many are taken as there are before what follows.
     pub greedy: bool,
     /// The largest time between two repetitions: exactly so much is too much.
     pub gap: Option<i64>,

@@ -11,7 +11,7 @@ const MAX_ALL_OF: usize = 8;
 
 impl Parser<'_> {
     pub(super) fn group(&mut self, fields: &mut Fields<'_>, reading: &mut Reading) -> Read {
-        let nothing = Read { elements: None, can_be_empty: false };
+        let nothing = Read { elements: None, can_be_empty: false, begins_optional: false };
         let Some(node) = fields.require("group") else { return nothing };
         let Some(items) = read::list(node, "`group`", self.file, self.diagnostics) else {
             reading.asked.push(DraftStep::unreadable(node.span));
@@ -59,13 +59,18 @@ impl Parser<'_> {
             return None;
         }
         let read = self.elements(items, Inside::AnyOf, reading);
-        if read.can_be_empty {
-            self.report(
-                "empty-alternative",
-                node.head(),
-                "all of this alternative may be missing",
-                "make it required, and put the `any_of` into a `group` with `optional: true`",
-            );
+        if read.begins_optional {
+            let (message, help) = match read.can_be_empty {
+                true => (
+                    "all of this alternative may be missing",
+                    "make it required, and put the `any_of` into a `group` with `optional: true`",
+                ),
+                false => (
+                    "this alternative begins with what may be missing",
+                    "make it two alternatives, one with what may be missing and one without",
+                ),
+            };
+            self.report("optional-alternative", items[0].head(), message, help);
         }
         read.elements
     }

@@ -16,8 +16,18 @@ pub(super) struct Reading {
     pub(super) names: Names,
     /// All that is asked of events so far.
     pub(super) asked: Vec<DraftStep>,
+    /// The names of steps in groups and alternatives.
+    pub(super) inner: Vec<String>,
+    /// How many groups and alternatives are being read.
+    depth: usize,
     /// The time of the whole rule.
     pub(super) within: Option<i64>,
+}
+
+impl Reading {
+    pub(super) fn new(names: Names, within: Option<i64>) -> Reading {
+        Reading { names, asked: Vec::new(), inner: Vec::new(), depth: 0, within }
+    }
 }
 
 /// Elements one after the other.
@@ -26,6 +36,8 @@ pub(super) struct Read {
     pub(super) elements: Option<Vec<Element>>,
     /// Whether they can be satisfied without any event.
     pub(super) can_be_empty: bool,
+    /// Whether the first of them may be missing.
+    pub(super) begins_optional: bool,
 }
 
 /// What elements stand in.
@@ -51,6 +63,7 @@ pub(super) struct Outline {
     pub(super) kind: Kind,
     pub(super) head: Span,
     pub(super) can_be_empty: bool,
+    pub(super) begins_optional: bool,
     pub(super) is_greedy: bool,
 }
 
@@ -100,6 +113,7 @@ impl Parser<'_> {
         let mut outlines = Vec::with_capacity(items.len());
         let mut elements = Vec::with_capacity(items.len());
         let mut is_first = true;
+        reading.depth += usize::from(inside != Inside::Sequence);
         for (index, item) in items.iter().enumerate() {
             let place = Place { inside, is_first, is_last: index + 1 == items.len() };
             let (outline, element) = self.element(item, place, reading);
@@ -107,14 +121,24 @@ impl Parser<'_> {
             outlines.push(outline);
             elements.push(element);
         }
+        reading.depth -= usize::from(inside != Inside::Sequence);
         self.check_order(&outlines, inside);
-        let can_be_empty = outlines.iter().all(|outline| outline.can_be_empty);
-        Read { elements: elements.into_iter().collect(), can_be_empty }
+        Read {
+            elements: elements.into_iter().collect(),
+            can_be_empty: outlines.iter().all(|outline| outline.can_be_empty),
+            begins_optional: outlines.first().is_some_and(|outline| outline.begins_optional),
+        }
     }
 
     fn element(&mut self, node: &Node, place: Place, reading: &mut Reading) -> (Outline, Option<Element>) {
         let kind = self.kind(node);
-        let mut outline = Outline { kind, head: node.head(), can_be_empty: false, is_greedy: false };
+        let mut outline = Outline {
+            kind,
+            head: node.head(),
+            can_be_empty: false,
+            begins_optional: false,
+            is_greedy: false,
+        };
         let Some(mut fields) = self.fields(node, kind.what()) else {
             reading.asked.push(DraftStep::unreadable(node.span));
             return (outline, None);
@@ -125,6 +149,7 @@ impl Parser<'_> {
             Kind::Group => {
                 let group = self.group(&mut fields, reading);
                 outline.can_be_empty = group.can_be_empty;
+                outline.begins_optional = group.begins_optional;
                 group.elements.map(Takes::Group)
             }
             Kind::AnyOf => self.any_of(&mut fields, reading).map(Takes::AnyOf),
@@ -152,6 +177,7 @@ impl Parser<'_> {
             );
         }
         outline.can_be_empty |= times.optional;
+        outline.begins_optional |= times.optional;
         outline.is_greedy = times.greedy;
         self.reject_misplaced(&mut fields, kind);
         fields.finish(self.diagnostics);
@@ -189,6 +215,9 @@ impl Parser<'_> {
         let name = self.step_name(fields, &mut reading.names);
         let event = self.event(fields);
         let filter = self.expression(fields, "where");
+        if reading.depth > 0 {
+            reading.inner.extend(name.iter().map(|name| name.value.clone()));
+        }
         reading.asked.push(DraftStep {
             role: DraftRole::Step,
             name: name.clone(),
@@ -284,7 +313,7 @@ impl Parser<'_> {
         };
         match kind {
             Kind::Step => {
-                reject(&["for"], "`for` belongs to a `not`; the time since the step before is `within`")
+                reject(&["for"], "`for` belongs to a `not`; the time since the step before is `within`");
             }
             Kind::Not => {
                 reject(&["event", "where"], "it stands in the `not`: `not: { {key}: … }`");

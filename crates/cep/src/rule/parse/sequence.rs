@@ -49,12 +49,12 @@ impl Parser<'_> {
             return None;
         }
         let names = Names::new("step", "duplicate-step");
-        let mut reading = Reading { names, asked: Vec::new(), within: within.map(|within| within.value) };
+        let mut reading = Reading::new(names, within.map(|within| within.value));
         let elements = self.elements(items, Inside::Sequence, &mut reading).elements;
         self.check_number(&reading.asked);
 
         let types = from.and_then(|(_, node)| self.types(node, "from"));
-        let after_match = after_match.map(|node| self.after_match(node, &reading.asked)).unwrap_or_default();
+        let after_match = after_match.map(|node| self.after_match(node, &reading)).unwrap_or_default();
         let actions = on_timeout.map(|(_, node)| self.actions_on_timeout(node));
         if let Some(elements) = &elements {
             if let (Some((key, _)), Some(_)) = (from, &types)
@@ -106,11 +106,11 @@ impl Parser<'_> {
         self.report("too-many-steps", span, message, help);
     }
 
-    fn after_match(&mut self, node: &Node, asked: &[DraftStep]) -> AfterMatch {
+    fn after_match(&mut self, node: &Node, reading: &Reading) -> AfterMatch {
         const HELP: &str =
             "write `none`, `to_next`, `past_last`, `{ to_first: STEP }` or `{ to_last: STEP }`";
         if node.as_mapping().is_some() {
-            return self.after_match_at_step(node, asked).unwrap_or_default();
+            return self.after_match_at_step(node, reading).unwrap_or_default();
         }
         match node.scalar() {
             Some(word) => match word.value.as_str() {
@@ -119,7 +119,7 @@ impl Parser<'_> {
                 "past_last" => return AfterMatch::PastLast,
                 word @ ("to_first" | "to_last") => {
                     let message = format!("`{word}` does not say the first or last event of which step");
-                    let first = asked.iter().find_map(|asked| asked.name.as_ref());
+                    let first = reading.asked.iter().find_map(|asked| asked.name.as_ref());
                     let step = first.map_or("login", |name| &name.value);
                     self.report("missing-step", node.span, message, format!("write `{{ {word}: {step} }}`"));
                 }
@@ -139,7 +139,7 @@ impl Parser<'_> {
         AfterMatch::Nothing
     }
 
-    fn after_match_at_step(&mut self, node: &Node, asked: &[DraftStep]) -> Option<AfterMatch> {
+    fn after_match_at_step(&mut self, node: &Node, reading: &Reading) -> Option<AfterMatch> {
         let mut fields = self.fields(node, "`after_match`")?;
         let first = fields.string("to_first", self.diagnostics);
         let last = fields.string("to_last", self.diagnostics);
@@ -161,7 +161,7 @@ impl Parser<'_> {
         }
         fields.finish(self.diagnostics);
         for step in [first, last].into_iter().flatten() {
-            self.check_step_taken(step, asked);
+            self.check_step_taken(step, reading);
         }
         let named = |step: &Scalar| Spanned::new(step.value.clone(), step.span);
         match (first, last) {
@@ -172,7 +172,8 @@ impl Parser<'_> {
     }
 
     /// Reports the name of something that is no step.
-    fn check_step_taken(&mut self, step: &Scalar, asked: &[DraftStep]) {
+    fn check_step_taken(&mut self, step: &Scalar, reading: &Reading) {
+        let asked = &reading.asked;
         let of_role = |role: DraftRole| {
             asked
                 .iter()
@@ -180,6 +181,11 @@ impl Parser<'_> {
                 .filter_map(|asked| asked.name.as_ref().map(|name| name.value.as_str()))
         };
         if of_role(DraftRole::Step).any(|name| name == step.value) {
+            if reading.inner.contains(&step.value) {
+                let message = format!("`{}` is in a `group` or `any_of`", step.value);
+                let help = "name a step that stands in the sequence itself";
+                self.report("unknown-step", step.span, message, help);
+            }
             return;
         }
         let message = format!("there is no step `{}`", step.value);

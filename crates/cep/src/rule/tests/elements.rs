@@ -15,6 +15,8 @@ fn kinds_of_elements() {
   - { group: [], where: v = 1 }
   - { group: { step: d } }
   - { any_of: [ [], { step: e, event: x, optional: true } ], times: 2 }
+  - { any_of: [ [ { step: h, event: x, optional: true }, { step: i, event: x } ],
+                  { group: [ { step: j, event: x, optional: true }, { step: k, event: x } ] } ] }
   - { all_of: [ { not: { event: x } }, { step: f, event: x, within: 1m, times: 2 }, x ] }
   - { step: g, event: x, for: 5m }"
     ), @r#"
@@ -130,7 +132,7 @@ fn kinds_of_elements() {
        |
        = help: put a step into it, or leave it out
 
-    error[empty-alternative]: all of this alternative may be missing
+    error[optional-alternative]: all of this alternative may be missing
       --> rules.yaml:13:27
        |
     13 |       - { any_of: [ [], { step: e, event: x, optional: true } ], times: 2 }
@@ -146,42 +148,58 @@ fn kinds_of_elements() {
        |
        = help: put it into a `group`, beside which `times` can stand
 
-    error[misplaced-key]: `not` has no place in `all_of`, which holds steps
-      --> rules.yaml:14:23
+    error[optional-alternative]: this alternative begins with what may be missing
+      --> rules.yaml:14:25
        |
-    14 |       - { all_of: [ { not: { event: x } }, { step: f, event: x, within: 1m, times: 2 }, x ] }
+    14 |       - { any_of: [ [ { step: h, event: x, optional: true }, { step: i, event: x } ],
+       |                         ^^^^
+       |
+       = help: make it two alternatives, one with what may be missing and one without
+
+    error[optional-alternative]: this alternative begins with what may be missing
+      --> rules.yaml:15:25
+       |
+    15 |                       { group: [ { step: j, event: x, optional: true }, { step: k, event: x } ] } ] }
+       |                         ^^^^^
+       |
+       = help: make it two alternatives, one with what may be missing and one without
+
+    error[misplaced-key]: `not` has no place in `all_of`, which holds steps
+      --> rules.yaml:16:23
+       |
+    16 |       - { all_of: [ { not: { event: x } }, { step: f, event: x, within: 1m, times: 2 }, x ] }
        |                       ^^^
        |
        = help: write each as `{ step: login, event: auth.login }`
 
     error[misplaced-key]: `within` has no place in a step of `all_of`
-      --> rules.yaml:14:65
+      --> rules.yaml:16:65
        |
-    14 |       - { all_of: [ { not: { event: x } }, { step: f, event: x, within: 1m, times: 2 }, x ] }
+    16 |       - { all_of: [ { not: { event: x } }, { step: f, event: x, within: 1m, times: 2 }, x ] }
        |                                                                 ^^^^^^
        |
        = help: its steps come in any order; put `within` beside `all_of`
 
     error[misplaced-key]: `times` has no place in a step of `all_of`
-      --> rules.yaml:14:77
+      --> rules.yaml:16:77
        |
-    14 |       - { all_of: [ { not: { event: x } }, { step: f, event: x, within: 1m, times: 2 }, x ] }
+    16 |       - { all_of: [ { not: { event: x } }, { step: f, event: x, within: 1m, times: 2 }, x ] }
        |                                                                             ^^^^^
        |
        = help: each step of `all_of` takes one event, others in between or not
 
     error[wrong-type]: a step of `all_of` must be a mapping, not the string `x`
-      --> rules.yaml:14:89
+      --> rules.yaml:16:89
        |
-    14 |       - { all_of: [ { not: { event: x } }, { step: f, event: x, within: 1m, times: 2 }, x ] }
+    16 |       - { all_of: [ { not: { event: x } }, { step: f, event: x, within: 1m, times: 2 }, x ] }
        |                                                                                         ^
        |
        = help: write it as `key: value`
 
     error[misplaced-key]: `for` has no place in a step
-      --> rules.yaml:15:30
+      --> rules.yaml:17:30
        |
-    15 |       - { step: g, event: x, for: 5m }
+    17 |       - { step: g, event: x, for: 5m }
        |                              ^^^
        |
        = help: `for` belongs to a `not`; the time since the step before is `within`

@@ -4,7 +4,8 @@ use super::{problems, problems_of_rule};
 
 #[test]
 fn keys_of_rules_with_sequences() {
-    let steps = "sequence: [ { step: login, event: x }, { not: { step: logout, event: y } }, { step: export, event: z } ]";
+    let steps = "sequence: [ { step: login, event: x }, { not: { step: logout, event: y } }, { step: export, event: z }, \
+                 { group: [ { step: inner, event: x } ] } ]";
     insta::assert_snapshot!(
         [
             "after_match: skip_to_next\nlimit: once\nstate: { partial_matches: 0, window_events: 5, policy: drop_old }",
@@ -13,6 +14,7 @@ fn keys_of_rules_with_sequences() {
             "after_match: { to_last: exprt }\nlimit: 5 per 0s\non_timeout: []\nfrom: x",
             "after_match: { to_first: logout, to_last: nobody }\nlimit: 5",
             "after_match: { past_last: login }",
+            "after_match: { to_last: inner }",
             "after_match: 5\nfrom: []\non_timeout: { log: info }",
         ]
         .map(|lines| problems_of_rule(&format!("{steps}\n{lines}")))
@@ -180,7 +182,7 @@ fn keys_of_rules_with_sequences() {
         5 |     after_match: { to_first: logout, to_last: nobody }
           |                                               ^^^^^^
           |
-          = help: the steps are `login`, `export`
+          = help: the steps are `login`, `export`, `inner`
 
         error[bad-limit]: `5` is no limit
          --> rules.yaml:6:12
@@ -197,6 +199,14 @@ fn keys_of_rules_with_sequences() {
           |                    ^^^^^^^^^
           |
           = help: it names no step: write `after_match: past_last`
+
+        error[unknown-step]: `inner` is in a `group` or `any_of`
+         --> rules.yaml:5:29
+          |
+        5 |     after_match: { to_last: inner }
+          |                             ^^^^^
+          |
+          = help: name a step that stands in the sequence itself
 
         error[unknown-word]: unknown after_match `5`
          --> rules.yaml:5:18

@@ -96,7 +96,7 @@ rules:
       - { not: { event: n }, for: 5m }
     within: 10m
     from: [x, 'y.*']
-    after_match: { to_last: b }
+    after_match: { to_last: g }
     on_timeout: [ { log: info } ]
     max_matches_per_event: 10
     having: count(a) > 2
