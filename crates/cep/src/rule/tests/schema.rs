@@ -4,7 +4,7 @@ use jsonschema::Validator;
 use olocus_document::{Diagnostics, SourceFile};
 use serde_json::{Value, json};
 
-use super::{EXAMPLE, PATTERN};
+use super::{EXAMPLE, PATTERN, read};
 use crate::rule::{parse_rule_file, to_json};
 
 const SCHEMA: &str = include_str!("../../../../../schemas/rule-file.schema.json");
@@ -56,6 +56,22 @@ fn what_the_parser_reads_is_valid() {
     for example in [EXAMPLE, PATTERN].map(yaml_to_json) {
         let errors: Vec<_> = validator.iter_errors(&example).map(|e| e.to_string()).collect();
         assert!(errors.is_empty(), "{errors:?}");
+    }
+}
+
+#[test]
+fn the_examples_of_the_page_on_patterns_are_valid_and_read_without_a_warning() {
+    let page = include_str!("../../../../../rules/patterns.md");
+    let validator = validator();
+    let examples: Vec<_> =
+        page.split("\n```yaml\n").skip(1).map(|rest| rest.split("\n```").next().unwrap()).collect();
+    assert!(examples.len() > 15, "{} examples", examples.len());
+    for example in examples {
+        let (_, problems) = read(example);
+        assert!(problems.is_empty(), "{}", problems.render(false));
+        let errors: Vec<_> =
+            validator.iter_errors(&yaml_to_json(example)).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:?}\n{example}");
     }
 }
 
