@@ -97,6 +97,7 @@ fn run_test(
 fn plan_of(file: &RuleFile, rule: &Rule, schemas: &Arc<Schemas>) -> Result<Arc<Plan>, Failure> {
     let alone = RuleFile {
         file: Arc::clone(&file.file),
+        lists: file.lists.clone(),
         rules: vec![Rule { enabled: true, ..rule.clone() }],
         drafts: Vec::new(),
     };

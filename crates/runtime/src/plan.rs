@@ -3,6 +3,7 @@
 
 mod compile;
 mod draft;
+mod later;
 mod version;
 
 use olocus_cep::rule::{Action, Severity, TypePattern};

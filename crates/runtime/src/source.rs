@@ -1,6 +1,6 @@
 //! What a source says about its topics: their format, and where time, type and key of an event are.
 
-use olocus_cep::rule::{Body, RuleFile, TypePattern};
+use olocus_cep::rule::{Asked, Body, RuleFile, TypePattern};
 use olocus_document::Scalar;
 use olocus_event::Format;
 use olocus_event::time::TimeUnit;
@@ -53,8 +53,9 @@ impl SourceSpec {
         let mut topics: Vec<TypePattern> = Vec::new();
         for rule in files.iter().flat_map(|file| &file.rules).filter(|rule| rule.enabled) {
             let types: Vec<&TypePattern> = match &rule.body {
-                Body::Sequence { steps, .. } => {
-                    steps.iter().flat_map(|step| &step.event).map(|pattern| &pattern.value).collect()
+                Body::Sequence(sequence) => {
+                    let asked = sequence.asked().into_iter().flat_map(Asked::event);
+                    asked.chain(sequence.from.iter().flatten()).map(|pattern| &pattern.value).collect()
                 }
                 Body::Window { event, .. } => event.iter().map(|pattern| &pattern.value).collect(),
             };

@@ -2,7 +2,7 @@
 
 use olocus_document::{Scalar, Span, Spanned};
 
-use super::{Body, Step, TypePattern, Window};
+use super::{TypePattern, Window};
 
 /// What could be read of a rule whose shape has mistakes: enough to find those in its expressions in the same run. It is
 /// never evaluated.
@@ -14,22 +14,18 @@ pub struct Draft {
     pub by: Option<Vec<Scalar>>,
     /// What it looks for; more than one where it has both a sequence and a window.
     pub bodies: Vec<DraftBody>,
-    /// The condition on the aggregates of a window.
+    /// The condition on the aggregates of a window, or on a finished match of a sequence.
     pub having: Option<Scalar>,
     /// Names and expressions of the values of a match.
     pub emit: Vec<(Scalar, Scalar)>,
 }
 
-/// A [`Body`] of which any part may be missing.
+/// A [`Body`](super::Body) of which any part may be missing.
 #[derive(Clone, Debug)]
 pub enum DraftBody {
-    /// Events one after the other.
-    Sequence {
-        /// All steps, also those of which nothing could be read.
-        steps: Vec<DraftStep>,
-        /// The time that all of them may take.
-        within: Option<i64>,
-    },
+    /// Events one after the other: all that is asked of them in the order of the file, as
+    /// [`Sequence::asked`](super::Sequence::asked) has it, also what could not be read.
+    Sequence(Vec<DraftStep>),
     /// Events together.
     Window {
         /// Which events are together.
@@ -41,49 +37,37 @@ pub enum DraftBody {
     },
 }
 
-/// A [`Step`] of which any part may be missing.
+/// Something [asked](super::Asked) of events, of which any part may be missing.
 #[derive(Clone, Debug)]
 pub struct DraftStep {
-    /// Its name.
+    /// Why it is asked.
+    pub role: DraftRole,
+    /// The name of the step or `not`; of an `until`, that of the step that it belongs to.
     pub name: Option<Spanned<String>>,
     /// The event types.
     pub event: Option<Vec<Spanned<TypePattern>>>,
     /// The condition on the event, `where`.
     pub filter: Option<Scalar>,
-    /// The time since the previous step's event.
-    pub within: Option<i64>,
-    /// Where the step stands.
+    /// Where it stands.
     pub span: Span,
 }
 
-impl DraftBody {
-    /// The body, if all that it needs is there.
-    pub(super) fn complete(&self) -> Option<Body> {
-        match self {
-            DraftBody::Sequence { steps, within } => {
-                let steps = steps.iter().map(DraftStep::complete).collect::<Option<_>>()?;
-                Some(Body::Sequence { steps, within: *within })
-            }
-            DraftBody::Window { window, event, filter } => {
-                Some(Body::Window { window: (*window)?, event: event.clone()?, filter: filter.clone() })
-            }
-        }
-    }
+/// Why something is asked of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DraftRole {
+    /// For a step, whose events can be named.
+    Step,
+    /// For a `not`, which takes no event.
+    Not,
+    /// For an `until`, which takes no event.
+    Until,
+    /// It is not known, because the element could not be read.
+    Unknown,
 }
 
 impl DraftStep {
-    /// A step of which nothing could be read.
+    /// An element of which nothing could be read.
     pub(super) fn unreadable(span: Span) -> DraftStep {
-        DraftStep { name: None, event: None, filter: None, within: None, span }
-    }
-
-    fn complete(&self) -> Option<Step> {
-        Some(Step {
-            name: self.name.clone()?,
-            event: self.event.clone()?,
-            filter: self.filter.clone(),
-            within: self.within,
-            span: self.span,
-        })
+        DraftStep { role: DraftRole::Unknown, name: None, event: None, filter: None, span }
     }
 }

@@ -7,12 +7,23 @@ use olocus_document::{Scalar, SourceFile, Span, Spanned};
 use serde_json::{Map, Value};
 
 use super::{Draft, TypePattern};
+use crate::Overflow;
+
+mod list;
+mod sequence;
+
+pub use list::{List, ListFormat, ListSource};
+pub use sequence::{
+    AfterMatch, Asked, Element, MAX_MATCHES_PER_EVENT, Not, Sequence, Step, Takes, Times, Until,
+};
 
 /// A file of rules.
 #[derive(Clone, Debug)]
 pub struct RuleFile {
     /// The file that it was read from.
     pub file: Arc<SourceFile>,
+    /// The lists that it names, those without mistakes; rules of other files may use them too.
+    pub lists: Vec<List>,
     /// Its rules without mistakes in their shape, in the order of the file.
     pub rules: Vec<Rule>,
     /// What could be read of the others.
@@ -36,8 +47,12 @@ pub struct Rule {
     pub by_is_list: bool,
     /// What it looks for.
     pub body: Body,
-    /// The condition on the aggregates of a window.
+    /// The condition on the aggregates of a window, or on a finished match of a sequence.
     pub having: Option<Scalar>,
+    /// How many matches of a key are told.
+    pub limit: Option<MatchLimit>,
+    /// Bounds on what the rule may hold, where they are not the engine's.
+    pub state: StateBounds,
     /// Names and expressions of the values of a match, in the order of the file.
     pub emit: Vec<(Scalar, Scalar)>,
     /// What is done with a match.
@@ -50,8 +65,8 @@ pub struct Rule {
     pub references: Vec<String>,
     /// Any value, copied into matches.
     pub meta: Option<Value>,
-    /// Whether matches embed the raw events.
-    pub include_events: bool,
+    /// What matches tell of their events.
+    pub include: Include,
     /// Its tests.
     pub tests: Vec<RuleTest>,
     /// Where the rule stands.
@@ -102,13 +117,7 @@ impl fmt::Display for Severity {
 #[derive(Clone, Debug)]
 pub enum Body {
     /// Events one after the other.
-    Sequence {
-        /// The steps, at least one, at most [`super::MAX_STEPS`].
-        steps: Vec<Step>,
-        /// The time that all of them may take: an event exactly so much after the first no longer
-        /// counts.
-        within: Option<i64>,
-    },
+    Sequence(Sequence),
     /// Events together.
     Window {
         /// Which events are together.
@@ -120,19 +129,38 @@ pub enum Body {
     },
 }
 
-/// A step of a sequence.
-#[derive(Clone, Debug)]
-pub struct Step {
-    /// Its name, unique in the rule; an identifier, not `meta`.
-    pub name: Spanned<String>,
-    /// The event types, at least one.
-    pub event: Vec<Spanned<TypePattern>>,
-    /// The condition on the event, `where`.
-    pub filter: Option<Scalar>,
-    /// The time since the previous step's event; never on the first step.
-    pub within: Option<i64>,
-    /// Where the step stands.
-    pub span: Span,
+/// What a match tells of its events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Include {
+    /// Where each of them is.
+    #[default]
+    Places,
+    /// The raw events too.
+    Events,
+    /// Only the first, the last, and how many each step took; a sequence then need not keep the others.
+    Nothing,
+}
+
+/// At most so many matches of a key in a time: `limit: 1 per 1h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MatchLimit {
+    /// How many, at least one.
+    pub matches: u32,
+    /// A match is told unless so many were told in the nanoseconds before it.
+    pub per: i64,
+}
+
+/// Bounds on what one rule may hold; what is `None` is the engine's to say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StateBounds {
+    /// Partial matches of a sequence over all its keys.
+    pub partial_matches: Option<u32>,
+    /// Entries of a window over all its keys.
+    pub window_events: Option<u32>,
+    /// Keys for which anything is held.
+    pub keys: Option<u32>,
+    /// What happens at a bound.
+    pub policy: Option<Overflow>,
 }
 
 /// Which events are together.
@@ -224,6 +252,8 @@ pub struct RuleTest {
     pub events: Vec<TestEvent>,
     /// The matches in the order in which they come about; none means that nothing may be found.
     pub expect: Vec<ExpectedMatch>,
+    /// The partial matches that run out of time, likewise; `None`: they are not compared. Only of rules with `on_timeout`.
+    pub timeouts: Option<Vec<ExpectedMatch>>,
 }
 
 /// An event of a test.

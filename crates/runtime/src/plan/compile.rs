@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use olocus_cep::rule::{Body, Rule, RuleFile, Step, TypePattern, Window, check_unique_names};
+use olocus_cep::rule::{Body, Include, Rule, RuleFile, Sequence, TypePattern, Window, check_unique_names};
 use olocus_cep::{AggregateFunction, StepPlan, WindowPlan};
 use olocus_document::{Diagnostic, Diagnostics, Scalar, Spanned};
 use olocus_expr::{Aggregate, Compiler, EventScope, PredicateId, Problem, Schemas, ValueId};
 
 use super::draft::check_draft;
+use super::later::{plain_steps, report_lists, report_rule};
 use super::{KeyIndex, KeyPlan, OutputPlan, Plan, RulePlan, SourcePlan, Test, version};
 use crate::source::SourceSpec;
 
@@ -30,6 +31,10 @@ fn compile_here(
     diagnostics: &mut Diagnostics,
 ) -> Option<Plan> {
     check_unique_names(files, diagnostics);
+    for file in files {
+        report_lists(file, diagnostics);
+        file.rules.iter().for_each(|rule| report_rule(&file.file, rule, diagnostics));
+    }
     let mut compilation = Compilation::new(Arc::clone(schemas), diagnostics);
     let sources: Vec<_> = sources.iter().map(|spec| compilation.source(spec)).collect();
     let mut rules = Vec::new();
@@ -101,7 +106,7 @@ impl<'a> Compilation<'a> {
 
     fn rule(&mut self, rule: &Rule, index: usize) -> Option<RulePlan> {
         let body = match &rule.body {
-            Body::Sequence { steps, within } => self.sequence(rule, steps, *within, index),
+            Body::Sequence(sequence) => self.sequence(rule, sequence, index),
             Body::Window { window, event, filter } => {
                 self.window(rule, window, event, filter.as_ref(), index)
             }
@@ -116,22 +121,17 @@ impl<'a> Compilation<'a> {
             output: body.output,
             actions: rule.actions.clone(),
             about: about(rule),
-            include_events: rule.include_events,
+            include_events: rule.include == Include::Events,
         })
     }
 
-    fn sequence(
-        &mut self,
-        rule: &Rule,
-        steps: &[Step],
-        within: Option<i64>,
-        index: usize,
-    ) -> Option<CompiledBody> {
-        let names: Vec<String> = steps.iter().map(|step| step.name.value.clone()).collect();
+    fn sequence(&mut self, rule: &Rule, sequence: &Sequence, index: usize) -> Option<CompiledBody> {
+        let (steps, within) = (plain_steps(sequence)?, sequence.within);
+        let names: Vec<String> = steps.iter().map(|(step, _)| step.name.value.clone()).collect();
         let parts: Vec<_> =
-            steps.iter().map(|step| (Some(step.name.value.as_str()), step.event.as_slice())).collect();
+            steps.iter().map(|(step, _)| (Some(step.name.value.as_str()), step.event.as_slice())).collect();
         let mut scopes = step_scopes(&parts);
-        for (step, scope) in steps.iter().zip(&mut scopes) {
+        for ((step, _), scope) in steps.iter().zip(&mut scopes) {
             step.filter.iter().for_each(|text| self.compiler.learn_predicate(&text.value, scope));
         }
         for (_, text) in &rule.emit {
@@ -140,12 +140,12 @@ impl<'a> Compilation<'a> {
         let key = self.key(rule, &scopes);
         let mut meaning = Vec::new();
         let mut complete = true;
-        for (at, (step, scope)) in steps.iter().zip(&scopes).enumerate() {
+        for (at, ((step, within), scope)) in steps.iter().zip(&scopes).enumerate() {
             let Ok(predicate) = self.filter(step.filter.as_ref(), scope) else {
                 complete = false;
                 continue;
             };
-            meaning.push(self.step_meaning(&step.name.value, &step.event, predicate, step.within));
+            meaning.push(self.step_meaning(&step.name.value, &step.event, predicate, *within));
             self.ask(&step.event, predicate, (index, at));
         }
         meaning.push(format!("within {within:?}"));
@@ -160,7 +160,7 @@ impl<'a> Compilation<'a> {
             emit.push((name.value.clone(), expr));
         }
         let key = key?;
-        let steps = steps.iter().map(|step| StepPlan { within: step.within }).collect();
+        let steps = steps.iter().map(|(_, within)| StepPlan { within: *within }).collect();
         complete.then(|| CompiledBody {
             machine: olocus_cep::Plan::Sequence { steps, within },
             output: OutputPlan::Sequence { steps: names, emit },

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use olocus_cep::rule::{Draft, DraftBody, DraftStep};
+use olocus_cep::rule::{Draft, DraftBody, DraftRole, DraftStep};
 use olocus_document::{Diagnostics, Scalar};
 use olocus_expr::{Compiler, EventScope, Problem, Schemas};
 
@@ -17,7 +17,7 @@ pub(super) fn check_draft(draft: &Draft, schemas: Arc<Schemas>, diagnostics: &mu
         // With two bodies it is not known which of them `by`, `having` and `emit` speak of.
         let is_only = draft.bodies.len() == 1;
         match body {
-            DraftBody::Sequence { steps, .. } => check.sequence(draft, steps, is_only),
+            DraftBody::Sequence(steps) => check.sequence(draft, steps, is_only),
             DraftBody::Window { event, filter, .. } => {
                 let types = event.as_deref().map(literal_types).unwrap_or_default();
                 let scope = EventScope { types, ..EventScope::default() };
@@ -47,7 +47,11 @@ impl Check<'_> {
         }
         if is_only {
             self.key(draft, &scopes);
-            let all_named = names.iter().all(Option::is_some);
+            // A match has no events of the others.
+            let takes = |step: &DraftStep| matches!(step.role, DraftRole::Step | DraftRole::Unknown);
+            let (taken, scopes): (Vec<_>, Vec<_>) =
+                steps.iter().zip(scopes).filter(|(step, _)| takes(step)).unzip();
+            let all_named = taken.iter().all(|step| step.name.is_some());
             for (_, text) in &draft.emit {
                 let compiled = self.compiler.match_expr(&text.value, &scopes);
                 // What seems to be no step may be one whose name could not be read.

@@ -1,6 +1,6 @@
 //! A rule's version: a hash of what it means, whatever its text looks like.
 
-use olocus_cep::rule::{Action, Rule};
+use olocus_cep::rule::{Action, Include, Rule};
 use sha2::{Digest, Sha256};
 
 /// The first 16 hexadecimal digits of a SHA-256 over the rule's name, key, steps or window, conditions and
@@ -31,6 +31,6 @@ pub(super) fn of(rule: &Rule, meaning: &[String]) -> String {
             }
         }
     }
-    add(if rule.include_events { "events" } else { "" });
+    add(if rule.include == Include::Events { "events" } else { "" });
     crate::hex(&hash.finalize()[..8])
 }

@@ -1,6 +1,6 @@
 //! `actions`.
 
-use olocus_document::{Fields, Node, Scalar, Spanned, read};
+use olocus_document::{Fields, Node, Scalar, Spanned, Value, read};
 
 use super::Parser;
 use crate::rule::{Action, LogLevel};
@@ -16,21 +16,34 @@ const ACTION_HELP: &str = "write `publish: TOPIC`, `log: LEVEL` or `webhook: { u
 
 impl Parser<'_> {
     pub(super) fn actions(&mut self, fields: &mut Fields<'_>) -> Vec<Action> {
-        let Some(node) = fields.node("actions") else {
-            return Vec::new();
-        };
+        match fields.node("actions") {
+            Some(node) => self.list_of_actions(node, "actions"),
+            None => Vec::new(),
+        }
+    }
+
+    /// What is done with a partial match that runs out of time: an empty list would say nothing.
+    pub(super) fn actions_on_timeout(&mut self, node: &Node) -> Vec<Action> {
+        if matches!(&node.value, Value::Sequence(items) if items.is_empty()) {
+            let help = "add an action such as `log: info`, or leave it out";
+            self.report("empty-list", node.span, "`on_timeout` names no action", help);
+        }
+        self.list_of_actions(node, "on_timeout")
+    }
+
+    fn list_of_actions(&mut self, node: &Node, key: &str) -> Vec<Action> {
         if let Some(mapping) = node.as_mapping()
             && !mapping.entries.is_empty()
         {
             self.report(
                 "wrong-type",
                 self.place(node),
-                "`actions` must be a list, not a mapping",
+                format!("`{key}` must be a list, not a mapping"),
                 "put a `-` before each action, or write `[ { publish: TOPIC } ]`",
             );
             return Vec::new();
         }
-        let items = read::list(node, "`actions`", self.file, self.diagnostics);
+        let items = read::list(node, &format!("`{key}`"), self.file, self.diagnostics);
         items.unwrap_or_default().iter().filter_map(|item| self.action(item)).collect()
     }
 
@@ -65,7 +78,12 @@ impl Parser<'_> {
     }
 
     fn publish(&mut self, node: &Node) -> Option<Action> {
-        let topic = read::string(node, "`publish`", self.file, self.diagnostics)?;
+        Some(Action::Publish { topic: self.topic(node, "publish")? })
+    }
+
+    /// The name of a topic.
+    pub(super) fn topic(&mut self, node: &Node, key: &str) -> Option<Spanned<String>> {
+        let topic = read::string(node, &format!("`{key}`"), self.file, self.diagnostics)?;
         if let Some(problem) = topic_problem(&topic.value) {
             self.report(
                 "bad-topic",
@@ -75,7 +93,7 @@ impl Parser<'_> {
             );
             return None;
         }
-        Some(Action::Publish { topic: Spanned::new(topic.value.clone(), topic.span) })
+        Some(Spanned::new(topic.value.clone(), topic.span))
     }
 
     fn log(&mut self, node: &Node) -> Option<Action> {

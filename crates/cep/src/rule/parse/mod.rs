@@ -1,8 +1,19 @@
 //! From a document to rules, with all mistakes reported.
 
+mod absence;
 mod action;
 mod body;
+mod bounds;
+mod composite;
+mod element;
+mod list;
+mod name;
+mod order;
+mod rule;
+mod sequence;
 mod test;
+mod times;
+mod window;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,20 +22,18 @@ use olocus_document::{
     Diagnostic, Diagnostics, Fields, Node, Scalar, SourceFile, Span, Spanned, Value, parse, read, suggest,
 };
 
-use super::{Draft, Rule, RuleFile, Severity, to_json};
+use super::RuleFile;
 
-pub use body::MAX_STEPS;
+pub use element::MAX_STEPS;
 
 /// The version of the rule language that this engine reads.
 const VERSION: i64 = 1;
 
-/// The longest name of a rule, in bytes.
-const MAX_NAME: usize = 200;
-
 /// Reads a rule file. Everything that is wrong is added to `diagnostics`; the rules without
 /// mistakes are returned, and drafts of the others, so that all can be checked further in the same run.
 pub fn parse_rule_file(file: &Arc<SourceFile>, diagnostics: &mut Diagnostics) -> RuleFile {
-    let mut rule_file = RuleFile { file: Arc::clone(file), rules: Vec::new(), drafts: Vec::new() };
+    let mut rule_file =
+        RuleFile { file: Arc::clone(file), lists: Vec::new(), rules: Vec::new(), drafts: Vec::new() };
     match parse(file) {
         Ok(root) => Parser { file, diagnostics }.file(&root, &mut rule_file),
         Err(problems) => diagnostics.extend(problems),
@@ -32,23 +41,36 @@ pub fn parse_rule_file(file: &Arc<SourceFile>, diagnostics: &mut Diagnostics) ->
     rule_file
 }
 
-/// Reports rules of one name in several files. Within a file, [`parse_rule_file`] does.
+/// Reports rules and lists of one name in several files. Within a file, [`parse_rule_file`] does.
 pub fn check_unique_names(files: &[RuleFile], diagnostics: &mut Diagnostics) {
+    check_unique("rule", "duplicate-rule", files, diagnostics, |file| {
+        let drafts = file.drafts.iter().filter_map(|draft| draft.name.as_ref());
+        file.rules.iter().map(|rule| &rule.name).chain(drafts).collect()
+    });
+    check_unique("list", "duplicate-list", files, diagnostics, |file| {
+        file.lists.iter().map(|list| &list.name).collect()
+    });
+}
+
+fn check_unique(
+    what: &str,
+    code: &'static str,
+    files: &[RuleFile],
+    diagnostics: &mut Diagnostics,
+    names: impl Fn(&RuleFile) -> Vec<&Spanned<String>>,
+) {
     let mut first: HashMap<&str, (usize, Span)> = HashMap::new();
     for (index, file) in files.iter().enumerate() {
-        let drafts = file.drafts.iter().filter_map(|draft| draft.name.as_ref());
-        for &Spanned { value: ref name, span: place } in
-            file.rules.iter().map(|rule| &rule.name).chain(drafts)
-        {
+        for &Spanned { value: ref name, span: place } in names(file) {
             let (other, span) = *first.entry(name).or_insert((index, place));
             if other == index {
                 continue;
             }
             let other = &files[other].file;
             let (line, _) = other.line_column(span.start);
-            let message = format!("the rule `{name}` is defined twice");
+            let message = format!("the {what} `{name}` is defined twice");
             let help = format!("the other one is at {}:{line}; rename one", other.name());
-            diagnostics.push(Diagnostic::error("duplicate-rule", &file.file, place, message).with_help(help));
+            diagnostics.push(Diagnostic::error(code, &file.file, place, message).with_help(help));
         }
     }
 }
@@ -74,10 +96,13 @@ impl Parser<'_> {
             return;
         };
         self.version(&mut fields);
-        if let Some(node) = fields.require("rules")
+        rule_file.lists = self.lists(&mut fields);
+        // A file may hold lists for the rules of others.
+        let rules = if fields.has("lists") { fields.node("rules") } else { fields.require("rules") };
+        if let Some(node) = rules
             && let Some(items) = read::list(node, "`rules`", self.file, self.diagnostics)
         {
-            if items.is_empty() {
+            if items.is_empty() && rule_file.lists.is_empty() {
                 let warning = Diagnostic::warning("no-rules", self.file, node.span, "the file has no rules");
                 self.diagnostics.push(warning);
             }
@@ -111,164 +136,6 @@ impl Parser<'_> {
         };
         let help = format!("this engine reads `version: {VERSION}`");
         self.report("unknown-version", self.place(node), message, help);
-    }
-
-    /// What of a rule can be read, and the rule if that is enough; where something is wrong, the rest is still read
-    /// so that all mistakes are found.
-    fn rule(&mut self, node: &Node, names: &mut Names) -> Option<(Draft, Option<Rule>)> {
-        let mut fields = self.fields(node, "a rule")?;
-        let name = self.rule_name(&mut fields, names);
-        let description = self.string(&mut fields, "description");
-        let severity = self.severity(&mut fields);
-        let enabled = fields.boolean("enabled", self.diagnostics).unwrap_or(true);
-        let before = self.diagnostics.error_count();
-        let (by, by_is_list) = self.by(&mut fields);
-        let by = (self.diagnostics.error_count() == before).then_some(by);
-        let bodies = self.bodies(&mut fields);
-        let (has_by, window) = (fields.has("by"), fields.node("window"));
-        let is_in_window = window.and_then(Node::as_mapping).is_some_and(|window| window.get("by").is_some());
-        let having = match fields.has("window") {
-            true => self.expression(&mut fields, "having"),
-            false => None,
-        };
-        let emit = self.emit(&mut fields);
-        let actions = self.actions(&mut fields);
-        let tags = self.strings(&mut fields, "tags");
-        let owner = self.string(&mut fields, "owner");
-        let references = self.strings(&mut fields, "references");
-        let meta = match fields.node("meta") {
-            Some(meta) => to_json(meta, self.file, self.diagnostics),
-            None => None,
-        };
-        let include_events = self.include(&mut fields);
-        let tests = self.tests(&mut fields);
-        let found = self.diagnostics.len();
-        fields.finish(self.diagnostics);
-        // Where `by` is missing, it may be what an unknown or misplaced key was meant for.
-        let is_unknown = self.diagnostics.iter().skip(found).any(|problem| problem.code == "unknown-key");
-        let by = by.filter(|_| has_by || !(is_unknown || is_in_window));
-        let draft = Draft { name, by, bodies, having, emit };
-        let rule = || {
-            let [body] = draft.bodies.as_slice() else { return None };
-            Some(Rule {
-                name: draft.name.clone()?,
-                description,
-                severity,
-                enabled,
-                by: draft.by.clone()?,
-                by_is_list,
-                body: body.complete()?,
-                having: draft.having.clone(),
-                emit: draft.emit.clone(),
-                actions,
-                tags,
-                owner,
-                references,
-                meta,
-                include_events,
-                tests,
-                span: node.span,
-            })
-        };
-        let rule = rule();
-        Some((draft, rule))
-    }
-
-    fn rule_name(&mut self, fields: &mut Fields<'_>, names: &mut Names) -> Option<Spanned<String>> {
-        let node = fields.require("name")?;
-        let name = read::string(node, "`name`", self.file, self.diagnostics)?;
-        let is_bad = name.value.trim() != name.value
-            || name.value.contains(char::is_control)
-            || name.value.len() > MAX_NAME;
-        if name.value.is_empty() || is_bad {
-            let message = match name.value.is_empty() {
-                true => "the name of the rule is empty".to_owned(),
-                false => "the name of a rule is one line without blanks around it".to_owned(),
-            };
-            self.report("bad-name", name.span, message, format!("give it a name of up to {MAX_NAME} bytes"));
-            return None;
-        }
-        names.insert(name, self);
-        Some(Spanned::new(name.value.clone(), name.span))
-    }
-
-    fn severity(&mut self, fields: &mut Fields<'_>) -> Severity {
-        let Some(text) = fields.text("severity", self.diagnostics) else {
-            return Severity::default();
-        };
-        let known = Severity::ALL.map(Severity::as_str);
-        match Severity::parse(&text.value) {
-            Some(severity) => severity,
-            None => {
-                self.unknown_word("severity", text, &known);
-                Severity::default()
-            }
-        }
-    }
-
-    fn by(&mut self, fields: &mut Fields<'_>) -> (Vec<Scalar>, bool) {
-        let Some(node) = fields.node("by") else {
-            return (Vec::new(), false);
-        };
-        let is_list = node.as_str().is_none();
-        let Some(names) = read::strings(node, "`by`", self.file, self.diagnostics) else {
-            return (Vec::new(), false);
-        };
-        if names.is_empty() {
-            self.report(
-                "empty-list",
-                node.span,
-                "`by` names no field",
-                "name one, or leave `by` out for one key for all events",
-            );
-        }
-        let mut seen = Names::new("key field", "duplicate-field");
-        for name in &names {
-            if name.value.trim().is_empty() {
-                self.report(
-                    "bad-name",
-                    name.span,
-                    "`by` names an empty field",
-                    "write the name of a field, such as `user_id`",
-                );
-            }
-            seen.insert(name, self);
-        }
-        (names.into_iter().cloned().collect(), is_list)
-    }
-
-    fn emit(&mut self, fields: &mut Fields<'_>) -> Vec<(Scalar, Scalar)> {
-        let Some(mapping) = fields.mapping("emit", self.diagnostics) else {
-            return Vec::new();
-        };
-        let mut emit = Vec::with_capacity(mapping.entries.len());
-        for (name, node) in &mapping.entries {
-            let what = format!("the expression of `{}`", name.value);
-            let is_nothing = node.is_null() && node.scalar().is_none_or(|scalar| scalar.value.is_empty());
-            if is_nothing {
-                // In `{ n: count(distinct a, b) }` a comma ends the text, and what follows it is a key.
-                let help = "write `name: expression`; between `{ }` a comma ends a value: put a text with commas \
-                            in quotes";
-                self.report("empty-expression", name.span, format!("{what} is missing"), help);
-            } else if let Some(text) = read::text(node, &what, self.file, self.diagnostics)
-                && self.is_expression(text, &what)
-            {
-                emit.push((name.clone(), text.clone()));
-            }
-        }
-        emit
-    }
-
-    fn include(&mut self, fields: &mut Fields<'_>) -> bool {
-        let Some(words) = fields.strings("include", self.diagnostics) else {
-            return false;
-        };
-        for word in &words {
-            if word.value != "events" {
-                self.unknown_word("include", word, &["events"]);
-            }
-        }
-        !words.is_empty()
     }
 
     fn fields<'n>(&mut self, node: &'n Node, what: &'static str) -> Option<Fields<'n>> {

@@ -10,17 +10,15 @@ use crate::rule::{ExpectedMatch, RuleTest, TEST_START, TestEvent, to_json};
 /// How often an event of a test may be repeated.
 const REPEAT_MAX: i64 = 100_000;
 
-/// What `expect` looks like.
-const EXPECT_HELP: &str = "write `expect: none`, or a list such as `[ { key: u1, emit: { n: 3 } } ]`";
-
 impl Parser<'_> {
     pub(super) fn tests(&mut self, fields: &mut Fields<'_>) -> Vec<RuleTest> {
         let items = fields.list("tests", self.diagnostics).unwrap_or_default();
         let mut names = Names::new("test", "duplicate-test");
-        items.iter().filter_map(|item| self.test(item, &mut names)).collect()
+        let may_time_out = fields.has("on_timeout");
+        items.iter().filter_map(|item| self.test(item, may_time_out, &mut names)).collect()
     }
 
-    fn test(&mut self, node: &Node, names: &mut Names) -> Option<RuleTest> {
+    fn test(&mut self, node: &Node, may_time_out: bool, names: &mut Names) -> Option<RuleTest> {
         let mut fields = self.fields(node, "a test")?;
         let name =
             fields.require("name").and_then(|node| read::string(node, "`name`", self.file, self.diagnostics));
@@ -32,9 +30,24 @@ impl Parser<'_> {
             .and_then(|node| read::list(node, "`events`", self.file, self.diagnostics))
             .map(|items| items.iter().filter_map(|item| self.event_of_test(item)));
         let events: Option<Vec<TestEvent>> = events.map(Iterator::collect);
-        let expect = fields.require("expect").and_then(|node| self.expect(node));
+        let expect = fields.require("expect").and_then(|node| self.expect(node, "expect"));
+        let timeouts = match fields.entry("timeouts") {
+            Some((key, _)) if !may_time_out => {
+                let help = "add `on_timeout` to the rule, or leave `timeouts` out";
+                self.report("misplaced-key", key.span, "the rule does not tell what runs out of time", help);
+                None
+            }
+            Some((_, node)) => self.expect(node, "timeouts"),
+            None => None,
+        };
         fields.finish(self.diagnostics);
-        Some(RuleTest { name: name?.value.clone(), span: node.span, events: events?, expect: expect? })
+        Some(RuleTest {
+            name: name?.value.clone(),
+            span: node.span,
+            events: events?,
+            expect: expect?,
+            timeouts,
+        })
     }
 
     fn event_of_test(&mut self, node: &Node) -> Option<TestEvent> {
@@ -105,19 +118,20 @@ impl Parser<'_> {
         at
     }
 
-    fn expect(&mut self, node: &Node) -> Option<Vec<ExpectedMatch>> {
+    fn expect(&mut self, node: &Node, key: &str) -> Option<Vec<ExpectedMatch>> {
         if node.as_str() == Some("none") {
             return Some(Vec::new());
         }
         let problem = match &node.value {
-            Value::Sequence(items) if items.is_empty() => "`expect` lists no match".to_owned(),
+            Value::Sequence(items) if items.is_empty() => format!("`{key}` lists no match"),
             Value::Sequence(items) => {
                 let expected: Vec<_> = items.iter().map(|item| self.expected_match(item)).collect();
                 return expected.into_iter().collect();
             }
-            _ => format!("`expect` must be a list or `none`, not {}", node.describe()),
+            _ => format!("`{key}` must be a list or `none`, not {}", node.describe()),
         };
-        self.report("wrong-type", self.place(node), problem, EXPECT_HELP);
+        let help = format!("write `{key}: none`, or a list such as `[ {{ key: u1, emit: {{ n: 3 }} }} ]`");
+        self.report("wrong-type", self.place(node), problem, help);
         None
     }
 

@@ -5,7 +5,14 @@ use olocus_document::{Diagnostics, SourceFile};
 use proptest::prelude::*;
 
 use super::*;
+use crate::pattern::Condition;
 
+mod absence;
+mod elements;
+mod keys;
+mod lower;
+mod patterns;
+mod repetitions;
 mod schema;
 mod shape;
 mod values;
@@ -63,6 +70,41 @@ rules:
     actions: [ { publish: ops.alerts } ]
 ";
 
+/// A rule with everything that sequences can have.
+const PATTERN: &str = "\
+version: 1
+lists:
+  - { name: bad_ips, file: lists/bad_ips.csv }
+  - { name: assets, topic: assets.v1, key: host }
+rules:
+  - name: pattern
+    sequence:
+      - { not: { event: n }, for: 1m }
+      - { step: a, event: x, times: { min: 2, contiguity: strict, gap: 5s }, greedy: true, until: { where: v > 5 } }
+      - group:
+          - { step: b, event: x }
+          - { step: c, event: y, contiguity: skip_till_any, within: 5s }
+        times: { min: 1, max: 3 }
+        optional: false
+        contiguity: strict
+      - any_of:
+          - { step: d, event: z }
+          - [ { step: e, event: z }, { step: f, event: z } ]
+        within: 30s
+      - { not: { event: q, step: no } }
+      - all_of: [ { step: g, event: x }, { step: h, event: y } ]
+      - { not: { event: n }, for: 5m }
+    within: 10m
+    from: [x, 'y.*']
+    after_match: { to_last: g }
+    on_timeout: [ { log: info } ]
+    max_matches_per_event: 10
+    having: count(a) > 2
+    limit: 1 per 1h
+    state: { partial_matches: 100, keys: 10, policy: drop_newest }
+    include: none
+";
+
 fn read(text: &str) -> (RuleFile, Diagnostics) {
     let file = SourceFile::new("rules.yaml", text);
     let mut diagnostics = Diagnostics::new();
@@ -107,14 +149,15 @@ fn everything_in_the_example_is_read() {
     let rule = &rules[0];
     assert_eq!(rule.name.value, "suspicious_access_pattern");
     assert_eq!(rule.severity, Severity::High);
-    assert!(rule.enabled && rule.include_events && !rule.by_is_list);
+    assert!(rule.enabled && rule.include == Include::Events && !rule.by_is_list);
     assert_eq!(rule.by[0].value, "user_id");
-    let Body::Sequence { steps, within } = &rule.body else { panic!("{:?}", rule.body) };
-    assert_eq!(*within, Some(720_000_000_000));
+    let Body::Sequence(sequence) = &rule.body else { panic!("{:?}", rule.body) };
+    assert_eq!(sequence.within, Some(720_000_000_000));
+    let steps = sequence.steps();
     let names: Vec<_> = steps.iter().map(|step| step.name.value.as_str()).collect();
     assert_eq!(names, ["login", "access", "export"]);
     assert_eq!(steps[1].event[1].value.as_str(), "data.read.**");
-    assert_eq!(steps[1].within, Some(300_000_000_000));
+    assert_eq!(sequence.elements[1].within, Some(300_000_000_000));
     assert_eq!(steps[2].filter.as_ref().unwrap().value, "volume > 10MB");
     assert_eq!(rule.emit[2].1.value, "5");
     assert_eq!(rule.actions.len(), 3);
@@ -145,8 +188,8 @@ fn expressions_know_their_places_in_block_texts() {
         "sequence:\n  - step: a\n    event: '*'\n    where: |\n      größe > 5\n        AND farbe = 'rot'",
     );
     let rules = good(&text);
-    let Body::Sequence { steps, .. } = &rules[0].body else { panic!() };
-    let filter = steps[0].filter.as_ref().unwrap();
+    let Body::Sequence(sequence) = &rules[0].body else { panic!() };
+    let filter = sequence.steps()[0].filter.as_ref().unwrap();
     let start = filter.value.find("farbe").unwrap();
     let span = filter.locate(start, start + 5);
     assert_eq!(&text[span.start..span.end], "farbe");
@@ -165,6 +208,13 @@ fn all_windows_are_read() {
         let rules = good(&rule_of(&format!("window: {{ {text}, event: x }}")));
         assert!(matches!(rules[0].body, Body::Window { window, .. } if window == expected), "{text}");
     }
+}
+
+#[test]
+fn everything_in_a_pattern_is_read_together() {
+    let rules = good(PATTERN);
+    let Body::Sequence(sequence) = &rules[0].body else { panic!("{:?}", rules[0].body) };
+    assert_eq!((sequence.elements.len(), sequence.asked().len()), (7, 12));
 }
 
 #[test]
@@ -234,15 +284,27 @@ fn near_rules() -> impl Strategy<Value = String> {
         ": ",
         "- ",
         "    emit: ",
+        "      - { not: { event: x }, for: 5m }\n",
+        "      - { any_of: [ ",
+        "{ step: t, event: y, times: ",
+        "{ min: 2, gap: 5s }",
+        "one_or_more",
+        ", greedy: true",
+        ", until: { event: z }",
+        " }\n",
+        "    after_match: { to_first: s }\n",
+        "lists: [ { name: l, file: l.csv } ]\n",
     ];
     let random = prop::collection::vec(prop::sample::select(words), 0..25).prop_map(|parts| parts.concat());
-    let changed = (0..EXAMPLE.len(), 0..12_usize, "[a-zü0-9:{}\\[\\]'\"|> \n*&-]{0,6}").prop_map(
-        |(at, length, new)| {
-            let end = (at + length).min(EXAMPLE.len());
-            format!("{}{new}{}", &EXAMPLE[..at], &EXAMPLE[end..])
-        },
-    );
-    prop_oneof![random, changed, "\\PC{0,80}"]
+    let changed = |example: &'static str| {
+        (0..example.len(), 0..12_usize, "[a-zü0-9:{}\\[\\]'\"|> \n*&-]{0,6}").prop_map(
+            move |(at, length, new)| {
+                let end = (at + length).min(example.len());
+                format!("{}{new}{}", &example[..at], &example[end..])
+            },
+        )
+    };
+    prop_oneof![random, changed(EXAMPLE), changed(PATTERN), "\\PC{0,80}"]
 }
 
 proptest! {
@@ -261,5 +323,12 @@ proptest! {
             prop_assert!(text.get(span.start..span.end).is_some());
         }
         prop_assert_eq!(diagnostics.render(false).is_empty(), diagnostics.is_empty());
+        // What is accepted can be lowered.
+        for rule in &rules.rules {
+            if let Body::Sequence(sequence) = &rule.body {
+                let pattern = lower(sequence, |_| Condition::default());
+                prop_assert_eq!(pattern.stages.len(), sequence.elements.len());
+            }
+        }
     }
 }

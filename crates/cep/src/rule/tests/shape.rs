@@ -98,7 +98,7 @@ colour: red"
     7 |         events: x
       |         ^^^^^^
       |
-      = help: the keys of a step are `step`, `event`, `where`, `within`
+      = help: the keys of a step are `step`, `event`, `where`, `contiguity`, `within`, `times`, `optional`, `greedy`, `until`
 
     error[unknown-key]: unknown key `stepp` in a step
      --> rules.yaml:9:9
@@ -130,7 +130,7 @@ colour: red"
     14 |     colour: red
        |     ^^^^^^
        |
-       = help: the keys of a rule are `name`, `description`, `severity`, `enabled`, `by`, `sequence`, `window`, `within`, `emit`, `actions`, `tags`, `owner`, `references`, `meta`, `include`, `tests`
+       = help: the keys of a rule are `name`, `description`, `severity`, `enabled`, `by`, `sequence`, `window`, `within`, `from`, `after_match`, `on_timeout`, `max_matches_per_event`, `having`, `limit`, `state`, `emit`, `actions`, `tags`, `owner`, `references`, `meta`, `include`, `tests`
     "#);
 }
 
@@ -255,7 +255,7 @@ fn bodies() {
             "sequence:\n  - { step: a, event: x }\nwindow: { count: 5, event: x }",
             "sequence: []",
             "sequence: { step: a }",
-            "sequence:\n  - { step: a, event: x, within: 5m }\nwhere: a = 1\nhaving: count(*) > 1",
+            "sequence:\n  - { step: a, event: x, within: 5m }\nwhere: a = 1",
             "window: { count: 5, event: x }\nwithin: 5m\nevent: y",
         ]
         .map(problems_of_rule).join(""),
@@ -307,14 +307,6 @@ fn bodies() {
           |     ^^^^^
           |
           = help: each step of a sequence has its own `where`
-
-        error[misplaced-key]: `having` has no place in a rule with a `sequence`
-         --> rules.yaml:7:5
-          |
-        7 |     having: count(*) > 1
-          |     ^^^^^^
-          |
-          = help: `having` compares aggregates of a `window`; conditions on the events of a sequence are the `where` of its steps
 
         error[misplaced-key]: `within` has no place in a rule with a `window`
          --> rules.yaml:5:5
@@ -539,6 +531,6 @@ rules:
     9 |     größe: 5
       |     ^^^^^
       |
-      = help: the keys of a rule are `name`, `description`, `severity`, `enabled`, `by`, `sequence`, `window`, `where`, `having`, `emit`, `actions`, `tags`, `owner`, `references`, `meta`, `include`, `tests`
+      = help: the keys of a rule are `name`, `description`, `severity`, `enabled`, `by`, `sequence`, `window`, `where`, `having`, `limit`, `state`, `emit`, `actions`, `tags`, `owner`, `references`, `meta`, `include`, `tests`
     "#);
 }

@@ -169,7 +169,7 @@ having: ''"
     6 |     include: event
       |              ^^^^^
       |
-      = help: did you mean `events`?
+      = help: did you mean `events`? it is one of `events`, `none`
 
     error[wrong-type]: `description` must be a string, not a list
      --> rules.yaml:7:18
@@ -370,6 +370,7 @@ fn tests_of_rules() {
     insta::assert_snapshot!(problems_of_rule(
         "window: { count: 5, event: x }
 tests:
+  - { name: t, events: [], expect: none, timeouts: none }
   - name: a
     events:
       - { type: x }
@@ -385,114 +386,122 @@ tests:
       - { key: { a: 1 }, emit: [], count: 5 }
   - name: d"
     ), @r#"
-    error[missing-key]: an event of a test needs the key `at`
-     --> rules.yaml:8:15
+    error[misplaced-key]: the rule does not tell what runs out of time
+     --> rules.yaml:6:46
       |
-    8 |           - { type: x }
+    6 |       - { name: t, events: [], expect: none, timeouts: none }
+      |                                              ^^^^^^^^
+      |
+      = help: add `on_timeout` to the rule, or leave `timeouts` out
+
+    error[missing-key]: an event of a test needs the key `at`
+     --> rules.yaml:9:15
+      |
+    9 |           - { type: x }
       |               ^^^^
       |
       = help: add `at: …` to it
 
     error[missing-key]: an event of a test needs the key `type`
-     --> rules.yaml:9:15
-      |
-    9 |           - { at: 5s }
-      |               ^^
-      |
-      = help: add `type: …` to it
+      --> rules.yaml:10:15
+       |
+    10 |           - { at: 5s }
+       |               ^^
+       |
+       = help: add `type: …` to it
 
     error[bad-time]: `5` is neither an offset nor a time
-      --> rules.yaml:10:19
+      --> rules.yaml:11:19
        |
-    10 |           - { at: 5, type: x }
+    11 |           - { at: 5, type: x }
        |                   ^
        |
        = help: write an offset such as `0s` or `1m30s`, or a time such as `2024-05-01T12:00:00Z`
 
     error[bad-time]: `yesterday` is neither an offset nor a time
-      --> rules.yaml:11:19
+      --> rules.yaml:12:19
        |
-    11 |           - { at: yesterday, type: 7 }
+    12 |           - { at: yesterday, type: 7 }
        |                   ^^^^^^^^^
        |
        = help: write an offset such as `0s` or `1m30s`, or a time such as `2024-05-01T12:00:00Z`
 
     error[wrong-type]: `type` must be a string, not the number `7`
-      --> rules.yaml:11:36
+      --> rules.yaml:12:36
        |
-    11 |           - { at: yesterday, type: 7 }
+    12 |           - { at: yesterday, type: 7 }
        |                                    ^
        |
        = help: put it in quotes: '7'
 
     error[wrong-type]: `expect` must be a list or `none`, not the string `nothing`
-      --> rules.yaml:12:17
+      --> rules.yaml:13:17
        |
-    12 |         expect: nothing
+    13 |         expect: nothing
        |                 ^^^^^^^
        |
        = help: write `expect: none`, or a list such as `[ { key: u1, emit: { n: 3 } } ]`
 
     error[missing-key]: a test needs the key `name`
-      --> rules.yaml:13:9
+      --> rules.yaml:14:9
        |
-    13 |       - events: none
+    14 |       - events: none
        |         ^^^^^^
        |
        = help: add `name: …` to it
 
     error[wrong-type]: `events` must be a list, not the string `none`
-      --> rules.yaml:13:17
+      --> rules.yaml:14:17
        |
-    13 |       - events: none
+    14 |       - events: none
        |                 ^^^^
        |
        = help: start each item with `- `, or write `[ a, b ]`
 
     error[wrong-type]: `expect` lists no match
-      --> rules.yaml:14:17
+      --> rules.yaml:15:17
        |
-    14 |         expect: []
+    15 |         expect: []
        |                 ^^
        |
        = help: write `expect: none`, or a list such as `[ { key: u1, emit: { n: 3 } } ]`
 
     error[wrong-type]: `key` must be a value or a list of values, not a mapping
-      --> rules.yaml:18:20
+      --> rules.yaml:19:20
        |
-    18 |           - { key: { a: 1 }, emit: [], count: 5 }
+    19 |           - { key: { a: 1 }, emit: [], count: 5 }
        |                    ^^^^^^^^
        |
        = help: write `key: u1`, or `key: [ u1, h1 ]` where `by` is a list
 
     error[wrong-type]: `emit` must be a mapping, not a list
-      --> rules.yaml:18:36
+      --> rules.yaml:19:36
        |
-    18 |           - { key: { a: 1 }, emit: [], count: 5 }
+    19 |           - { key: { a: 1 }, emit: [], count: 5 }
        |                                    ^^
        |
        = help: write it as `key: value`
 
     error[unknown-key]: unknown key `count` in an expected match
-      --> rules.yaml:18:40
+      --> rules.yaml:19:40
        |
-    18 |           - { key: { a: 1 }, emit: [], count: 5 }
+    19 |           - { key: { a: 1 }, emit: [], count: 5 }
        |                                        ^^^^^
        |
        = help: the keys of an expected match are `key`, `emit`
 
     error[missing-key]: a test needs the key `events`
-      --> rules.yaml:19:9
+      --> rules.yaml:20:9
        |
-    19 |       - name: d
+    20 |       - name: d
        |         ^^^^
        |
        = help: add `events: …` to it
 
     error[missing-key]: a test needs the key `expect`
-      --> rules.yaml:19:9
+      --> rules.yaml:20:9
        |
-    19 |       - name: d
+    20 |       - name: d
        |         ^^^^
        |
        = help: add `expect: …` to it
