@@ -25,24 +25,20 @@ pub(crate) trait Matcher: Debug + Sized {
     /// What a rule starts with.
     fn share(plan: PatternPlan, automaton: Automaton) -> Self::Shared;
 
-    /// Whether a row would begin a partial match that is held beyond it, for a key that holds nothing. A row for which this
-    /// is false is still [shown](Self::process) (with leave to begin) if [`Automaton::begins`], as it may be a whole match.
-    fn begins(shared: &mut Self::Shared, row: &Row<'_, Self::Event>) -> bool;
-
     /// A matcher that holds nothing, perhaps one [given back](Self::give_back).
     fn new(shared: &mut Self::Shared) -> Self;
 
     /// Takes one that [`is_empty`](Self::is_empty).
     fn give_back(self, shared: &mut Self::Shared);
 
-    /// Shows a row to what is held; then, if it `may_begin` one, begins partial matches with it. `at` are the row's time and
-    /// its number, which grows from row to row of the rule, whatever their keys.
+    /// Shows a row to what is held, and begins with it what it can begin. `at` are the row's time and its number, which grows
+    /// from row to row of the rule, whatever their keys. Limits are seen to afterwards, by
+    /// [`drop_begun_at`](Self::drop_begun_at).
     fn process(
         &mut self,
         shared: &mut Self::Shared,
         row: &Row<'_, Self::Event>,
         at: Start,
-        may_begin: bool,
         told: &mut Told<Self::Event>,
     );
 
@@ -57,10 +53,16 @@ pub(crate) trait Matcher: Debug + Sized {
     fn is_empty(&self) -> bool;
 
     /// The number of the row with which the earliest began of all that is held.
-    fn oldest(&self) -> Option<u64>;
+    fn oldest(&self, shared: &Self::Shared) -> Option<u64>;
 
     /// The number of the row with which the latest began of all that is held.
-    fn newest(&self) -> Option<u64>;
+    fn newest(&self, shared: &Self::Shared) -> Option<u64>;
+
+    /// The numbers of all rows with which something began that is held, in any order; a number may come more than once.
+    fn begun<'s>(&'s self, shared: &'s Self::Shared) -> impl Iterator<Item = u64> + 's;
+
+    /// How many different numbers [`begun`](Self::begun) tells at least, over all keys together.
+    fn begun_count(shared: &Self::Shared) -> usize;
 
     /// Drops all that began with this row, matches held back included; returns how many partial matches are lost. What
     /// that releases is told.
