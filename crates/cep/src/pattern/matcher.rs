@@ -1,7 +1,5 @@
 //! What an evaluator does for one key, so that limits, wake-ups and statistics are the same for all evaluators.
 
-use std::fmt::Debug;
-
 use super::PatternPlan;
 use super::automaton::Automaton;
 use super::nodes::Start;
@@ -16,11 +14,11 @@ use crate::engine::{Found, Row};
 /// The caller sees to it that time is right: before a row of time `t` is shown, every key whose [`wake_at`](Self::wake_at)
 /// is a [timer](Wake::Timer) up to `t` has been woken at that very time, and this key has been woken at `t` if what it
 /// asked for is due. So a matcher that is shown a row holds nothing that is over.
-pub(crate) trait Matcher: Debug + Sized {
+pub(crate) trait Matcher: Sized {
     /// What findings carry of an event.
     type Event: Clone;
     /// What all keys of the rule have in common.
-    type Shared: Debug;
+    type Shared;
 
     /// What a rule starts with.
     fn share(plan: PatternPlan, automaton: Automaton) -> Self::Shared;
