@@ -133,7 +133,7 @@ enum Evaluator<E: Clone> {
     /// A sequence of one step matches at once and holds nothing.
     Single,
     Sequence(Keyed<Sequence<E>>),
-    Runs(KeyedPattern<Runs<E>>),
+    Runs(Box<KeyedPattern<Runs<E>>>),
     Count(Keyed<Count<E>>),
     Trailing(Keyed<Trailing<E>>),
     Aligned(Keyed<Aligned<E>>),
@@ -256,7 +256,7 @@ impl<E: Clone> Evaluator<E> {
             Plan::Pattern(plan) => {
                 let automaton =
                     Automaton::new(&plan.pattern).expect("whoever makes a plan has checked its pattern");
-                Evaluator::Runs(KeyedPattern::new(rule, plan, automaton, limits))
+                Evaluator::Runs(Box::new(KeyedPattern::new(rule, plan, automaton, limits)))
             }
             Plan::Window { window, aggregates } => match window {
                 WindowPlan::Count(size) => {
