@@ -6,18 +6,52 @@ fn main() {
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
     for path in std::env::args().skip(1) {
         for case in case::read(&std::fs::read_to_string(&path).unwrap()).unwrap() {
+            let translation = match case.translate() {
+                Ok(t) => t,
+                Err(e) => {
+                    if matches!(case.expected, Expected::Rejected(_)) {
+                        passed += 1
+                    } else {
+                        failed += 1;
+                    }
+                    println!("{} {e} {:?}", case.id, case.expected);
+                    continue;
+                }
+            };
+            let problems = translation.pattern.validate();
+            if let Expected::Rejected(why) = &case.expected {
+                if problems.is_empty() {
+                    println!("ACCEPTED {} {why}", case.id);
+                    failed += 1;
+                } else {
+                    passed += 1;
+                    println!("{} {why}:::: {}", case.id, problems[0]);
+                }
+                continue;
+            }
+            if !problems.is_empty() {
+                println!("REJECTED {} {}", case.id, problems[0]);
+                failed += 1;
+                continue;
+            }
             let has = |tag: &str| case.tags.iter().any(|t| t == tag);
-            if has("quantWithin") || has("groupRepeated") || has("previousCurrent") && has("optional") || case.time_sensitive {
+            if has("quantWithin")
+                || has("groupRepeated")
+                || has("previousCurrent") && has("optional")
+                || case.time_sensitive
+            {
                 skipped += 1;
                 continue;
             }
             let Expected::Found(expected) = &case.expected else { continue };
-            let translation = match case.translate() {
-                Ok(t) => t,
-                Err(e) => { failed += 1; println!("{} {e}", case.id); continue }
-            };
-            let found: Vec<_> = olocus_reference::run(&translation.pattern, translation.opaque.as_deref(), &translation.events)
-                .iter().map(|o| Finding::of(&translation.pattern, o)).collect();
+            let found: Vec<_> = olocus_reference::run(
+                &translation.pattern,
+                translation.opaque.as_deref(),
+                &translation.events,
+            )
+            .iter()
+            .map(|o| Finding::of(&translation.pattern, o))
+            .collect();
             if case.expects(found.clone()) {
                 passed += 1;
             } else {
@@ -26,11 +60,15 @@ fn main() {
                 let mut rest = expected.clone();
                 for f in &found {
                     match rest.iter().position(|e| e == f) {
-                        Some(i) => { rest.remove(i); }
+                        Some(i) => {
+                            rest.remove(i);
+                        }
                         None => println!("  + {f}"),
                     }
                 }
-                for e in rest { println!("  - {e}"); }
+                for e in rest {
+                    println!("  - {e}");
+                }
             }
         }
     }

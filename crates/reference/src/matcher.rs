@@ -77,6 +77,26 @@ pub fn run(pattern: &Pattern, opaque: Option<&dyn CrossConditions>, events: &[Ev
     found
 }
 
+/// Like [`run`], but gives up once there are more than `most` partial matches: few events can come to very many.
+pub fn run_bounded(
+    pattern: &Pattern,
+    opaque: Option<&dyn CrossConditions>,
+    events: &[Event],
+    most: usize,
+) -> Option<Vec<Outcome>> {
+    let mut matcher = Matcher::new(pattern, opaque);
+    let mut found = Vec::new();
+    for event in events {
+        matcher.advance(event.time, &mut found);
+        matcher.process(event, &mut found);
+        if matcher.partial_matches() > most {
+            return None;
+        }
+    }
+    matcher.advance(i64::MAX, &mut found);
+    Some(found)
+}
+
 impl<'p> Matcher<'p> {
     /// For a valid pattern and what decides its opaque conditions.
     pub fn new(pattern: &'p Pattern, opaque: Option<&'p dyn CrossConditions>) -> Matcher<'p> {

@@ -80,7 +80,7 @@ impl Reader {
                 list(group)?.iter().map(|stage| self.stage(stage)).collect::<Result<Vec<Stage>, _>>()?;
             if let Some(first) = stages.first_mut()
                 && first.repeat.max != Some(1)
-                && first.repeat.inner != Contiguity::SkipTillNext
+                && !first.repeat.greedy
             {
                 // Observed: repetitions at the beginning of a group follow each other as those of the group do.
                 first.repeat.inner = inner(&stage["quant"])?;
