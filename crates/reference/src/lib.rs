@@ -12,8 +12,10 @@ pub mod case;
 pub mod random;
 
 mod conditions;
+mod engine;
 mod heap;
 mod matcher;
 mod place;
 
+pub use engine::{outcome, run_engine};
 pub use matcher::{Event, Matcher, Outcome, run, run_bounded};
