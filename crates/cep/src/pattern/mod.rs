@@ -13,6 +13,7 @@ use std::sync::Arc;
 use crate::aggregate::{AggregateFunction, Scalar};
 
 mod nodes;
+mod sets;
 
 /// A pattern over the events of one key.
 #[derive(Clone, Debug, PartialEq)]

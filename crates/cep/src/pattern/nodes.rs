@@ -24,6 +24,8 @@ pub(crate) struct Nodes<E> {
     /// Nodes that nothing refers to any longer, but that still hold their references to others.
     condemned: Vec<NodeId>,
     live: usize,
+    /// The slot that is swept next.
+    swept: usize,
 }
 
 /// A counted reference to a node. Whoever keeps a copy [retains](Nodes::retain) it, and [releases](Nodes::release) it once.
@@ -60,7 +62,7 @@ const RELEASED_PER_NODE: usize = 4;
 
 impl<E> Default for Nodes<E> {
     fn default() -> Nodes<E> {
-        Nodes { slots: Vec::new(), free: Vec::new(), condemned: Vec::new(), live: 0 }
+        Nodes { slots: Vec::new(), free: Vec::new(), condemned: Vec::new(), live: 0, swept: 0 }
     }
 }
 
@@ -92,8 +94,23 @@ impl<E> Nodes<E> {
         let slot = self.slot_mut(id);
         slot.references -= 1;
         if slot.references == 0 {
+            let held = slot.node.is_some();
             self.condemned.push(id);
-            self.live -= 1;
+            self.live -= usize::from(held);
+        }
+    }
+
+    /// Empties nodes all of whose paths begin before `floor`, looking at most at so many slots, on from where the last
+    /// sweep ended. References to emptied nodes stay good, but only to be released and to ask for the start.
+    pub(crate) fn sweep(&mut self, floor: Start, most: usize) {
+        for _ in 0..most.min(self.slots.len()) {
+            let id = NodeId::new(self.swept);
+            self.swept = (self.swept + 1) % self.slots.len();
+            let slot = self.slot_mut(id);
+            if slot.start < floor && slot.references > 0 && slot.node.is_some() {
+                self.live -= 1;
+                self.empty(id);
+            }
         }
     }
 
@@ -101,20 +118,18 @@ impl<E> Nodes<E> {
     pub(crate) fn reclaim(&mut self, most: usize) {
         for _ in 0..most {
             let Some(id) = self.condemned.pop() else { return };
-            match self.slot_mut(id).node.take() {
-                Some(Node::Event { next: Some(next), .. }) => self.release(next),
-                Some(Node::Union { left, right }) => {
-                    self.release(left);
-                    self.release(right);
-                }
-                Some(Node::Event { next: None, .. }) | None => {}
-            }
+            self.empty(id);
             self.free.push(id);
         }
     }
 
     pub(crate) fn get(&self, id: NodeId) -> &Node<E> {
-        self.slots[id.index()].node.as_ref().expect("a node that is referred to is there")
+        self.find(id).expect("a node that is referred to is there")
+    }
+
+    /// The node, unless it was [emptied](Nodes::sweep).
+    pub(crate) fn find(&self, id: NodeId) -> Option<&Node<E>> {
+        self.slots[id.index()].node.as_ref()
     }
 
     /// Latest start of any path.
@@ -142,8 +157,19 @@ impl<E> Nodes<E> {
             return id;
         }
         self.slots.push(slot);
-        let count = u32::try_from(self.slots.len()).expect("limits keep a rule below 2^32 nodes");
-        NodeId(NonZeroU32::new(count).expect("there is at least the one just pushed"))
+        NodeId::new(self.slots.len() - 1)
+    }
+
+    /// Takes what a node holds, and gives its references up.
+    fn empty(&mut self, id: NodeId) {
+        match self.slot_mut(id).node.take() {
+            Some(Node::Event { next: Some(next), .. }) => self.release(next),
+            Some(Node::Union { left, right }) => {
+                self.release(left);
+                self.release(right);
+            }
+            Some(Node::Event { next: None, .. }) | None => {}
+        }
     }
 
     fn slot_mut(&mut self, id: NodeId) -> &mut Slot<E> {
@@ -152,6 +178,11 @@ impl<E> Nodes<E> {
 }
 
 impl NodeId {
+    fn new(index: usize) -> NodeId {
+        let number = u32::try_from(index + 1).expect("limits keep a rule below 2^32 nodes");
+        NodeId(NonZeroU32::new(number).expect("one more than an index is not zero"))
+    }
+
     fn index(self) -> usize {
         self.0.get() as usize - 1
     }
@@ -183,6 +214,26 @@ mod tests {
         assert_eq!(nodes.live(), 0);
         assert!(nodes.bytes() < 2 * bytes);
         assert_eq!(nodes.free.len(), nodes.slots.len());
+    }
+
+    #[test]
+    fn a_sweep_empties_what_began_too_early_however_it_is_referred_to() {
+        let mut nodes = Nodes::default();
+        let mut all = nodes.begin(StepId(0), 'a', at(0));
+        for row in 1..100 {
+            let begun = nodes.begin(StepId(0), 'a', at(row));
+            all = nodes.union(begun, all);
+        }
+        assert_eq!(nodes.live(), 199);
+        nodes.sweep(at(60), 1000);
+        nodes.reclaim(usize::MAX);
+        assert_eq!(nodes.live(), 80);
+        // One emptied node stands where the living ones refer to the others.
+        assert_eq!(nodes.free.len(), nodes.slots.len() - 81);
+        assert_eq!(nodes.start(all), at(99));
+        nodes.release(all);
+        nodes.reclaim(usize::MAX);
+        assert_eq!((nodes.live(), nodes.free.len()), (0, nodes.slots.len()));
     }
 
     #[test]

@@ -1,0 +1,6 @@
+//! Evaluation with sets of partial matches.
+
+mod determined;
+mod queue;
+mod union;
+mod walk;
