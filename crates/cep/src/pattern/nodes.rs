@@ -24,6 +24,8 @@ pub(crate) struct Nodes<E> {
     /// Nodes that nothing refers to any longer, but that still hold their references to others.
     condemned: Vec<NodeId>,
     live: usize,
+    /// What begins before is over.
+    floor: Start,
     /// The slot that is swept next.
     swept: usize,
 }
@@ -60,9 +62,19 @@ struct Slot<E> {
 /// Condemned nodes that are taken apart for each node made. More than one, so that they run out.
 const RELEASED_PER_NODE: usize = 4;
 
+/// Slots that are [swept](Nodes::sweep) for each node made. So what is over takes about a third of what is not.
+const SWEPT_PER_NODE: usize = 2;
+
 impl<E> Default for Nodes<E> {
     fn default() -> Nodes<E> {
-        Nodes { slots: Vec::new(), free: Vec::new(), condemned: Vec::new(), live: 0, swept: 0 }
+        Nodes {
+            slots: Vec::new(),
+            free: Vec::new(),
+            condemned: Vec::new(),
+            live: 0,
+            floor: Start::FIRST,
+            swept: 0,
+        }
     }
 }
 
@@ -100,26 +112,47 @@ impl<E> Nodes<E> {
         }
     }
 
-    /// Empties nodes all of whose paths begin before `floor`, looking at most at so many slots, on from where the last
-    /// sweep ended. References to emptied nodes stay good, but only to be released and to ask for the start.
-    pub(crate) fn sweep(&mut self, floor: Start, most: usize) {
+    /// From now on what begins before this time or this row is over.
+    pub(crate) fn raise_floor(&mut self, floor: Start) {
+        self.floor.time = self.floor.time.max(floor.time);
+        self.floor.row = self.floor.row.max(floor.row);
+    }
+
+    /// Whether every path of a node begins before the [floor](Self::raise_floor). Such a node may be emptied at any time: a
+    /// reference to it stays good, but only to be released and to ask for the start.
+    pub(crate) fn is_over(&self, id: NodeId) -> bool {
+        self.start(id).is_before(self.floor)
+    }
+
+    /// Empties nodes that are [over](Self::is_over), looking at most at so many slots, on from where the last sweep ended.
+    pub(crate) fn sweep(&mut self, most: usize) {
         for _ in 0..most.min(self.slots.len()) {
             let id = NodeId::new(self.swept);
-            self.swept = (self.swept + 1) % self.slots.len();
+            self.swept += 1;
+            if self.swept == self.slots.len() {
+                self.swept = 0;
+            }
+            let floor = self.floor;
             let slot = self.slot_mut(id);
-            if slot.start < floor && slot.references > 0 && slot.node.is_some() {
+            if slot.start.is_before(floor) && slot.references > 0 && slot.node.is_some() {
                 self.live -= 1;
                 self.empty(id);
             }
         }
     }
 
-    /// Takes condemned nodes apart, at most so many.
-    pub(crate) fn reclaim(&mut self, most: usize) {
-        for _ in 0..most {
-            let Some(id) = self.condemned.pop() else { return };
-            self.empty(id);
-            self.free.push(id);
+    /// Reclaims and sweeps until no more than `most` nodes are live, if that is possible.
+    pub(crate) fn shrink(&mut self, most: usize) {
+        let mut unswept = self.slots.len();
+        while self.live > most {
+            if !self.condemned.is_empty() {
+                self.reclaim(1);
+            } else if unswept > 0 {
+                self.sweep(1);
+                unswept -= 1;
+            } else {
+                return;
+            }
         }
     }
 
@@ -127,7 +160,7 @@ impl<E> Nodes<E> {
         self.find(id).expect("a node that is referred to is there")
     }
 
-    /// The node, unless it was [emptied](Nodes::sweep).
+    /// The node, unless it is [over](Self::is_over) and was emptied.
     pub(crate) fn find(&self, id: NodeId) -> Option<&Node<E>> {
         self.slots[id.index()].node.as_ref()
     }
@@ -150,6 +183,9 @@ impl<E> Nodes<E> {
 
     fn insert(&mut self, start: Start, node: Node<E>) -> NodeId {
         self.reclaim(RELEASED_PER_NODE);
+        if self.floor > Start::FIRST {
+            self.sweep(SWEPT_PER_NODE);
+        }
         self.live += 1;
         let slot = Slot { references: 1, start, node: Some(node) };
         if let Some(id) = self.free.pop() {
@@ -174,6 +210,16 @@ impl<E> Nodes<E> {
 
     fn slot_mut(&mut self, id: NodeId) -> &mut Slot<E> {
         &mut self.slots[id.index()]
+    }
+}
+
+impl Start {
+    /// No start is before this one.
+    const FIRST: Start = Start { time: i64::MIN, row: 0 };
+
+    /// Whether it is too early for a floor, of which both time and row count.
+    fn is_before(self, floor: Start) -> bool {
+        self.time < floor.time || self.row < floor.row
     }
 }
 
@@ -225,7 +271,8 @@ mod tests {
             all = nodes.union(begun, all);
         }
         assert_eq!(nodes.live(), 199);
-        nodes.sweep(at(60), 1000);
+        nodes.raise_floor(at(60));
+        nodes.sweep(1000);
         nodes.reclaim(usize::MAX);
         assert_eq!(nodes.live(), 80);
         // One emptied node stands where the living ones refer to the others.

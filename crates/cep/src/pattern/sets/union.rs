@@ -8,9 +8,6 @@
 //!   earlier start than the one before. So nodes of different starts, which would pile up to a deep union, stand side by
 //!   side until they are merged, and merging makes one shallow node of them again.
 //!
-//! The lists of a key stand one after the other in one vector, so that a key with few partial matches takes little
-//! memory.
-
 use super::determined::SetId;
 use crate::pattern::nodes::{Node, NodeId, Nodes, Start};
 
@@ -55,28 +52,47 @@ pub(super) fn in_order<E>(nodes: &mut Nodes<E>, a: NodeId, b: NodeId) -> NodeId 
     if nodes.start(a) >= nodes.start(b) { nodes.union(a, b) } else { nodes.union(b, a) }
 }
 
-/// Puts a shallow node into the union-list that ends the vector and begins at `from`. The reference goes over.
-pub(super) fn insert<E>(
-    nodes: &mut Nodes<E>,
-    elements: &mut Vec<Element>,
-    from: usize,
-    set: SetId,
-    node: NodeId,
-) {
-    debug_assert!(is_shallow(nodes, node), "lists hold shallow nodes");
-    let start = nodes.start(node);
-    let element = Element { set, rank: 0, node };
-    match elements.get(from) {
-        Some(first) if start > nodes.start(first.node) => {
-            debug_assert!(parts(nodes, node).is_none(), "a list begins with an event");
-            // The old first element may start when the second does.
-            let first = std::mem::replace(&mut elements[from], element);
-            insert_after(nodes, elements, from + 1, first);
+/// Puts a shallow node into a union-list. The reference goes over.
+pub(super) fn insert<E>(nodes: &mut Nodes<E>, list: &mut Vec<Element>, element: Element) {
+    debug_assert!(is_shallow(nodes, element.node), "lists hold shallow nodes");
+    match list.first_mut() {
+        Some(first) if nodes.start(element.node) > nodes.start(first.node) => {
+            debug_assert!(parts(nodes, element.node).is_none(), "a list begins with an event");
+            // What was the first may start when the second does.
+            let first = std::mem::replace(first, element);
+            insert_after_first(nodes, list, first);
         }
-        Some(_) => insert_after(nodes, elements, from + 1, element),
-        None => elements.push(element),
+        Some(_) => insert_after_first(nodes, list, element),
+        None => list.push(element),
     }
-    debug_assert!(is_union_list(nodes, &elements[from..]), "the list is still one");
+    debug_assert!(is_union_list(nodes, list), "the list is still one");
+}
+
+/// Puts unions and events, however deep, into a union-list. References go over.
+pub(super) fn insert_all<E>(nodes: &mut Nodes<E>, list: &mut Vec<Element>, events: &mut Vec<Element>) {
+    let mut index = 0;
+    while let Some(element) = events.get(index).copied() {
+        if nodes.is_over(element.node) {
+            nodes.release(element.node);
+            events.swap_remove(index);
+        } else if let Some((left, right)) = parts(nodes, element.node) {
+            nodes.retain(left);
+            nodes.retain(right);
+            nodes.release(element.node);
+            events[index].node = left;
+            events.push(Element { node: right, ..element });
+        } else {
+            index += 1;
+        }
+    }
+    events.sort_by_key(|event| nodes.start(event.node));
+    let Some(latest) = events.pop() else { return };
+    // Events that follow each other to the right are as shallow as it gets, whatever their starts.
+    let rest = events.drain(..).reduce(|rest, event| Element { node: nodes.union(event.node, rest.node), ..rest });
+    insert(nodes, list, latest);
+    if let Some(rest) = rest {
+        insert(nodes, list, rest);
+    }
 }
 
 /// Makes one node of a union-list. References go over, the elements are no longer anyone's.
@@ -97,15 +113,15 @@ pub(super) fn parts<E>(nodes: &Nodes<E>, id: NodeId) -> Option<(NodeId, NodeId)>
 }
 
 /// Puts an element into the descending rest of a list.
-fn insert_after<E>(nodes: &mut Nodes<E>, elements: &mut Vec<Element>, from: usize, element: Element) {
+fn insert_after_first<E>(nodes: &mut Nodes<E>, list: &mut Vec<Element>, element: Element) {
     let start = nodes.start(element.node);
-    let place = elements[from..].iter().position(|other| nodes.start(other.node) <= start);
-    match place.map(|place| place + from) {
-        Some(place) if nodes.start(elements[place].node) == start => {
-            elements[place].node = unite(nodes, elements[place].node, element.node);
+    let place = list[1..].iter().position(|other| nodes.start(other.node) <= start);
+    match place.map(|place| place + 1) {
+        Some(place) if nodes.start(list[place].node) == start => {
+            list[place].node = unite(nodes, list[place].node, element.node);
         }
-        Some(place) => elements.insert(place, element),
-        None => elements.push(element),
+        Some(place) => list.insert(place, element),
+        None => list.push(element),
     }
 }
 
@@ -237,7 +253,7 @@ mod tests {
                             }
                             all.extend(of_node.iter().cloned());
                             let node = nodes.retain(*node);
-                            insert(&mut nodes, &mut list, 0, SET, node);
+                            insert(&mut nodes, &mut list, Element { set: SET, rank: 0, node });
                         }
                         if list.is_empty() {
                             continue;

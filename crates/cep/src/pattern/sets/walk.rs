@@ -3,12 +3,12 @@
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use crate::pattern::nodes::{Node, NodeId, Nodes, Start};
+use crate::pattern::nodes::{Node, NodeId, Nodes};
 
 /// Walks through the paths of nodes, from their last event to their first. Kept from one walk to the next for its memory.
 ///
-/// Where a union parts, its left is walked first, whose latest start is later; parts in which everything began before the
-/// floor are passed over. As unions are shallow, the way from one path to the next is not much longer than the path.
+/// Where a union parts, its left is walked first, whose latest start is later; parts that are [over](Nodes::is_over) are
+/// passed over. As unions are shallow, the way from one path to the next is not much longer than the path.
 #[derive(Debug, Default)]
 pub(super) struct Walk {
     /// Parts to be walked yet, and how many events of the path come before them.
@@ -23,22 +23,27 @@ pub(super) struct Walk {
 const COUNTED_NODES: usize = 10_000;
 
 impl Walk {
-    /// Begins with the paths of a node that did not begin before `floor`.
-    pub(super) fn begin<E>(&mut self, nodes: &Nodes<E>, root: NodeId, floor: Start) {
+    /// Begins with the paths of a node.
+    pub(super) fn begin<E>(&mut self, nodes: &Nodes<E>, root: NodeId) {
         self.ahead.clear();
-        if nodes.start(root) >= floor {
+        if !nodes.is_over(root) {
             self.ahead.push((root, 0));
         }
     }
 
+    /// Whether there is no further path.
+    pub(super) fn is_over(&self) -> bool {
+        self.ahead.is_empty()
+    }
+
     /// The event nodes of the next path, the last event first.
-    pub(super) fn next<E>(&mut self, nodes: &Nodes<E>, floor: Start) -> Option<&[NodeId]> {
+    pub(super) fn next<E>(&mut self, nodes: &Nodes<E>) -> Option<&[NodeId]> {
         let (mut id, shared) = self.ahead.pop()?;
         self.path.truncate(shared);
         loop {
             match nodes.get(id) {
                 Node::Union { left, right } => {
-                    if nodes.start(*right) >= floor {
+                    if !nodes.is_over(*right) {
                         self.ahead.push((*right, self.path.len()));
                     }
                     id = *left;
@@ -55,16 +60,16 @@ impl Walk {
     }
 
     /// How many paths there are yet; at least so many, where more nodes than can be looked at are in them.
-    pub(super) fn count_rest<E>(&mut self, nodes: &Nodes<E>, floor: Start) -> u64 {
+    pub(super) fn count_rest<E>(&mut self, nodes: &Nodes<E>) -> u64 {
         self.counts.clear();
         let mut rest = 0_u64;
         while let Some((root, _)) = self.ahead.pop() {
-            rest = rest.saturating_add(self.count(nodes, root, floor));
+            rest = rest.saturating_add(self.count(nodes, root));
         }
         rest
     }
 
-    fn count<E>(&mut self, nodes: &Nodes<E>, root: NodeId, floor: Start) -> u64 {
+    fn count<E>(&mut self, nodes: &Nodes<E>, root: NodeId) -> u64 {
         let parents = self.ahead.len();
         self.ahead.push((root, 0));
         while self.ahead.len() > parents {
@@ -74,7 +79,7 @@ impl Walk {
                     _ if self.counts.len() >= COUNTED_NODES => Some(1),
                     Node::Event { next: None, .. } => Some(1),
                     Node::Event { next: Some(next), .. } => self.counted(*next),
-                    Node::Union { left, right } if nodes.start(*right) < floor => self.counted(*left),
+                    Node::Union { left, right } if nodes.is_over(*right) => self.counted(*left),
                     Node::Union { left, right } => {
                         let (left, right) = (self.counted(*left), self.counted(*right));
                         left.zip(right).map(|(left, right)| left.saturating_add(right))

@@ -1,0 +1,313 @@
+//! What an event does to the sets of partial matches of a key.
+
+use super::determined::{Determined, Moves, SetId, Take};
+use super::union::{self, Element};
+use super::walk::Walk;
+use super::queue;
+use crate::engine::{Found, Row, Taken};
+use crate::pattern::matcher::Told;
+use crate::pattern::nodes::{Node, NodeId, Nodes, Start};
+
+/// What all keys of a rule have in common.
+#[derive(Debug)]
+pub(crate) struct Shared<E> {
+    pub(super) determined: Determined,
+    pub(super) nodes: Nodes<E>,
+    /// From the first event to the last.
+    pub(super) within: Option<i64>,
+    /// What waits after the event, while it is worked out; the first [`groups_used`](Self::groups_used) count.
+    groups: Vec<Group>,
+    groups_used: usize,
+    /// What waited before the event, in one set and band.
+    list: Vec<Element>,
+    /// What took its last event later than what is in the list.
+    later: Vec<Element>,
+    /// What waited too long.
+    gone: Vec<Element>,
+    /// Single events of queues.
+    events: Vec<Element>,
+    /// What is found at the event.
+    matches: Vec<NodeId>,
+    walk: Walk,
+}
+
+/// What waits in one set.
+#[derive(Debug)]
+struct Group {
+    set: SetId,
+    /// A union-list or, if the set is timed, a queue.
+    list: Vec<Element>,
+    /// Of a timed set what took its last event just now.
+    fresh: Option<NodeId>,
+}
+
+impl<E: Clone> Shared<E> {
+    pub(super) fn new(determined: Determined, within: Option<i64>) -> Shared<E> {
+        Shared {
+            determined,
+            nodes: Nodes::default(),
+            within,
+            groups: Vec::new(),
+            groups_used: 0,
+            list: Vec::new(),
+            later: Vec::new(),
+            gone: Vec::new(),
+            events: Vec::new(),
+            matches: Vec::new(),
+            walk: Walk::default(),
+        }
+    }
+
+    /// Tells what is over at `now`, because it began too early.
+    pub(super) fn raise_floor(&mut self, now: i64) {
+        if let Some(within) = self.within {
+            self.nodes.raise_floor(Start { time: now.saturating_sub(within).saturating_add(1), row: 0 });
+        }
+    }
+
+    /// Begins partial matches with an event.
+    pub(super) fn begin(&mut self, row: &Row<'_, E>, at: Start) {
+        let moves = self.determined.moves(Determined::START, 0, row.steps);
+        for index in 0..self.determined.takes(moves).len() {
+            let take = self.determined.takes(moves)[index];
+            let node = self.nodes.begin(take.step, row.event.clone(), at);
+            self.arrive(take, node);
+        }
+    }
+
+    /// Shows an event to all that waits in one set. References go over.
+    pub(super) fn change(&mut self, elements: &[Element], row: &Row<'_, E>, at: Start) {
+        let set = elements[0].set;
+        self.list.clear();
+        self.list.extend_from_slice(elements);
+        if !self.determined.timed(set) {
+            if self.prune_list() {
+                let moves = self.determined.moves(set, 0, row.steps);
+                self.follow(set, moves, row, at);
+            }
+            return;
+        }
+        self.prune_queue(set, row.time);
+        self.release_gone();
+        for band in (0..=self.determined.bands(set).len()).rev() {
+            if let Some(below) = band.checked_sub(1) {
+                self.divide_list(row.time.saturating_sub(self.determined.bands(set)[below]));
+            }
+            if !self.list.is_empty() {
+                let moves = self.determined.moves(set, band, row.steps);
+                self.follow(set, moves, row, at);
+            }
+            self.list.clear();
+            std::mem::swap(&mut self.list, &mut self.later);
+        }
+    }
+
+    /// Keeps what waits in one set although no event is shown to it, but for what is over. References go over.
+    pub(super) fn keep(&mut self, elements: &[Element], now: i64) {
+        let set = elements[0].set;
+        self.list.clear();
+        self.list.extend_from_slice(elements);
+        if self.determined.timed(set) {
+            self.prune_queue(set, now);
+            if self.determined.pending(set) {
+                self.matches.extend(self.gone.drain(..).map(|tree| tree.node));
+            } else {
+                self.release_gone();
+            }
+        } else if !self.prune_list() {
+            return;
+        }
+        if !self.list.is_empty() {
+            self.wait(set, set);
+        }
+    }
+
+    /// Hands out all that waits now, set by set.
+    pub(super) fn finish(&mut self, waiting: &mut impl Extend<Element>) {
+        for group in &mut self.groups[..self.groups_used] {
+            if let Some(node) = group.fresh.take() {
+                queue::push(&mut self.nodes, &mut group.list, Element { set: group.set, rank: 0, node });
+            }
+            let set = group.set;
+            waiting.extend(group.list.drain(..).map(|element| Element { set, ..element }));
+        }
+        self.groups_used = 0;
+    }
+
+    /// Tells the matches found, those with the latest start first.
+    pub(super) fn tell(&mut self, told: &mut Told<E>) {
+        let (nodes, floor) = (&self.nodes);
+        self.matches.sort_by_key(|root| std::cmp::Reverse(nodes.start(*root)));
+        for root in self.matches.drain(..) {
+            self.walk.begin(&self.nodes, root);
+            while told.has_room() {
+                let Some(path) = self.walk.next(&self.nodes) else { break };
+                let events = path.iter().rev().map(|id| taken(&self.nodes, *id)).collect();
+                told.tell(Found::Match { events });
+            }
+            if !self.walk.is_over() {
+                told.skip(self.walk.count_rest(&self.nodes));
+            }
+            self.nodes.release(root);
+        }
+    }
+
+    /// When all that waits in one set will be over.
+    pub(super) fn over_at(&self, elements: &[Element]) -> Option<i64> {
+        let set = elements[0].set;
+        let latest = elements.iter().map(|element| self.nodes.start(element.node).time).max();
+        let by_start = latest.zip(self.within).and_then(|(start, within)| start.checked_add(within));
+        let by_last = self.determined.gap(set).and_then(|gap| {
+            let newest = elements.iter().rev().find(|tree| !self.nodes.is_over(tree.node))?;
+            queue::newest(&self.nodes, *newest).time.checked_add(gap)
+        });
+        match (by_start, by_last) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// When the first of what waits in a pending set becomes a match.
+    pub(super) fn pending_at(&self, elements: &[Element]) -> Option<i64> {
+        let oldest = elements.iter().find(|tree| !self.nodes.is_over(tree.node))?;
+        let taken = queue::oldest(&self.nodes, *oldest).time;
+        taken.checked_add(self.determined.gap(elements[0].set)?)
+    }
+
+    /// Does what an event does to what is in the list, which waits in one set and band.
+    fn follow(&mut self, set: SetId, moves: Moves, row: &Row<'_, E>, at: Start) {
+        let takes = self.determined.takes(moves).len();
+        if takes > 0 || moves.completes {
+            if moves.skip.is_some() {
+                for element in &self.list {
+                    self.nodes.retain(element.node);
+                }
+            }
+            let merged = if self.determined.timed(set) {
+                queue::merge(&mut self.nodes, &self.list)
+            } else {
+                union::merge(&mut self.nodes, &self.list)
+            };
+            for index in 0..takes {
+                let take = self.determined.takes(moves)[index];
+                let next = self.nodes.retain(merged);
+                let node = self.nodes.extend(take.step, row.event.clone(), at, next);
+                self.arrive(take, node);
+            }
+            if moves.completes {
+                self.matches.push(merged);
+            } else {
+                self.nodes.release(merged);
+            }
+        } else if moves.skip.is_none() {
+            for element in self.list.drain(..) {
+                self.nodes.release(element.node);
+            }
+        }
+        if let Some(to) = moves.skip {
+            self.wait(set, to);
+        }
+    }
+
+    /// Puts what has just taken an event where it belongs. The reference goes over.
+    fn arrive(&mut self, take: Take, node: NodeId) {
+        if take.completes {
+            self.matches.push(node);
+        }
+        let Some(set) = take.to else { return };
+        if take.completes {
+            self.nodes.retain(node);
+        }
+        let timed = self.determined.timed(set);
+        let index = self.group(set);
+        let group = &mut self.groups[index];
+        if timed {
+            group.fresh = Some(match group.fresh {
+                Some(fresh) => union::in_order(&mut self.nodes, fresh, node),
+                None => node,
+            });
+        } else {
+            union::insert(&mut self.nodes, &mut group.list, Element { set, rank: 0, node });
+        }
+    }
+
+    /// Puts what is in the list, and waited in one set, to what waits in another or the same.
+    fn wait(&mut self, from: SetId, to: SetId) {
+        let index = self.group(to);
+        let (nodes, list) = (&mut self.nodes, &mut self.list);
+        let group = &mut self.groups[index].list;
+        match (self.determined.timed(from), self.determined.timed(to)) {
+            (true, true) => queue::join(nodes, group, list),
+            (true, false) => {
+                let mut events = Vec::new();
+                for tree in list.drain(..) {
+                    queue::scatter(nodes, tree, self.floor, &mut events);
+                }
+                union::insert_all(nodes, group, events);
+            }
+            (false, true) => unreachable!("what leads to a timed set is timed"),
+            (false, false) if group.is_empty() => group.append(list),
+            (false, false) => {
+                if nodes.start(list[0].node) > nodes.start(group[0].node) {
+                    std::mem::swap(group, list);
+                }
+                let node = union::merge(nodes, list);
+                list.clear();
+                union::insert(nodes, group, Element { set: to, rank: 0, node });
+            }
+        }
+    }
+
+    /// The position of the group of a set, which is made if there is none.
+    fn group(&mut self, set: SetId) -> usize {
+        let used = &self.groups[..self.groups_used];
+        if let Some(index) = used.iter().position(|group| group.set == set) {
+            return index;
+        }
+        match self.groups.get_mut(self.groups_used) {
+            Some(group) => group.set = set,
+            None => self.groups.push(Group { set, list: Vec::new(), fresh: None }),
+        }
+        self.groups_used += 1;
+        self.groups_used - 1
+    }
+
+    /// Takes what is over off the union-list in hand; returns whether anything is left.
+    fn prune_list(&mut self) -> bool {
+        let is_over = |nodes: &Nodes<E>, element: &Element| nodes.start(element.node).is_before(self.floor);
+        while let Some(element) = self.list.pop_if(|last| is_over(&self.nodes, last)) {
+            self.nodes.release(element.node);
+        }
+        !self.list.is_empty()
+    }
+
+    /// Takes what waited too long off the queue in hand.
+    fn prune_queue(&mut self, set: SetId, now: i64) {
+        let gap = self.determined.gap(set);
+        self.divide_list(gap.map_or(i64::MIN, |gap| now.saturating_sub(gap)));
+        std::mem::swap(&mut self.list, &mut self.gone);
+        std::mem::swap(&mut self.list, &mut self.later);
+    }
+
+    fn release_gone(&mut self) {
+        for element in self.gone.drain(..) {
+            self.nodes.release(element.node);
+        }
+    }
+
+    /// Takes off the queue in hand what took its last event later than at `until`.
+    fn divide_list(&mut self, until: i64) {
+        debug_assert!(self.later.is_empty() && self.gone.is_empty(), "what was divided has been seen to");
+        std::mem::swap(&mut self.list, &mut self.gone);
+        for tree in self.gone.drain(..) {
+            queue::divide(&mut self.nodes, tree, until, &mut self.list, &mut self.later);
+        }
+    }
+}
+
+fn taken<E: Clone>(nodes: &Nodes<E>, id: NodeId) -> Taken<E> {
+    match nodes.get(id) {
+        Node::Event { step, event, .. } => Taken { step: *step, event: event.clone() },
+        Node::Union { .. } => unreachable!("a path consists of events"),
+    }
+}
