@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::key::Key;
 use crate::keyed::Keyed;
 use crate::limits::Limits;
+use crate::pattern::StepId;
 use crate::plan::{Plan, WindowPlan};
 use crate::sequence::{Pattern, Sequence};
 use crate::stats::Stats;
@@ -62,9 +63,34 @@ pub struct Finding<E> {
     pub found: Found<E>,
 }
 
-/// What was found: a sequence's match, or a window to be judged.
+/// What was found: a match, or a window to be judged.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Found<E> {
+    /// A match of a pattern.
+    Match {
+        /// Its events, in the order in which they came.
+        events: Vec<Taken<E>>,
+    },
+    /// A partial match of a pattern that ran out of time.
+    Timeout {
+        /// The events it had, in the order in which they came.
+        events: Vec<Taken<E>>,
+        /// When its time was up.
+        at: i64,
+    },
+    /// A match, or a partial match that ran out of time, of a pattern whose findings carry no events.
+    Summary {
+        /// Its first event.
+        first: E,
+        /// Its last event.
+        last: E,
+        /// How many events it has of each step of the pattern.
+        counts: Vec<u64>,
+        /// The pattern's registers.
+        registers: Vec<Scalar>,
+        /// When its time was up, if it is a partial match.
+        timed_out: Option<i64>,
+    },
     /// All steps of a sequence.
     Sequence {
         /// One event per step, in the order of the steps.
@@ -88,6 +114,15 @@ pub enum Found<E> {
         /// The results of the plan's aggregates, in their order.
         aggregates: Vec<Scalar>,
     },
+}
+
+/// An event of a match, and the step for which it was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken<E> {
+    /// Which step of the pattern.
+    pub step: StepId,
+    /// What findings carry of the event.
+    pub event: E,
 }
 
 #[derive(Debug)]

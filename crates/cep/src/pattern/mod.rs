@@ -12,6 +12,9 @@ use std::sync::Arc;
 
 use crate::aggregate::{AggregateFunction, Scalar};
 
+pub mod automaton;
+
+mod matcher;
 mod nodes;
 mod sets;
 
