@@ -24,6 +24,8 @@ pub(crate) struct Nodes<E> {
     /// Nodes that nothing refers to any longer, but that still hold their references to others.
     condemned: Vec<NodeId>,
     live: usize,
+    /// Of those, the ones with which something begins.
+    begun: usize,
     /// What begins before is over.
     floor: Start,
     /// The slot that is swept next.
@@ -72,6 +74,7 @@ impl<E> Default for Nodes<E> {
             free: Vec::new(),
             condemned: Vec::new(),
             live: 0,
+            begun: 0,
             floor: Start::FIRST,
             swept: 0,
         }
@@ -81,6 +84,7 @@ impl<E> Default for Nodes<E> {
 impl<E> Nodes<E> {
     /// An event that begins a partial match. The caller owns the reference.
     pub(crate) fn begin(&mut self, step: StepId, event: E, at: Start) -> NodeId {
+        self.begun += 1;
         self.insert(at, Node::Event { step, event, at, next: None })
     }
 
@@ -109,6 +113,15 @@ impl<E> Nodes<E> {
             let held = slot.node.is_some();
             self.condemned.push(id);
             self.live -= usize::from(held);
+        }
+    }
+
+    /// Takes condemned nodes apart, at most so many.
+    pub(crate) fn reclaim(&mut self, most: usize) {
+        for _ in 0..most {
+            let Some(id) = self.condemned.pop() else { return };
+            self.empty(id);
+            self.free.push(id);
         }
     }
 
@@ -175,6 +188,11 @@ impl<E> Nodes<E> {
         self.live
     }
 
+    /// Events with which something begins, as far as they were not taken apart yet.
+    pub(crate) fn begun(&self) -> usize {
+        self.begun
+    }
+
     /// Memory taken, in bytes; what events own elsewhere is not counted.
     pub(crate) fn bytes(&self) -> usize {
         self.slots.capacity() * size_of::<Slot<E>>()
@@ -204,7 +222,8 @@ impl<E> Nodes<E> {
                 self.release(left);
                 self.release(right);
             }
-            Some(Node::Event { next: None, .. }) | None => {}
+            Some(Node::Event { next: None, .. }) => self.begun -= 1,
+            None => {}
         }
     }
 

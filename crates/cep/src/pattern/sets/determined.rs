@@ -7,6 +7,8 @@
 //! Time is part of it: whether a state of a set still waits, and whether a guard holds, may depend on how long ago the last
 //! event was taken. Between two such lengths of time, the [bands](Determined::bands) of a set, nothing changes.
 
+use std::mem::size_of;
+
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
@@ -80,8 +82,8 @@ impl Determined {
     /// An automaton whose guards look at bits and time only. Its sets are all found now, so that later none can be too many;
     /// what events do is forgotten again, unless it must be known what is timed.
     pub(super) fn new(automaton: Automaton) -> Result<Determined, Reason> {
-        let mut guards = automaton.states().flat_map(|(_, state)| &state.moves).flat_map(guards_of);
-        if guards.any(|guard| !guard.cross.is_empty()) {
+        let guards = || automaton.states().flat_map(|(_, state)| &state.moves).flat_map(guards_of);
+        if guards().any(|guard| !guard.cross.is_empty()) {
             return Err(Reason::CrossConditions);
         }
         let mut determined = Determined {
@@ -159,6 +161,11 @@ impl Determined {
                 Action::Skip { .. } | Action::Complete | Action::Stop { .. } => false,
             })
         })
+    }
+
+    /// Memory taken, in bytes, but for what single sets own.
+    pub(super) fn bytes(&self) -> usize {
+        self.moves.allocation_size() + self.takes.capacity() * size_of::<Take>() + self.sets.len() * size_of::<Set>()
     }
 
     fn find_moves(&mut self, id: SetId, band: usize, bits: u64) -> Moves {

@@ -1,5 +1,10 @@
 //! What an event does to the sets of partial matches of a key.
 
+use std::collections::BTreeSet;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashSet;
+
 use super::determined::{Determined, Moves, SetId, Take};
 use super::union::{self, Element};
 use super::walk::Walk;
@@ -11,10 +16,10 @@ use crate::pattern::nodes::{Node, NodeId, Nodes, Start};
 /// What all keys of a rule have in common.
 #[derive(Debug)]
 pub(crate) struct Shared<E> {
-    pub(super) determined: Determined,
+    determined: Determined,
     pub(super) nodes: Nodes<E>,
     /// From the first event to the last.
-    pub(super) within: Option<i64>,
+    within: Option<i64>,
     /// What waits after the event, while it is worked out; the first [`groups_used`](Self::groups_used) count.
     groups: Vec<Group>,
     groups_used: usize,
@@ -56,6 +61,16 @@ impl<E: Clone> Shared<E> {
             matches: Vec::new(),
             walk: Walk::default(),
         }
+    }
+
+    /// Whether an event with these bits begins something.
+    pub(super) fn begins(&self, bits: u64) -> bool {
+        self.determined.stirs(Determined::START, bits)
+    }
+
+    /// Whether an event with these bits changes what waits in a set.
+    pub(super) fn stirs(&self, set: SetId, bits: u64) -> bool {
+        self.determined.stirs(set, bits)
     }
 
     /// Tells what is over at `now`, because it began too early.
@@ -136,7 +151,7 @@ impl<E: Clone> Shared<E> {
 
     /// Tells the matches found, those with the latest start first.
     pub(super) fn tell(&mut self, told: &mut Told<E>) {
-        let (nodes, floor) = (&self.nodes);
+        let nodes = &self.nodes;
         self.matches.sort_by_key(|root| std::cmp::Reverse(nodes.start(*root)));
         for root in self.matches.drain(..) {
             self.walk.begin(&self.nodes, root);
@@ -150,6 +165,31 @@ impl<E: Clone> Shared<E> {
             }
             self.nodes.release(root);
         }
+    }
+
+    /// The rows with which all of these began.
+    pub(super) fn begun(&self, elements: &[Element]) -> BTreeSet<u64> {
+        let mut seen: HashSet<NodeId, RandomState> = HashSet::default();
+        let mut rows = BTreeSet::new();
+        let mut ahead: Vec<NodeId> = elements.iter().map(|element| element.node).collect();
+        while let Some(id) = ahead.pop() {
+            if self.nodes.is_over(id) || !seen.insert(id) {
+                continue;
+            }
+            match self.nodes.get(id) {
+                Node::Event { next: Some(next), .. } => ahead.push(*next),
+                Node::Event { next: None, at, .. } => {
+                    rows.insert(at.row);
+                }
+                Node::Union { left, right } => ahead.extend([*left, *right]),
+            }
+        }
+        rows
+    }
+
+    /// Bytes in use for all keys together.
+    pub(super) fn bytes(&self) -> usize {
+        self.nodes.bytes() + self.determined.bytes() + self.walk.bytes()
     }
 
     /// When all that waits in one set will be over.
@@ -169,6 +209,9 @@ impl<E: Clone> Shared<E> {
 
     /// When the first of what waits in a pending set becomes a match.
     pub(super) fn pending_at(&self, elements: &[Element]) -> Option<i64> {
+        if !self.determined.pending(elements[0].set) {
+            return None;
+        }
         let oldest = elements.iter().find(|tree| !self.nodes.is_over(tree.node))?;
         let taken = queue::oldest(&self.nodes, *oldest).time;
         taken.checked_add(self.determined.gap(elements[0].set)?)
@@ -239,11 +282,10 @@ impl<E: Clone> Shared<E> {
         match (self.determined.timed(from), self.determined.timed(to)) {
             (true, true) => queue::join(nodes, group, list),
             (true, false) => {
-                let mut events = Vec::new();
                 for tree in list.drain(..) {
-                    queue::scatter(nodes, tree, self.floor, &mut events);
+                    queue::scatter(nodes, tree, &mut self.events);
                 }
-                union::insert_all(nodes, group, events);
+                union::insert_all(nodes, group, &mut self.events);
             }
             (false, true) => unreachable!("what leads to a timed set is timed"),
             (false, false) if group.is_empty() => group.append(list),
@@ -274,8 +316,7 @@ impl<E: Clone> Shared<E> {
 
     /// Takes what is over off the union-list in hand; returns whether anything is left.
     fn prune_list(&mut self) -> bool {
-        let is_over = |nodes: &Nodes<E>, element: &Element| nodes.start(element.node).is_before(self.floor);
-        while let Some(element) = self.list.pop_if(|last| is_over(&self.nodes, last)) {
+        while let Some(element) = self.list.pop_if(|last| self.nodes.is_over(last.node)) {
             self.nodes.release(element.node);
         }
         !self.list.is_empty()

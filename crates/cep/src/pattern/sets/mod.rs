@@ -12,9 +12,12 @@
 
 mod determined;
 mod evaluator;
+mod key;
 mod queue;
 mod reason;
 mod union;
 mod walk;
 
+pub(crate) use key::Sets;
 pub use reason::Reason;
+pub(crate) use reason::{accepts, suits};

@@ -9,7 +9,6 @@
 //! the events that it joins, as no event comes twice. What is [over](Nodes::is_over) is no longer looked at;
 //! callers do not ask for the age of trees that are.
 
-use super::determined::SetId;
 use super::union::{Element, in_order, parts};
 use crate::pattern::nodes::{Node, NodeId, Nodes, Start};
 
@@ -172,6 +171,7 @@ mod tests {
 
     use super::*;
     use crate::pattern::StepId;
+    use crate::pattern::sets::determined::SetId;
 
     const SET: SetId = SetId::new(0);
 

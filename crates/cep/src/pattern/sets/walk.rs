@@ -1,5 +1,7 @@
 //! The paths of a node, one after the other.
 
+use std::mem::size_of;
+
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
@@ -67,6 +69,13 @@ impl Walk {
             rest = rest.saturating_add(self.count(nodes, root));
         }
         rest
+    }
+
+    /// Memory taken, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.ahead.capacity() * size_of::<(NodeId, usize)>()
+            + self.path.capacity() * size_of::<NodeId>()
+            + self.counts.allocation_size()
     }
 
     fn count<E>(&mut self, nodes: &Nodes<E>, root: NodeId) -> u64 {
