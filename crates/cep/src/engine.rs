@@ -8,6 +8,11 @@ use crate::key::Key;
 use crate::keyed::Keyed;
 use crate::limits::Limits;
 use crate::pattern::StepId;
+use crate::pattern::automaton::Automaton;
+use crate::pattern::keyed::KeyedPattern;
+use crate::pattern::EvaluatorKind;
+use crate::pattern::runs::Runs;
+use crate::pattern::sets::{self, Sets};
 use crate::plan::{Plan, WindowPlan};
 use crate::sequence::{Pattern, Sequence};
 use crate::stats::Stats;
@@ -130,6 +135,8 @@ enum Evaluator<E: Clone> {
     /// A sequence of one step matches at once and holds nothing.
     Single,
     Sequence(Keyed<Sequence<E>>),
+    Runs(KeyedPattern<Runs<E>>),
+    Sets(KeyedPattern<Sets<E>>),
     Count(Keyed<Count<E>>),
     Trailing(Keyed<Trailing<E>>),
     Aligned(Keyed<Aligned<E>>),
@@ -138,6 +145,9 @@ enum Evaluator<E: Clone> {
 
 impl<E: Clone> Engine<E> {
     /// An engine for these plans; a rule is named by the position of its plan. The limits hold for each rule.
+    ///
+    /// # Panics
+    /// If a pattern has no [`Automaton`], which [`Automaton::new`] tells beforehand.
     pub fn new(plans: Vec<Plan>, limits: Limits) -> Engine<E> {
         let rules =
             plans.into_iter().enumerate().map(|(rule, plan)| Evaluator::new(rule, plan, &limits)).collect();
@@ -246,6 +256,14 @@ impl<E: Clone> Evaluator<E> {
             Plan::Sequence { steps, within } => {
                 Evaluator::Sequence(Keyed::new(rule, Pattern::new(&steps, within), limits))
             }
+            Plan::Pattern(plan) => {
+                let automaton =
+                    Automaton::new(&plan.pattern).expect("whoever makes a plan has checked its pattern");
+                match sets::choose(&plan, &automaton) {
+                    EvaluatorKind::Runs => Evaluator::Runs(KeyedPattern::new(rule, plan, automaton, limits)),
+                    EvaluatorKind::Sets => Evaluator::Sets(KeyedPattern::new(rule, plan, automaton, limits)),
+                }
+            }
             Plan::Window { window, aggregates } => match window {
                 WindowPlan::Count(size) => {
                     Evaluator::Count(Keyed::new(rule, CountPlan::new(size, aggregates), limits))
@@ -275,6 +293,8 @@ impl<E: Clone> Evaluator<E> {
                 Ok(())
             }
             Evaluator::Sequence(keyed) => keyed.process(key, row, out),
+            Evaluator::Runs(keyed) => keyed.process(key, row, out),
+            Evaluator::Sets(keyed) => keyed.process(key, row, out),
             Evaluator::Count(keyed) => keyed.process(key, row, out),
             Evaluator::Trailing(keyed) => keyed.process(key, row, out),
             Evaluator::Aligned(keyed) => keyed.process(key, row, out),
@@ -286,6 +306,8 @@ impl<E: Clone> Evaluator<E> {
         match self {
             Evaluator::Single => {}
             Evaluator::Sequence(keyed) => keyed.wake(key, at, out),
+            Evaluator::Runs(keyed) => keyed.wake(key, at, out),
+            Evaluator::Sets(keyed) => keyed.wake(key, at, out),
             Evaluator::Count(keyed) => keyed.wake(key, at, out),
             Evaluator::Trailing(keyed) => keyed.wake(key, at, out),
             Evaluator::Aligned(keyed) => keyed.wake(key, at, out),
@@ -297,6 +319,8 @@ impl<E: Clone> Evaluator<E> {
         match self {
             Evaluator::Single => Stats::default(),
             Evaluator::Sequence(keyed) => keyed.stats(),
+            Evaluator::Runs(keyed) => keyed.stats(),
+            Evaluator::Sets(keyed) => keyed.stats(),
             Evaluator::Count(keyed) => keyed.stats(),
             Evaluator::Trailing(keyed) => keyed.stats(),
             Evaluator::Aligned(keyed) => keyed.stats(),

@@ -145,18 +145,27 @@ impl<E> Nodes<E> {
             if self.swept == self.slots.len() {
                 self.swept = 0;
             }
-            let floor = self.floor;
-            let slot = self.slot_mut(id);
-            if slot.start.is_before(floor) && slot.references > 0 && slot.node.is_some() {
-                self.live -= 1;
-                self.empty(id);
-            }
+            self.empty_over(id);
         }
     }
 
-    /// Reclaims and sweeps until no more than `most` nodes are live, if that is possible.
-    pub(crate) fn shrink(&mut self, most: usize) {
-        let mut unswept = self.slots.len();
+    /// Empties a node if it is [over](Self::is_over).
+    pub(crate) fn empty_over(&mut self, id: NodeId) {
+        let held = self.slot_mut(id).references > 0 && self.find(id).is_some();
+        if held && self.is_over(id) {
+            self.live -= 1;
+            self.empty(id);
+        }
+    }
+
+    /// Whether this node, which may have been given up since, is still that with which a partial match began at this row.
+    pub(crate) fn is_begun(&self, id: NodeId, row: u64) -> bool {
+        matches!(self.find(id), Some(Node::Event { at, next: None, .. }) if at.row == row)
+    }
+
+    /// Reclaims and sweeps until no more than `most` nodes are live, or there is nothing to reclaim and so many slots were
+    /// swept.
+    pub(crate) fn shrink(&mut self, most: usize, mut unswept: usize) {
         while self.live > most {
             if !self.condemned.is_empty() {
                 self.reclaim(1);

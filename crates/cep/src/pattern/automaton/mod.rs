@@ -163,6 +163,11 @@ impl Automaton {
         self.state(Automaton::START).stirs(bits)
     }
 
+    /// The bits of which a row must have one to begin a partial match; `None` if any row may.
+    pub fn beginning_bits(&self) -> Option<u64> {
+        self.state(Automaton::START).wakes
+    }
+
     /// Whether all guards are decided by the bits of a row.
     pub fn is_unary(&self) -> bool {
         self.guards().all(|guard| guard.cross.is_empty() && guard.within.is_none())

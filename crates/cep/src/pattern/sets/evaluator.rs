@@ -1,6 +1,7 @@
 //! What an event does to the sets of partial matches of a key.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
+use std::mem::size_of;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashSet;
@@ -8,6 +9,7 @@ use hashbrown::HashSet;
 use super::determined::{Determined, Moves, SetId, Take};
 use super::union::{self, Element};
 use super::walk::Walk;
+use super::without::Without;
 use super::queue;
 use crate::engine::{Found, Row, Taken};
 use crate::pattern::matcher::Told;
@@ -17,7 +19,7 @@ use crate::pattern::nodes::{Node, NodeId, Nodes, Start};
 #[derive(Debug)]
 pub(crate) struct Shared<E> {
     determined: Determined,
-    pub(super) nodes: Nodes<E>,
+    nodes: Nodes<E>,
     /// From the first event to the last.
     within: Option<i64>,
     /// What waits after the event, while it is worked out; the first [`groups_used`](Self::groups_used) count.
@@ -31,6 +33,8 @@ pub(crate) struct Shared<E> {
     gone: Vec<Element>,
     /// Single events of queues.
     events: Vec<Element>,
+    /// Events with which something began that is held, or was until lately: their rows and nodes, in order.
+    begun: VecDeque<(u64, NodeId)>,
     /// What is found at the event.
     matches: Vec<NodeId>,
     walk: Walk,
@@ -46,6 +50,12 @@ struct Group {
     fresh: Option<NodeId>,
 }
 
+/// Entries of the queue of begun nodes of which nothing is left, and which are not worth looking for.
+const BEGUN_SLACK: usize = 64;
+
+/// Slots that are swept for what is over before anything is dropped.
+const SWEPT_TO_FIT: usize = 64;
+
 impl<E: Clone> Shared<E> {
     pub(super) fn new(determined: Determined, within: Option<i64>) -> Shared<E> {
         Shared {
@@ -58,6 +68,7 @@ impl<E: Clone> Shared<E> {
             later: Vec::new(),
             gone: Vec::new(),
             events: Vec::new(),
+            begun: VecDeque::new(),
             matches: Vec::new(),
             walk: Walk::default(),
         }
@@ -86,7 +97,13 @@ impl<E: Clone> Shared<E> {
         for index in 0..self.determined.takes(moves).len() {
             let take = self.determined.takes(moves)[index];
             let node = self.nodes.begin(take.step, row.event.clone(), at);
+            if take.to.is_some() {
+                self.begun.push_back((at.row, node));
+            }
             self.arrive(take, node);
+        }
+        if self.begun.len() > 2 * self.nodes.begun() + BEGUN_SLACK {
+            self.begun.retain(|(row, node)| self.nodes.is_begun(*node, *row));
         }
     }
 
@@ -167,6 +184,69 @@ impl<E: Clone> Shared<E> {
         }
     }
 
+    /// The row with which the latest of these began.
+    pub(super) fn newest(&self, elements: &[Element]) -> Option<u64> {
+        elements.iter().map(|element| self.nodes.start(element.node).row).max()
+    }
+
+    /// The earliest row with which something began that is held for any key.
+    pub(super) fn oldest(&mut self) -> Option<u64> {
+        while let Some((row, node)) = self.begun.front() {
+            if self.nodes.is_begun(*node, *row) {
+                return Some(*row);
+            }
+            self.begun.pop_front();
+        }
+        None
+    }
+
+    /// How many rows began something that is held, or was until lately.
+    pub(super) fn begun_count(&self) -> usize {
+        self.nodes.begun()
+    }
+
+    /// Drops all that began with the [oldest](Self::oldest) row.
+    pub(super) fn drop_oldest(&mut self, row: u64) {
+        self.nodes.raise_floor(Start { time: i64::MIN, row: row + 1 });
+        if let Some((_, node)) = self.begun.pop_front() {
+            self.nodes.empty_over(node);
+        }
+    }
+
+    /// What counts against limits.
+    pub(super) fn held(&self) -> usize {
+        self.nodes.live()
+    }
+
+    /// Whether no more than `most` is held, once some of what is over was freed.
+    pub(super) fn shrink(&mut self, most: usize) -> bool {
+        self.nodes.shrink(most, SWEPT_TO_FIT);
+        self.nodes.live() <= most
+    }
+
+    /// Gives up what waits.
+    pub(super) fn release(&mut self, elements: &[Element]) {
+        for element in elements {
+            self.nodes.release(element.node);
+        }
+    }
+
+    /// Keeps what waits in one set, but for what began with this row, after which nothing of it began. References go over.
+    pub(super) fn keep_without(&mut self, elements: &[Element], row: u64) {
+        let set = elements[0].set;
+        let mut without = Without::new(row);
+        self.list.clear();
+        if self.determined.timed(set) {
+            without.queue(&mut self.nodes, elements, &mut self.list);
+        } else {
+            without.list(&mut self.nodes, elements, &mut self.list);
+        }
+        without.end(&mut self.nodes);
+        if !self.list.is_empty() {
+            self.wait(set, set);
+        }
+    }
+
     /// The rows with which all of these began.
     pub(super) fn begun(&self, elements: &[Element]) -> BTreeSet<u64> {
         let mut seen: HashSet<NodeId, RandomState> = HashSet::default();
@@ -189,7 +269,7 @@ impl<E: Clone> Shared<E> {
 
     /// Bytes in use for all keys together.
     pub(super) fn bytes(&self) -> usize {
-        self.nodes.bytes() + self.determined.bytes() + self.walk.bytes()
+        self.begun.capacity() * size_of::<(u64, NodeId)>() + self.nodes.bytes() + self.determined.bytes() + self.walk.bytes()
     }
 
     /// When all that waits in one set will be over.

@@ -19,15 +19,13 @@ use crate::pattern::nodes::Start;
 pub(crate) struct Sets<E> {
     /// What waits, set by set.
     waiting: Waiting,
-    /// Rows with which the earliest and the latest began, as far as is known: between the two, some may be over.
-    begun: (u64, u64),
     event: PhantomData<E>,
 }
 
 /// Most keys have few partial matches, and those need no memory beside.
 type Waiting = SmallVec<[Element; 4]>;
 
-impl<E: Clone + std::fmt::Debug> Matcher for Sets<E> {
+impl<E: Clone> Matcher for Sets<E> {
     type Event = E;
     type Shared = Shared<E>;
 
@@ -38,7 +36,7 @@ impl<E: Clone + std::fmt::Debug> Matcher for Sets<E> {
     }
 
     fn new(_: &mut Shared<E>) -> Sets<E> {
-        Sets { waiting: Waiting::new(), begun: (0, 0), event: PhantomData }
+        Sets { waiting: Waiting::new(), event: PhantomData }
     }
 
     fn give_back(self, _: &mut Shared<E>) {}
@@ -51,10 +49,6 @@ impl<E: Clone + std::fmt::Debug> Matcher for Sets<E> {
         shared.raise_floor(row.time);
         if begins {
             shared.begin(row, at);
-            if self.waiting.is_empty() {
-                self.begun.0 = at.row;
-            }
-            self.begun.1 = at.row;
         }
         for elements in self.waiting.chunk_by(|one, other| one.set == other.set) {
             shared.change(elements, row, at);
@@ -82,12 +76,12 @@ impl<E: Clone + std::fmt::Debug> Matcher for Sets<E> {
         self.waiting.is_empty()
     }
 
-    fn oldest(&self, _: &Shared<E>) -> Option<u64> {
-        (!self.is_empty()).then_some(self.begun.0)
+    fn oldest(&self, shared: &Shared<E>) -> Option<u64> {
+        shared.begun(&self.waiting).first().copied()
     }
 
-    fn newest(&self, _: &Shared<E>) -> Option<u64> {
-        (!self.is_empty()).then_some(self.begun.1)
+    fn newest(&self, shared: &Shared<E>) -> Option<u64> {
+        shared.newest(&self.waiting)
     }
 
     fn begun<'s>(&'s self, shared: &'s Shared<E>) -> impl Iterator<Item = u64> + 's {
@@ -95,15 +89,43 @@ impl<E: Clone + std::fmt::Debug> Matcher for Sets<E> {
     }
 
     fn begun_count(shared: &Shared<E>) -> usize {
-        shared.nodes.begun()
+        shared.begun_count()
+    }
+
+    fn may_hold(&self, shared: &mut Shared<E>, row: u64) -> bool {
+        shared.oldest() == Some(row)
+    }
+
+    fn fits(shared: &mut Shared<E>, most: usize) -> bool {
+        shared.shrink(most)
+    }
+
+    fn clear(&mut self, shared: &mut Shared<E>, _: &mut Told<E>) -> u64 {
+        let lost = shared.begun(&self.waiting).len();
+        shared.release(&self.waiting);
+        self.waiting.clear();
+        lost as u64
     }
 
     fn drop_begun_at(&mut self, shared: &mut Shared<E>, row: u64, _: &mut Told<E>) -> u64 {
-        todo!()
+        if self.newest(shared) == Some(row) {
+            for elements in self.waiting.chunk_by(|one, other| one.set == other.set) {
+                shared.keep_without(elements, row);
+            }
+            self.waiting.clear();
+            shared.finish(&mut self.waiting);
+            1
+        } else if shared.oldest() == Some(row) {
+            shared.drop_oldest(row);
+            self.keep(shared, i64::MIN);
+            1
+        } else {
+            0
+        }
     }
 
     fn held(shared: &Shared<E>) -> usize {
-        shared.nodes.live()
+        shared.held()
     }
 
     fn bytes(shared: &Shared<E>) -> usize {

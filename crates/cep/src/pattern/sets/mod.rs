@@ -17,7 +17,7 @@ mod queue;
 mod reason;
 mod union;
 mod walk;
+mod without;
 
 pub(crate) use key::Sets;
-pub use reason::Reason;
-pub(crate) use reason::{accepts, suits};
+pub use reason::{Reason, accepts, choose};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::determined::Determined;
 use crate::pattern::automaton::Automaton;
-use crate::pattern::{AfterMatch, PatternPlan};
+use crate::pattern::{AfterMatch, EvaluatorKind, PatternPlan};
 
 /// Why a pattern cannot be evaluated with sets of partial matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,13 +28,22 @@ pub enum Reason {
 ///
 /// # Errors
 /// The reason why they cannot.
-pub(crate) fn accepts(plan: &PatternPlan, automaton: &Automaton) -> Result<(), Reason> {
+pub fn accepts(plan: &PatternPlan, automaton: &Automaton) -> Result<(), Reason> {
     determine(plan, automaton).map(|_| ())
 }
 
-/// Whether sets can evaluate a pattern and are worth it: partial matches can come to be more than events that begin some.
-pub(crate) fn suits(plan: &PatternPlan, automaton: &Automaton) -> Result<bool, Reason> {
-    determine(plan, automaton).map(|determined| determined.multiplies())
+/// What evaluates a pattern: what the plan asks for; else sets where they can and partial matches can come to be more than
+/// the events with which they began, and runs everywhere else.
+///
+/// # Panics
+/// If the plan asks for sets but they do not [accept](accepts) it.
+pub fn choose(plan: &PatternPlan, automaton: &Automaton) -> EvaluatorKind {
+    match (plan.evaluator, determine(plan, automaton)) {
+        (Some(kind), Ok(_)) => kind,
+        (Some(EvaluatorKind::Sets), Err(reason)) => panic!("sets cannot evaluate this pattern: {reason}"),
+        (None, Ok(determined)) if determined.multiplies() => EvaluatorKind::Sets,
+        _ => EvaluatorKind::Runs,
+    }
 }
 
 pub(super) fn determine(plan: &PatternPlan, automaton: &Automaton) -> Result<Determined, Reason> {

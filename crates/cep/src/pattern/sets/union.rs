@@ -126,7 +126,7 @@ fn insert_after_first<E>(nodes: &mut Nodes<E>, list: &mut Vec<Element>, element:
 }
 
 /// Whether a node is shallow, and its starts in order.
-fn is_shallow<E>(nodes: &Nodes<E>, id: NodeId) -> bool {
+pub(super) fn is_shallow<E>(nodes: &Nodes<E>, id: NodeId) -> bool {
     match nodes.find(id) {
         Some(Node::Union { left, right }) => {
             depth(nodes, *left) == 0
