@@ -94,7 +94,9 @@ impl Case {
         let tags = value["tags"].as_array().into_iter().flatten();
         let expect = &value["expect"];
         let expected = match expect["error"].as_str() {
-            Some(error) => Expected::Rejected(format!("{error}: {}", expect["message"].as_str().unwrap_or(""))),
+            Some(error) => {
+                Expected::Rejected(format!("{error}: {}", expect["message"].as_str().unwrap_or("")))
+            }
             None => {
                 let mut found = Vec::new();
                 for (name, timeout) in [("matches", false), ("timeouts", true)] {

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use olocus_cep::Scalar;
-use olocus_cep::pattern::{AfterMatch, Contiguity, CrossConditions, Pattern, StepId};
+use olocus_cep::pattern::{AfterMatch, ConditionId, Contiguity, CrossConditions, Pattern, StepId};
 
 use crate::conditions::Conditions;
+use crate::heap::{Begun, Heap};
 use crate::place::{Arm, Goal, Place};
 
 /// An event as patterns see it.
@@ -37,25 +38,28 @@ pub struct Outcome {
 #[derive(Debug)]
 pub struct Matcher<'p> {
     conditions: Conditions<'p>,
-    start: Place<'p>,
-    partials: Vec<Partial<'p>>,
+    /// One of them has taken nothing: from it others begin.
+    partials: Heap<Partial<'p>>,
     /// Matches that wait for partial matches that began earlier.
-    held: Vec<Vec<(StepId, Event)>>,
+    held: Heap<Match>,
     seen: usize,
 }
 
+type Match = Vec<(StepId, Event)>;
+
 #[derive(Clone, Debug)]
 struct Partial<'p> {
-    /// Never empty.
-    taken: Vec<(StepId, Event)>,
+    taken: Match,
     arms: Vec<Arm<'p>>,
+    /// When it came to wait for these. It ends later than that, also where a bound that counts only now has passed.
+    since: i64,
 }
 
 /// What came of showing an event to the arms of a place.
 #[derive(Debug, Default)]
 struct Shown<'p> {
     partials: Vec<Partial<'p>>,
-    matches: Vec<Vec<(StepId, Event)>>,
+    matches: Vec<Match>,
     /// A negation was hit.
     stopped: bool,
 }
@@ -76,42 +80,35 @@ pub fn run(pattern: &Pattern, opaque: Option<&dyn CrossConditions>, events: &[Ev
 impl<'p> Matcher<'p> {
     /// For a valid pattern and what decides its opaque conditions.
     pub fn new(pattern: &'p Pattern, opaque: Option<&'p dyn CrossConditions>) -> Matcher<'p> {
-        Matcher {
-            conditions: Conditions { pattern, opaque },
-            start: Place::start(pattern),
-            partials: Vec::new(),
-            held: Vec::new(),
-            seen: 0,
-        }
+        let mut partials = Heap::default();
+        partials.push(Partial { taken: Vec::new(), arms: Place::start(pattern).arms, since: i64::MIN });
+        Matcher { conditions: Conditions { pattern, opaque }, partials, held: Heap::default(), seen: 0 }
     }
 
     /// How many partial matches there are.
     pub fn partial_matches(&self) -> usize {
-        self.partials.len()
+        self.partials.iter().count() - 1
     }
 
     /// Shows an event to all partial matches, and lets new ones begin with it.
     pub fn process(&mut self, event: &Event, found: &mut Vec<Outcome>) {
         self.seen = event.index;
-        let mut matches: Vec<Vec<(StepId, Event)>> = Vec::new();
-        for partial in std::mem::take(&mut self.partials) {
+        let mut matches: Heap<Match> = Heap::default();
+        for partial in self.partials.drain() {
             let shown = self.show(&partial.taken, &partial.arms, event);
             if !shown.stopped {
-                self.partials.extend(shown.partials);
+                shown.partials.into_iter().for_each(|partial| self.partials.push(partial));
             }
-            matches.extend(shown.matches);
-        }
-        let shown = self.show(&[], &self.start.arms, event);
-        self.partials.extend(shown.partials);
-        matches.extend(shown.matches);
-
-        let mut told: Vec<Vec<(StepId, Event)>> = Vec::new();
-        for found in matches {
-            if !told.contains(&found) {
-                told.push(found);
+            for found in shown.matches {
+                if !matches.iter().any(|told| *told == found) {
+                    matches.push(found);
+                }
+            }
+            if partial.taken.is_empty() {
+                self.partials.push(partial);
             }
         }
-        self.complete(told, found);
+        self.complete(matches, found);
         self.seen = event.index + 1;
     }
 
@@ -121,8 +118,8 @@ impl<'p> Matcher<'p> {
             if now > to {
                 break;
             }
-            let mut matches = Vec::new();
-            for partial in std::mem::take(&mut self.partials) {
+            let mut matches = Heap::default();
+            for partial in self.partials.drain() {
                 self.expire(partial, now, &mut matches, found);
             }
             self.complete(matches, found);
@@ -146,25 +143,28 @@ impl<'p> Matcher<'p> {
             shown.stopped |= arm.nots.iter().any(|condition| holds(*condition));
             let (options, follows) = match &arm.goal {
                 Goal::Take { options, follows } => (options, *follows),
-                Goal::Passed => {
+                Goal::Passed { .. } => {
                     shown.matches.push(taken.to_vec());
                     continue;
                 }
                 Goal::Absence { .. } => {
-                    shown.partials.push(Partial { taken: taken.to_vec(), arms: vec![arm.waiting()] });
+                    shown.partials.push(Partial {
+                        taken: taken.to_vec(),
+                        arms: vec![arm.waiting()],
+                        since: event.time,
+                    });
                     continue;
                 }
             };
             let mut satisfied = false;
             let mut open = false;
             for option in options {
-                if option.untils().any(holds) {
-                    continue;
-                }
-                open = true;
+                open |= !option.waiting_untils.iter().any(|until| holds(*until));
                 if holds(self.conditions.pattern.steps[option.step.index()].condition) {
                     satisfied = true;
-                    self.take(taken, option.step, event, option.after.clone(), &mut shown);
+                    if !option.untils.iter().any(|until| holds(*until)) {
+                        self.take(taken, option.step, event, option.after.clone(), &mut shown);
+                    }
                 }
             }
             let skipped = match follows {
@@ -173,7 +173,11 @@ impl<'p> Matcher<'p> {
                 Contiguity::SkipTillAny => true,
             };
             if skipped && open && !taken.is_empty() {
-                shown.partials.push(Partial { taken: taken.to_vec(), arms: vec![arm.waiting()] });
+                shown.partials.push(Partial {
+                    taken: taken.to_vec(),
+                    arms: vec![arm.waiting()],
+                    since: event.time,
+                });
             }
         }
         shown
@@ -187,47 +191,61 @@ impl<'p> Matcher<'p> {
         after: Vec<crate::place::Frame<'p>>,
         shown: &mut Shown<'p>,
     ) {
+        let place = Place::after(self.conditions.pattern, after);
+        let holds = |(condition, wanted): &(ConditionId, bool)| {
+            self.conditions.hold(*condition, event, taken) == *wanted
+        };
+        let complete = place.completions.iter().any(|completion| completion.iter().all(holds));
         let mut taken = taken.to_vec();
         taken.push((step, event.clone()));
-        let place = Place::after(self.conditions.pattern, after);
-        if place.complete {
+        if complete {
             shown.matches.push(taken.clone());
         }
         if !place.arms.is_empty() {
-            shown.partials.push(Partial { taken, arms: place.arms });
+            shown.partials.push(Partial { taken, arms: place.arms, since: event.time });
         }
     }
 
     /// When time next means something to a partial match.
     fn next_due(&self, partial: &Partial<'p>) -> Option<i64> {
-        let arms = partial.arms.iter().flat_map(Arm::withins).map(|within| partial.last_time() + within);
+        if partial.taken.is_empty() {
+            return None;
+        }
+        let arms = partial.arms.iter().flat_map(Arm::withins).map(|within| partial.due(within));
         arms.chain(self.end_of(partial)).min()
     }
 
     /// When the pattern's time is over.
     fn end_of(&self, partial: &Partial<'p>) -> Option<i64> {
-        self.conditions.pattern.within.map(|within| partial.taken[0].1.time + within)
+        self.conditions.pattern.within.map(|within| partial.taken[0].1.time.saturating_add(within))
     }
 
     fn expire(
         &mut self,
         mut partial: Partial<'p>,
         now: i64,
-        matches: &mut Vec<Vec<(StepId, Event)>>,
+        matches: &mut Heap<Match>,
         found: &mut Vec<Outcome>,
     ) {
+        if partial.taken.is_empty() {
+            return self.partials.push(partial);
+        }
         let over = self.end_of(&partial).is_some_and(|end| end <= now);
-        let only_absence = matches!(partial.arms[..], [Arm { goal: Goal::Absence { .. }, .. }]);
-        let last = partial.last_time();
+        // While a negation of the very next event is still open, absence is not what is waited for.
+        let only_absence = match &partial.arms[..] {
+            [arm] => matches!(arm.goal, Goal::Absence { .. }) && arm.strict_nots.is_empty(),
+            _ => false,
+        };
+        let last = partial.clone();
         let mut absent = over && only_absence;
         partial.arms.retain_mut(|arm| match &mut arm.goal {
             Goal::Take { options, .. } => {
-                options.retain(|option| option.within.is_none_or(|within| last + within > now));
+                options.retain(|option| option.within.now.is_none_or(|within| last.due(within) > now));
                 !options.is_empty()
             }
-            Goal::Passed => true,
+            Goal::Passed { within } => within.now.is_none_or(|within| last.due(within) > now),
             Goal::Absence { within } => {
-                let due = within.is_some_and(|within| last + within <= now);
+                let due = within.now.is_some_and(|within| last.due(within) <= now);
                 absent |= due;
                 !due
             }
@@ -244,7 +262,7 @@ impl<'p> Matcher<'p> {
     }
 
     /// Tells matches, or holds them until they may be told.
-    fn complete(&mut self, matches: Vec<Vec<(StepId, Event)>>, found: &mut Vec<Outcome>) {
+    fn complete(&mut self, mut matches: Heap<Match>, found: &mut Vec<Outcome>) {
         let at = self.seen;
         let mut tell = |taken: &[(StepId, Event)]| {
             let events = taken.iter().map(|(step, event)| (*step, event.index)).collect();
@@ -255,32 +273,46 @@ impl<'p> Matcher<'p> {
             matches.iter().for_each(|taken| tell(taken));
             return;
         }
-        self.held.extend(matches);
-        let start = |taken: &[(StepId, Event)]| taken[0].1.index;
-        while let Some(first) = (0..self.held.len()).min_by_key(|held| start(&self.held[*held])) {
-            let begun = start(&self.held[first]);
-            if self.partials.iter().any(|partial| start(&partial.taken) < begun) {
+        matches.drain().into_iter().for_each(|taken| self.held.push(taken));
+        while let Some(first) = self.held.first() {
+            let begun = first.begun();
+            if self.partials.first().is_some_and(|partial| partial.begun() < begun) {
                 break;
             }
-            let taken = self.held.remove(first);
+            let Some(taken) = self.held.pop() else { break };
             tell(&taken);
             if let Some(end) = skipped_to(after_match, &taken) {
-                self.partials.retain(|partial| start(&partial.taken) >= end);
-                self.held.retain(|held| start(held) >= end);
+                self.partials.retain(|partial| partial.begun() >= end);
+                self.held.retain(|held| held.begun() >= end);
             }
         }
     }
 }
 
+impl Begun for Match {
+    fn begun(&self) -> usize {
+        self[0].1.index
+    }
+}
+
+impl Begun for Partial<'_> {
+    fn begun(&self) -> usize {
+        self.taken.first().map_or(usize::MAX, |(_, event)| event.index)
+    }
+}
+
 impl Partial<'_> {
-    fn last_time(&self) -> i64 {
-        self.taken[self.taken.len() - 1].1.time
+    /// When it is too late for what must come so soon after the last event taken.
+    fn due(&self, within: i64) -> i64 {
+        let last = self.taken[self.taken.len() - 1].1.time;
+        last.saturating_add(within).max(self.since.saturating_add(1))
     }
 }
 
 /// What began before this event ends with the match.
 fn skipped_to(after_match: AfterMatch, taken: &[(StepId, Event)]) -> Option<usize> {
-    let of = |wanted: StepId| taken.iter().filter(move |(step, _)| *step == wanted).map(|(_, event)| event.index);
+    let of =
+        |wanted: StepId| taken.iter().filter(move |(step, _)| *step == wanted).map(|(_, event)| event.index);
     match after_match {
         AfterMatch::Nothing => None,
         AfterMatch::ToNext => Some(taken[0].1.index + 1),

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use olocus_cep::pattern::{
-    Comparison, Condition, ConditionId, Cross, CrossConditions, Register, RegisterFunction, RegisterId, StepId,
+    Comparison, Condition, ConditionId, Cross, CrossConditions, Register, RegisterFunction, RegisterId,
+    StepId,
 };
 use olocus_cep::{AggregateFunction, Scalar};
 use serde_json::Value;
@@ -178,7 +179,8 @@ impl Translator {
                 Truth::Compare(Comparison::Less, none, count)
             }
             other => {
-                let operator = operator(other).ok_or_else(|| CaseError::new(format!("no condition: {value}")))?;
+                let operator =
+                    operator(other).ok_or_else(|| CaseError::new(format!("no condition: {value}")))?;
                 Truth::Compare(operator, self.number(&parts[1])?, self.number(&parts[2])?)
             }
         })
@@ -271,7 +273,9 @@ fn holds(value: &Value, event: &Value) -> Result<bool, CaseError> {
     Ok(match name {
         "type" => rest.any(|wanted| *wanted == event[1]),
         "key" => rest.any(|wanted| wanted.as_str() == Some(event[3].as_str().unwrap_or(""))),
-        "and" => rest.map(|part| holds(part, event)).collect::<Result<Vec<bool>, _>>()?.iter().all(|part| *part),
+        "and" => {
+            rest.map(|part| holds(part, event)).collect::<Result<Vec<bool>, _>>()?.iter().all(|part| *part)
+        }
         "or" => rest.map(|part| holds(part, event)).collect::<Result<Vec<bool>, _>>()?.contains(&true),
         "not" => !holds(&parts[1], event)?,
         _ => {

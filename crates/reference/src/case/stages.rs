@@ -76,7 +76,16 @@ impl Reader {
             _ => return Err(CaseError::new(format!("unknown relation {relation}"))),
         };
         let body = if let Some(group) = stage.get("group") {
-            Body::Group(list(group)?.iter().map(|stage| self.stage(stage)).collect::<Result<_, _>>()?)
+            let mut stages =
+                list(group)?.iter().map(|stage| self.stage(stage)).collect::<Result<Vec<Stage>, _>>()?;
+            if let Some(first) = stages.first_mut()
+                && first.repeat.max != Some(1)
+                && first.repeat.inner != Contiguity::SkipTillNext
+            {
+                // Observed: repetitions at the beginning of a group follow each other as those of the group do.
+                first.repeat.inner = inner(&stage["quant"])?;
+            }
+            Body::Group(stages)
         } else if relation.starts_with("not") {
             Body::Not(self.step(stage)?)
         } else {
@@ -86,12 +95,13 @@ impl Reader {
         if let Some(until) = stage.get("until") {
             repeat.until = Some(self.conditions.condition(until)?);
         }
-        let within = self.within(&stage["within"], &stage["quant"])?;
+        let within = self.within(stage)?;
         Ok(Stage { follows, body, repeat, within })
     }
 
     /// A stage's bound on the time since the stage before. One on the whole is noted for the pattern.
-    fn within(&mut self, within: &Value, quantifier: &Value) -> Result<Option<i64>, CaseError> {
+    fn within(&mut self, stage: &Value) -> Result<Option<i64>, CaseError> {
+        let within = &stage["within"];
         if within.is_null() {
             return Ok(None);
         }
@@ -100,8 +110,9 @@ impl Reader {
             self.within = Some(self.within.map_or(bound, |least| least.min(bound)));
             return Ok(None);
         }
-        // Observed to have no effect on stages that repeat, except that it must not be too large.
-        let dropped = quantifier.get("min").is_some() && self.within.is_none_or(|within| bound <= within);
+        // Observed to have no effect on groups and on stages that repeat, except that it must not be too large.
+        let without_effect = stage["quant"].get("min").is_some() || stage.get("group").is_some();
+        let dropped = without_effect && self.within.is_none_or(|within| bound <= within);
         Ok((!dropped).then_some(bound))
     }
 
@@ -137,13 +148,7 @@ fn repeat(quantifier: &Value) -> Result<Repeat, CaseError> {
     };
     repeat.optional = quantifier["optional"] == true;
     repeat.greedy = quantifier["greedy"] == true;
-    let inner = match quantifier["inner"].as_str() {
-        None | Some("relaxed") => Contiguity::SkipTillNext,
-        Some("strict") => Contiguity::Strict,
-        Some("any") => Contiguity::SkipTillAny,
-        Some(other) => return Err(CaseError::new(format!("unknown contiguity {other}"))),
-    };
-    repeat.inner = inner;
+    repeat.inner = inner(quantifier)?;
     if let Some(min) = quantifier.get("min") {
         let min = number(min)?;
         repeat.optional |= min == 0;
@@ -159,6 +164,15 @@ fn repeat(quantifier: &Value) -> Result<Repeat, CaseError> {
         }
     }
     Ok(repeat)
+}
+
+fn inner(quantifier: &Value) -> Result<Contiguity, CaseError> {
+    Ok(match quantifier["inner"].as_str() {
+        None | Some("relaxed") => Contiguity::SkipTillNext,
+        Some("strict") => Contiguity::Strict,
+        Some("any") => Contiguity::SkipTillAny,
+        Some(other) => return Err(CaseError::new(format!("unknown contiguity {other}"))),
+    })
 }
 
 fn nanoseconds(value: &Value) -> Result<i64, CaseError> {

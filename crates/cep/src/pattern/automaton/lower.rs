@@ -23,7 +23,7 @@ pub(super) struct Lowered {
 
 pub(super) fn lower(pattern: &Pattern) -> Result<Lowered, AutomatonError> {
     let mut lowering = Lowering { pattern, graph: Graph::new() };
-    let entry = Entry { follows: Contiguity::Strict, skips: Vec::new(), within: None };
+    let entry = Entry { follows: Contiguity::Strict, skips: Vec::new(), within: None, untils: Vec::new() };
     let start = lowering.sequence(&pattern.stages, &entry, Graph::FINAL, &Around::default())?;
     Ok(Lowered { graph: lowering.graph, start })
 }
@@ -41,12 +41,14 @@ struct Entry {
     skips: Vec<(Literals, PlaceId)>,
     /// From the last event taken.
     within: Option<i64>,
+    /// It is no longer waited for once one of these holds.
+    untils: Vec<ConditionId>,
 }
 
 /// What counts within a sequence because of what it is part of.
 #[derive(Clone, Debug, Default)]
 struct Around {
-    /// Nothing is taken or waited for any longer once one of these holds.
+    /// Nothing is taken any longer once one of these holds.
     untils: Vec<ConditionId>,
     /// A relaxed `not` that follows the sequence.
     not_next: Option<StepId>,
@@ -88,7 +90,12 @@ impl Lowering<'_> {
                 }
                 _ => {
                     let nots = nots_before(stages, index);
-                    let own = Entry { follows: stage.follows, skips: Vec::new(), within: stage.within };
+                    let own = Entry {
+                        follows: stage.follows,
+                        skips: Vec::new(),
+                        within: stage.within,
+                        untils: around.untils.clone(),
+                    };
                     let entry = if index == 0 { entry } else { &own };
                     let first = self.stage(stage, entry, &nots, sink, &around)?;
                     self.stop_for(first, &nots, &around);
@@ -162,7 +169,8 @@ impl Lowering<'_> {
             std::iter::repeat_n(true, more as usize).chain(std::iter::repeat_n(false, min as usize - 1))
         {
             let skips = if optional { leaving.clone() } else { Vec::new() };
-            let entry = Entry { follows: repeat.inner, skips, within: repeat.gap };
+            let entry =
+                Entry { follows: repeat.inner, skips, within: repeat.gap, untils: inside.untils.clone() };
             let to = self.graph.without_stops(last, forgotten)?;
             let unit = self.unit(&stage.body, &entry, to, &inside)?;
             self.stop_for_next(unit.first, &inside);
@@ -225,7 +233,12 @@ impl Lowering<'_> {
         for (guard, to) in leaving {
             skips.push((guard.clone(), self.graph.without_stops(*to, forgotten)?));
         }
-        let entry = Entry { follows: stage.repeat.inner, skips, within: stage.repeat.gap };
+        let entry = Entry {
+            follows: stage.repeat.inner,
+            skips,
+            within: stage.repeat.gap,
+            untils: around.untils.clone(),
+        };
         // The last event of a repetition leads to where the next one begins, which is not there yet.
         let back = self.graph.add(None)?;
         let unit = self.unit(&stage.body, &entry, back, around)?;
@@ -251,7 +264,6 @@ impl Lowering<'_> {
                     &[(guard, EdgeKind::Take { step: *step, to: sink })],
                     &self.heads(body),
                     entry,
-                    around,
                 )
             }
             Body::Group(stages) => {
@@ -264,11 +276,16 @@ impl Lowering<'_> {
                     if stages.first().is_some_and(|stage| stage.repeat.optional) {
                         return Err(AutomatonError::begins_with_optional());
                     }
-                    let at_once = Entry { follows: Contiguity::Strict, skips: Vec::new(), within: None };
+                    let at_once = Entry {
+                        follows: Contiguity::Strict,
+                        skips: Vec::new(),
+                        within: None,
+                        untils: Vec::new(),
+                    };
                     let first = self.sequence(stages, &at_once, sink, around)?;
                     edges.push((Literals::always(), EdgeKind::Proceed { to: first }));
                 }
-                self.choice(&edges, &self.heads(body), entry, around)
+                self.choice(&edges, &self.heads(body), entry)
             }
             Body::AllOf(steps) => self.all_of(steps, entry, sink, around),
         }
@@ -288,7 +305,12 @@ impl Lowering<'_> {
         if steps.len() > ANY_ORDER_MAX {
             return Err(AutomatonError::too_many_in_any_order(steps.len(), ANY_ORDER_MAX));
         }
-        let later = Entry { follows: Contiguity::SkipTillNext, skips: Vec::new(), within: None };
+        let later = Entry {
+            follows: Contiguity::SkipTillNext,
+            skips: Vec::new(),
+            within: None,
+            untils: around.untils.clone(),
+        };
         let all = (1_usize << steps.len()) - 1;
         let mut places = vec![sink];
         // A set is larger than its subsets, so those are there already.
@@ -301,7 +323,7 @@ impl Lowering<'_> {
                 })
                 .collect();
             let heads: Vec<_> = left_steps().map(|(_, step)| self.condition(*step)).collect();
-            let unit = self.choice(&edges, &heads, if left == all { entry } else { &later }, around)?;
+            let unit = self.choice(&edges, &heads, if left == all { entry } else { &later })?;
             if left == all {
                 return Ok(unit);
             }
@@ -316,7 +338,6 @@ impl Lowering<'_> {
         edges: &[(Literals, EdgeKind)],
         heads: &[ConditionId],
         entry: &Entry,
-        around: &Around,
     ) -> Result<Unit, AutomatonError> {
         let optional = !entry.skips.is_empty();
         // What is optional is not over when it is too late for it, but can still be proceeded past.
@@ -333,7 +354,7 @@ impl Lowering<'_> {
             Contiguity::SkipTillNext => Literals::always().and_none(heads),
             Contiguity::SkipTillAny => Literals::always(),
         }
-        .and_none(&around.untils);
+        .and_none(&entry.untils);
         if !optional {
             self.graph.edge(first, ignoring, EdgeKind::Ignore { to: first });
             return Ok(Unit { first, waiting: None });

@@ -252,8 +252,16 @@ impl<E: Clone> Runs<E> {
     }
 
     /// Puts a run where it waits.
-    fn enter_state(&mut self, id: RunId, plan: &RunsPlan, arena: &mut Arena<E>) {
-        let Run { state, last, .. } = arena.runs[id];
+    fn enter_state(&mut self, id: RunId, now: i64, plan: &RunsPlan, arena: &mut Arena<E>) {
+        let Run { state, mut last, .. } = arena.runs[id];
+        let within = plan.automaton.state(state).within;
+        if let Some(within) = within
+            && now.saturating_sub(last) >= within
+        {
+            // It comes too late. All events of this moment still count, since time ends things only between moments.
+            last = now.saturating_add(1).saturating_sub(within);
+            arena.runs[id].last = last;
+        }
         let index = match self.groups.binary_search_by_key(&state, |group| group.state) {
             Ok(index) => index,
             Err(index) => {
@@ -263,7 +271,7 @@ impl<E: Clone> Runs<E> {
         };
         let runs = &mut self.groups[index].runs;
         let mut after = runs.tail;
-        if plan.automaton.state(state).within.is_some() {
+        if within.is_some() {
             while let Some(id) = after.filter(|id| arena.runs[*id].last > last) {
                 after = arena.previous_in_state(id);
             }

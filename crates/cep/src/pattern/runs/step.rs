@@ -62,7 +62,7 @@ impl<E: Clone> Runs<E> {
             }
         }
         for run in scratch.arrivals.drain(..) {
-            self.enter_state(run, plan, arena);
+            self.enter_state(run, at.time, plan, arena);
         }
         if plan.automaton.begins(row.steps) {
             self.begin(&shown, arena, scratch);
@@ -143,7 +143,7 @@ impl<E: Clone> Runs<E> {
         }
         for way in &scratch.ways {
             let run = begin_run(begun, *way, shown, arena);
-            self.enter_state(run, shown.plan, arena);
+            self.enter_state(run, shown.at.time, shown.plan, arena);
         }
         if arena.begun[begun].runs.is_empty() {
             self.begun.unlink::<()>(&mut arena.begun, begun);
