@@ -151,7 +151,7 @@ fn is_union_list<E>(nodes: &Nodes<E>, list: &[Element]) -> bool {
     let starts: Vec<Start> = list.iter().map(|element| nodes.start(element.node)).collect();
     !starts.is_empty()
         && parts(nodes, list[0].node).is_none()
-        && list.iter().all(|element| is_shallow(nodes, element.node) && element.set == list[0].set)
+        && list.iter().all(|element| is_shallow(nodes, element.node))
         && starts[1..].is_sorted_by(|a, b| a > b)
         && starts.get(1).is_none_or(|second| starts[0] >= *second)
 }
