@@ -11,7 +11,8 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use olocus_cep::pattern::{EvaluatorKind, PatternOutputs, PatternPlan};
+use olocus_cep::pattern::automaton::Automaton;
+use olocus_cep::pattern::{EvaluatorKind, PatternOutputs, PatternPlan, sets};
 use olocus_reference::case::{self, Case, CaseError, Expected, Finding, Translation};
 use olocus_reference::{Outcome, run, run_engine};
 
@@ -140,17 +141,22 @@ impl Under {
         let outcomes: Vec<Outcome> = match self {
             Under::Reference => run(pattern, opaque.as_deref(), events),
             Under::Engine(kind) => {
-                let outputs = PatternOutputs { timeouts: true, events: true, matches_per_event: usize::MAX };
-                let mut plan = PatternPlan {
+                // Sets tell no timeouts, as each would be told by itself.
+                let timeouts = kind != EvaluatorKind::Sets;
+                if !timeouts {
+                    case.without_timeouts();
+                }
+                let plan = PatternPlan {
                     pattern: pattern.clone(),
                     conditions: opaque.clone(),
-                    outputs,
+                    outputs: PatternOutputs { timeouts, events: true, matches_per_event: usize::MAX },
                     evaluator: Some(kind),
                 };
-                if kind == EvaluatorKind::Sets {
-                    // Sets tell no timeouts, each of which would be told of by itself.
-                    plan.outputs.timeouts = false;
-                    case.without_timeouts();
+                let automaton = match Automaton::new(pattern) {
+                    Ok(automaton) => automaton,
+                    Err(error) => return Some(vec![format!("no automaton: {error}")]),
+                };
+                if kind == EvaluatorKind::Sets && sets::accepts(&plan, &automaton).is_err() {
                     return None;
                 }
                 run_engine(plan, events)

@@ -20,6 +20,7 @@ pub(crate) mod keyed;
 mod matcher;
 mod nodes;
 pub(crate) mod runs;
+pub mod sets;
 mod validate;
 
 /// A pattern over the events of one key.
