@@ -7,10 +7,12 @@ use crate::error::Error;
 use crate::key::Key;
 use crate::keyed::Keyed;
 use crate::limits::Limits;
+use crate::pattern::EvaluatorKind;
 use crate::pattern::StepId;
 use crate::pattern::automaton::Automaton;
 use crate::pattern::keyed::KeyedPattern;
 use crate::pattern::runs::Runs;
+use crate::pattern::sets::{self, Sets};
 use crate::plan::{Plan, WindowPlan};
 use crate::sequence::{Pattern, Sequence};
 use crate::stats::Stats;
@@ -134,6 +136,7 @@ enum Evaluator<E: Clone> {
     Single,
     Sequence(Keyed<Sequence<E>>),
     Runs(Box<KeyedPattern<Runs<E>>>),
+    Sets(Box<KeyedPattern<Sets<E>>>),
     Count(Keyed<Count<E>>),
     Trailing(Keyed<Trailing<E>>),
     Aligned(Keyed<Aligned<E>>),
@@ -256,7 +259,14 @@ impl<E: Clone> Evaluator<E> {
             Plan::Pattern(plan) => {
                 let automaton =
                     Automaton::new(&plan.pattern).expect("whoever makes a plan has checked its pattern");
-                Evaluator::Runs(Box::new(KeyedPattern::new(rule, plan, automaton, limits)))
+                match sets::choose(&plan, &automaton) {
+                    EvaluatorKind::Runs => {
+                        Evaluator::Runs(Box::new(KeyedPattern::new(rule, plan, automaton, limits)))
+                    }
+                    EvaluatorKind::Sets => {
+                        Evaluator::Sets(Box::new(KeyedPattern::new(rule, plan, automaton, limits)))
+                    }
+                }
             }
             Plan::Window { window, aggregates } => match window {
                 WindowPlan::Count(size) => {
@@ -288,6 +298,7 @@ impl<E: Clone> Evaluator<E> {
             }
             Evaluator::Sequence(keyed) => keyed.process(key, row, out),
             Evaluator::Runs(keyed) => keyed.process(key, row, out),
+            Evaluator::Sets(keyed) => keyed.process(key, row, out),
             Evaluator::Count(keyed) => keyed.process(key, row, out),
             Evaluator::Trailing(keyed) => keyed.process(key, row, out),
             Evaluator::Aligned(keyed) => keyed.process(key, row, out),
@@ -300,6 +311,7 @@ impl<E: Clone> Evaluator<E> {
             Evaluator::Single => {}
             Evaluator::Sequence(keyed) => keyed.wake(key, at, out),
             Evaluator::Runs(keyed) => keyed.wake(key, at, out),
+            Evaluator::Sets(keyed) => keyed.wake(key, at, out),
             Evaluator::Count(keyed) => keyed.wake(key, at, out),
             Evaluator::Trailing(keyed) => keyed.wake(key, at, out),
             Evaluator::Aligned(keyed) => keyed.wake(key, at, out),
@@ -312,6 +324,7 @@ impl<E: Clone> Evaluator<E> {
             Evaluator::Single => Stats::default(),
             Evaluator::Sequence(keyed) => keyed.stats(),
             Evaluator::Runs(keyed) => keyed.stats(),
+            Evaluator::Sets(keyed) => keyed.stats(),
             Evaluator::Count(keyed) => keyed.stats(),
             Evaluator::Trailing(keyed) => keyed.stats(),
             Evaluator::Aligned(keyed) => keyed.stats(),

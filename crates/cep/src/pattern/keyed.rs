@@ -157,7 +157,7 @@ impl<M: Matcher> KeyedPattern<M> {
     /// Drops what is too much after a row, as the policy says.
     fn fit(&mut self, key: &Key, row: u64, out: &mut Output<'_, M::Event>) -> Result<(), Error> {
         let most = self.limits.partial_matches_per_rule;
-        while M::held(&self.shared) > most {
+        while !M::fits(&mut self.shared, most) {
             match self.limits.policy {
                 Overflow::DropOldest => {
                     let Some((row, key)) = self.oldest() else { return Ok(()) };
@@ -180,9 +180,10 @@ impl<M: Matcher> KeyedPattern<M> {
 
     fn drop_oldest_key(&mut self, out: &mut Output<'_, M::Event>) -> bool {
         let Some((_, key)) = self.oldest() else { return false };
-        while let Some(oldest) = self.slots.get(&key).and_then(|slot| slot.matcher.oldest(&self.shared)) {
-            self.drop_begun_at(oldest, &key, out);
-        }
+        let Some(slot) = self.slots.get_mut(&key) else { return false };
+        self.dropped += slot.matcher.clear(&mut self.shared, &mut self.told);
+        self.tell(&key, out);
+        self.settle(&key, out.registry);
         true
     }
 
@@ -190,7 +191,7 @@ impl<M: Matcher> KeyedPattern<M> {
     fn oldest(&mut self) -> Option<(u64, Key)> {
         while let Some((row, key)) = self.begun.front() {
             let slot = self.slots.get(key);
-            if slot.is_some_and(|slot| slot.matcher.oldest(&self.shared) == Some(*row)) {
+            if slot.is_some_and(|slot| slot.matcher.may_hold(&mut self.shared, *row)) {
                 return Some((*row, key.clone()));
             }
             self.begun.pop_front();

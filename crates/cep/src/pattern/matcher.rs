@@ -62,7 +62,26 @@ pub(crate) trait Matcher: Sized {
     /// How many different numbers [`begun`](Self::begun) tells at least, over all keys together.
     fn begun_count(shared: &Self::Shared) -> usize;
 
-    /// Drops all that began with this row, matches held back included; returns how many partial matches are lost. What
+    /// Whether something that began with this row may be held, if nothing that began earlier is, for any key.
+    fn may_hold(&self, shared: &mut Self::Shared, row: u64) -> bool {
+        self.oldest(shared) == Some(row)
+    }
+
+    /// Whether no more is held than this, once what is over has been freed.
+    fn fits(shared: &mut Self::Shared, most: usize) -> bool {
+        Self::held(shared) <= most
+    }
+
+    /// Drops all of this key, matches held back included; returns how many partial matches are lost.
+    fn clear(&mut self, shared: &mut Self::Shared, told: &mut Told<Self::Event>) -> u64 {
+        let mut lost = 0;
+        while let Some(oldest) = self.oldest(shared) {
+            lost += self.drop_begun_at(shared, oldest, told);
+        }
+        lost
+    }
+
+    /// Drops all that began with this row, which is the latest of this key or the earliest of all, matches held back included; returns how many partial matches are lost. What
     /// that releases is told.
     fn drop_begun_at(&mut self, shared: &mut Self::Shared, row: u64, told: &mut Told<Self::Event>) -> u64;
 
