@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use olocus_cep::Scalar;
 use olocus_cep::pattern::automaton::Automaton;
-use olocus_cep::pattern::{EvaluatorKind, sets};
+use olocus_cep::pattern::{Body, EvaluatorKind, Pattern, Repeat, sets};
 use olocus_reference::Event as ReferenceEvent;
 use proptest::prelude::*;
 
@@ -12,7 +12,7 @@ use crate::patterns::{self, Event};
 use crate::running::{Match, run};
 
 /// The matches of the reference matcher, key by key.
-fn reference(pattern: &olocus_cep::pattern::Pattern, events: &[Event]) -> BTreeSet<Match> {
+fn reference(pattern: &Pattern, events: &[Event]) -> BTreeSet<Match> {
     let mut found = BTreeSet::new();
     for key in 0..2 {
         let mut time = 0;
@@ -47,11 +47,22 @@ fn spread(automaton: &Automaton, mut events: Vec<Event>) -> Vec<Event> {
     events
 }
 
+/// Without bounds from one event to the next if something is repeated or left out.
+fn plainly_timed(mut pattern: Pattern) -> Pattern {
+    if pattern.stages.iter().any(|stage| stage.repeat != Repeat::ONCE) {
+        for stage in pattern.stages.iter_mut().filter(|stage| !matches!(stage.body, Body::Not(_))) {
+            stage.within = None;
+            stage.repeat.gap = None;
+        }
+    }
+    pattern
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, max_global_rejects: 100_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn sets_find_what_runs_find(pattern in patterns::pattern(), events in patterns::events(25)) {
+    fn sets_find_what_runs_find(pattern in patterns::pattern(2), events in patterns::events(25)) {
         let plan = patterns::plan(pattern);
         let Ok(automaton) = Automaton::new(&plan.pattern) else { return Err(TestCaseError::reject("no automaton")) };
         prop_assume!(sets::accepts(&plan, &automaton).is_ok());
@@ -61,8 +72,8 @@ proptest! {
     }
 
     #[test]
-    fn sets_find_what_the_reference_finds(pattern in patterns::pattern(), events in patterns::events(16)) {
-        let plan = patterns::plan(pattern);
+    fn sets_find_what_the_reference_finds(pattern in patterns::pattern(0), events in patterns::events(16)) {
+        let plan = patterns::plan(plainly_timed(pattern));
         let Ok(automaton) = Automaton::new(&plan.pattern) else { return Err(TestCaseError::reject("no automaton")) };
         prop_assume!(sets::accepts(&plan, &automaton).is_ok());
         let events = spread(&automaton, events);

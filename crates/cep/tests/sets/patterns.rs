@@ -47,8 +47,9 @@ pub(crate) fn events(most: usize) -> impl Strategy<Value = Vec<Event>> {
     prop::collection::vec((0..4_i64, 0..1_u64 << STEPS, 0..2_usize), 1..most)
 }
 
-pub(crate) fn pattern() -> impl Strategy<Value = Pattern> {
-    let stages = prop::collection::vec(any_stage(2), 1..4);
+/// A pattern whose stages are nested at most so often.
+pub(crate) fn pattern(depth: u32) -> impl Strategy<Value = Pattern> {
+    let stages = prop::collection::vec(any_stage(depth), 1..4);
     let trailing = prop_oneof![3 => Just(None), 1 => (0..STEPS, 1..8_i64).prop_map(Some)];
     (stages, bound(12), trailing).prop_map(|(mut stages, within, trailing)| {
         if let Some((step, time)) = trailing {
@@ -73,13 +74,14 @@ fn any_stage(depth: u32) -> BoxedStrategy<Stage> {
 
 fn body(depth: u32) -> BoxedStrategy<Body> {
     let step = (0..STEPS).prop_map(|step| Body::Step(StepId(step)));
+    let not = (0..STEPS).prop_map(|step| Body::Not(StepId(step)));
     if depth == 0 {
-        return step.boxed();
+        return prop_oneof![6 => step, 1 => not].boxed();
     }
     let inner = || prop::collection::vec(any_stage(depth - 1), 1..3);
     prop_oneof![
         12 => step,
-        2 => (0..STEPS).prop_map(|step| Body::Not(StepId(step))),
+        2 => not,
         1 => inner().prop_map(Body::Group),
         1 => prop::collection::vec(inner(), 1..3).prop_map(Body::AnyOf),
         1 => prop::sample::subsequence((0..STEPS).collect::<Vec<_>>(), 2..4)
