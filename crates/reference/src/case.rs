@@ -126,17 +126,32 @@ impl Case {
         stages::translate(&self.pattern, &self.events)
     }
 
-    /// Whether this is what is expected: the same findings as often, or, where they may repeat, just the same ones.
-    pub fn expects(&self, mut found: Vec<Finding>) -> bool {
-        let Expected::Found(expected) = &self.expected else { return false };
-        let mut expected = expected.clone();
-        found.sort();
-        expected.sort();
-        if self.repeats {
-            found.dedup();
-            expected.dedup();
+    /// Expects no timeouts any longer, for what tells none.
+    pub fn without_timeouts(&mut self) {
+        if let Expected::Found(expected) = &mut self.expected {
+            expected.retain(|finding| !finding.timeout);
         }
-        found == expected
+    }
+
+    /// What is found but not expected (`+`) and what is expected but not found (`-`): nothing if the same findings are
+    /// there as often, or, where they may repeat, just the same ones.
+    pub fn differences(&self, mut found: Vec<Finding>) -> Vec<String> {
+        let mut missing = match &self.expected {
+            Expected::Found(expected) => expected.clone(),
+            Expected::Rejected(_) => Vec::new(),
+        };
+        if self.repeats {
+            for findings in [&mut found, &mut missing] {
+                findings.sort();
+                findings.dedup();
+            }
+        }
+        found.retain(|finding| {
+            let expected = missing.iter().position(|missing| missing == finding);
+            expected.map(|expected| missing.swap_remove(expected)).is_none()
+        });
+        let surplus = found.iter().map(|finding| format!("+ {finding}"));
+        surplus.chain(missing.iter().map(|finding| format!("- {finding}"))).collect()
     }
 }
 
@@ -178,7 +193,8 @@ impl fmt::Display for Finding {
 }
 
 impl CaseError {
-    fn new(message: impl Into<String>) -> CaseError {
+    /// An error with this message.
+    pub fn new(message: impl Into<String>) -> CaseError {
         CaseError { message: message.into() }
     }
 }

@@ -64,17 +64,33 @@ struct Shown<'p> {
     stopped: bool,
 }
 
-/// All that is found in these events, which come in the order of time. Time goes on with each event, and at the end for
-/// good.
+/// All that is found in these events, which come in the order of time. Time goes on once for all events of one time, and at
+/// the end for good.
 pub fn run(pattern: &Pattern, opaque: Option<&dyn CrossConditions>, events: &[Event]) -> Vec<Outcome> {
+    run_bounded(pattern, opaque, events, usize::MAX).unwrap_or_default()
+}
+
+/// Like [`run`], but gives up once there are more than `most` partial matches: few events can come to very many.
+pub fn run_bounded(
+    pattern: &Pattern,
+    opaque: Option<&dyn CrossConditions>,
+    events: &[Event],
+    most: usize,
+) -> Option<Vec<Outcome>> {
     let mut matcher = Matcher::new(pattern, opaque);
     let mut found = Vec::new();
+    let mut now = None;
     for event in events {
-        matcher.advance(event.time, &mut found);
+        if now.replace(event.time) != Some(event.time) {
+            matcher.advance(event.time, &mut found);
+        }
         matcher.process(event, &mut found);
+        if matcher.partial_matches() > most {
+            return None;
+        }
     }
     matcher.advance(i64::MAX, &mut found);
-    found
+    Some(found)
 }
 
 impl<'p> Matcher<'p> {

@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 use crate::aggregate::{AggregateFunction, Scalar};
 
+pub use validate::PatternProblem;
+
 pub mod automaton;
 
 pub(crate) mod keyed;
@@ -19,6 +21,7 @@ mod matcher;
 mod nodes;
 pub(crate) mod runs;
 pub mod sets;
+mod validate;
 
 /// A pattern over the events of one key.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -78,12 +78,13 @@ impl Reader {
         let body = if let Some(group) = stage.get("group") {
             let mut stages =
                 list(group)?.iter().map(|stage| self.stage(stage)).collect::<Result<Vec<Stage>, _>>()?;
+            // Observed: repetitions at the beginning of a group follow each other as those of the group do.
+            let inner = inner(&stage["quant"])?;
             if let Some(first) = stages.first_mut()
                 && first.repeat.max != Some(1)
-                && first.repeat.inner != Contiguity::SkipTillNext
+                && !(first.repeat.greedy && inner == Contiguity::SkipTillAny)
             {
-                // Observed: repetitions at the beginning of a group follow each other as those of the group do.
-                first.repeat.inner = inner(&stage["quant"])?;
+                first.repeat.inner = inner;
             }
             Body::Group(stages)
         } else if relation.starts_with("not") {

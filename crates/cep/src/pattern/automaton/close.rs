@@ -99,17 +99,22 @@ impl Closing<'_> {
             return Ok(());
         }
         path.push(place);
-        for edge in &self.graph.place(place).edges {
+        // The order in which runs go on is part of the meaning where matches end others: what a place does itself comes
+        // before what it proceeds to, and there the last comes first.
+        let edges = &self.graph.place(place).edges;
+        for edge in edges {
             let guard = guard.and_all(&edge.guard);
-            if contradicts(&guard) {
-                continue;
+            if !matches!(edge.kind, EdgeKind::Proceed { .. }) && !contradicts(&guard) {
+                self.count()?;
+                ways.push(Way { guard, kind: edge.kind });
             }
-            match edge.kind {
-                EdgeKind::Proceed { to } => self.gather(to, &guard, path, ways)?,
-                kind => {
-                    self.count()?;
-                    ways.push(Way { guard, kind });
-                }
+        }
+        for edge in edges.iter().rev() {
+            let guard = guard.and_all(&edge.guard);
+            if let EdgeKind::Proceed { to } = edge.kind
+                && !contradicts(&guard)
+            {
+                self.gather(to, &guard, path, ways)?;
             }
         }
         path.pop();

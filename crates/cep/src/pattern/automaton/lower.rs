@@ -260,11 +260,7 @@ impl Lowering<'_> {
         match body {
             Body::Step(step) | Body::Not(step) => {
                 let guard = self.taking(*step, around);
-                self.choice(
-                    &[(guard, EdgeKind::Take { step: *step, to: sink })],
-                    &self.heads(body),
-                    entry,
-                )
+                self.choice(&[(guard, EdgeKind::Take { step: *step, to: sink })], &self.heads(body), entry)
             }
             Body::Group(stages) => {
                 let first = self.sequence(stages, entry, sink, around)?;

@@ -184,6 +184,18 @@ impl Automaton {
         self.states.iter().any(|state| state.pending)
     }
 
+    /// Whether a partial match may go on in more than one way, so that several that began with the same event can wait.
+    pub fn forks(&self) -> bool {
+        self.states.iter().any(|state| {
+            let goes_on = |way: &&Move| !matches!(way.action, Action::Stop { .. });
+            let moves: Vec<&Move> = state.moves.iter().filter(goes_on).collect();
+            moves
+                .iter()
+                .enumerate()
+                .any(|(index, way)| moves[..index].iter().any(|other| !way.excludes(other)))
+        })
+    }
+
     fn guards(&self) -> impl Iterator<Item = &Guard> {
         self.states.iter().flat_map(|state| &state.moves).flat_map(|way| {
             let completes: &[Guard] = match &way.action {
@@ -210,7 +222,21 @@ impl Move {
     }
 }
 
+impl Move {
+    /// Whether this never happens together with another move.
+    fn excludes(&self, other: &Move) -> bool {
+        self.guards.iter().all(|one| other.guards.iter().all(|other| one.excludes(other)))
+    }
+}
+
 impl Guard {
+    /// Whether this never holds together with another.
+    fn excludes(&self, other: &Guard) -> bool {
+        self.set & other.clear != 0
+            || self.clear & other.set != 0
+            || self.cross.iter().any(|(id, wanted)| other.cross.contains(&(*id, !wanted)))
+    }
+
     /// Whether this holds for a row with these bits, so many nanoseconds after the last event taken. `cross` decides
     /// whether all cross conditions of a condition hold; it is asked only where that matters.
     pub fn holds(&self, bits: u64, since_last: i64, cross: &mut impl FnMut(ConditionId) -> bool) -> bool {

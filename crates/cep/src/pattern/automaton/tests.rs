@@ -81,9 +81,9 @@ fn steps_wait_for_what_they_take_and_stay_otherwise() {
 fn repetitions_are_unrolled_and_loops_wait_on_the_side() {
     insta::assert_snapshot!(list(vec![repeated(0, one_or_more()), step(1)]), @r"
     ^ 0: a => 1
-      1: a => 1; b => 4; skip when not b => 2; skip when not a => 3
-      2: b => 4; stay when not b
-      3: a => 1; stay when not a
+      1: a => 1; skip when not a => 2; b => 4; skip when not b => 3
+      2: a => 1; stay when not a
+      3: b => 4; stay when not b
     > 4: match
     ");
     let twice_or_thrice = Repeat { min: 2, max: Some(3), inner: Contiguity::Strict, ..Repeat::ONCE };
@@ -101,11 +101,11 @@ fn greedy_repetitions_keep_what_they_can_take_until_they_end() {
     let greedy = Repeat { greedy: true, until: Some(ConditionId(3)), ..one_or_more() };
     insta::assert_snapshot!(list(vec![step(0), repeated(1, greedy), step(2)]), @r"
     ^ 0: a => 1
-      1: b when not d => 2; stay when not b and not d
-      2: b when not d => 2; c when d or not d and not b => 6; skip when d and not c => 3; skip when not d and not c and not b => 4; skip when not b and not d => 5
-      3: c => 6; stay when not c
+      1: b when not d => 2; stay when not b
+      2: b when not d => 2; skip when not b and not d => 3; c when not d and not b or d => 6; skip when not d and not c and not b => 4; skip when d and not c => 5
+      3: b when not d => 2; stay when not b and not d
       4: c when d or not b => 6; stay when not c and d or not c and not b
-      5: b when not d => 2; stay when not b and not d
+      5: c => 6; stay when not c
     > 6: match
     ");
 }
@@ -120,10 +120,10 @@ fn a_not_stops_until_the_next_step_is_taken() {
     let optional = Repeat { optional: true, ..Repeat::ONCE };
     insta::assert_snapshot!(list(vec![step(0), not(1), repeated(2, optional), step(3)]), @r"
     ^ 0: a => 1
-      1: c => 2; d => 5; skip when not d => 3; stop at b; skip when not c => 4
+      1: c => 2; skip when not c => 3; stop at b; d => 5; skip when not d => 4
       2: d => 5; stay when not d
-      3: d => 5; stay when not d; stop at b
-      4: c => 2; stay when not c; stop at b
+      3: c => 2; stay when not c; stop at b
+      4: d => 5; stay when not d; stop at b
     > 5: match
     ");
     let strict = stage(Contiguity::Strict, Body::Not(StepId(1)));
@@ -145,7 +145,7 @@ fn alternatives_and_any_order_are_choices_of_one_state() {
     let either = stage(Contiguity::SkipTillNext, Body::AnyOf(vec![vec![step(1)], vec![step(2), step(3)]]));
     insta::assert_snapshot!(list(vec![step(0), either]), @r"
     ^ 0: a => 1
-      1: b => 3; c => 2; stay when not b and not c
+      1: stay when not b and not c; c => 2; b => 3
       2: d => 3; stay when not d
     > 3: match
     ");

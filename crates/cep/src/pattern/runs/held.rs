@@ -1,8 +1,7 @@
 //! Matches: told at once, or held back until nothing that began earlier is left.
 
-use std::collections::VecDeque;
-
 use super::arena::Arena;
+use super::heap::Begins;
 use crate::engine::{Found, Taken};
 use crate::pattern::matcher::Told;
 use crate::pattern::nodes::{Node, NodeId, Nodes, Start};
@@ -165,8 +164,8 @@ pub(super) fn tell<E: Clone>(held: Held<E>, arena: &mut Arena<E>, told: &mut Tol
     }
 }
 
-/// Puts a match where it will be told: by when it began, then by when it came.
-pub(super) fn insert<E>(queue: &mut VecDeque<Held<E>>, held: Held<E>) {
-    let place = queue.partition_point(|other| other.begun.row <= held.begun.row);
-    queue.insert(place, held);
+impl<E> Begins for Held<E> {
+    fn row(&self) -> u64 {
+        self.begun.row
+    }
 }

@@ -7,7 +7,6 @@
 //!
 //! This evaluator accepts every pattern.
 
-use std::collections::VecDeque;
 use std::mem::size_of;
 
 use super::automaton::{Automaton, StateId};
@@ -18,7 +17,9 @@ use crate::agenda::Wake;
 use crate::engine::Row;
 use arena::{Arena, Begun, BegunId, InState, Run, RunId};
 use conditions::Conditions;
+use heap::Heap;
 use held::Held;
+use order::Order;
 use registers::Registers;
 use slab::List;
 use step::Scratch;
@@ -26,7 +27,9 @@ use summary::Summaries;
 
 mod arena;
 mod conditions;
+mod heap;
 mod held;
+mod order;
 mod registers;
 mod slab;
 mod step;
@@ -40,8 +43,10 @@ pub(crate) struct Runs<E> {
     begun: List<Begun>,
     /// By state, ascending; none is empty.
     groups: Vec<Group>,
-    /// Matches held back, by when they began and then by when they came.
-    held: VecDeque<Held<E>>,
+    /// Matches held back.
+    held: Heap<Held<E>>,
+    /// All runs, where it matters in which order matches are found.
+    order: Order,
 }
 
 /// The runs in one state.
@@ -67,6 +72,8 @@ struct RunsPlan {
     automaton: Automaton,
     conditions: Conditions,
     after_match: AfterMatch,
+    /// Whether several runs of one beginning may complete at once, and which comes first decides what it ends.
+    is_ordered: bool,
     outputs: PatternOutputs,
 }
 
@@ -85,6 +92,7 @@ impl<E: Clone> Matcher for Runs<E> {
         };
         RunsShared {
             plan: RunsPlan {
+                is_ordered: pattern.after_match != AfterMatch::Nothing && automaton.forks(),
                 automaton,
                 conditions: Conditions { all: pattern.conditions.clone(), opaque: conditions },
                 after_match: pattern.after_match,
@@ -107,11 +115,13 @@ impl<E: Clone> Matcher for Runs<E> {
         shared.spare.pop().unwrap_or(Runs {
             begun: List::default(),
             groups: Vec::new(),
-            held: VecDeque::new(),
+            held: Heap::default(),
+            order: Order::default(),
         })
     }
 
-    fn give_back(self, shared: &mut RunsShared<E>) {
+    fn give_back(mut self, shared: &mut RunsShared<E>) {
+        self.order.clear();
         if shared.spare.len() < SPARE_MAX {
             shared.spare.push(self);
         }
@@ -132,18 +142,18 @@ impl<E: Clone> Matcher for Runs<E> {
     }
 
     fn is_empty(&self) -> bool {
-        self.begun.is_empty() && self.held.is_empty()
+        self.begun.is_empty() && self.held.first().is_none()
     }
 
     fn oldest(&self, shared: &RunsShared<E>) -> Option<u64> {
         let begun = self.begun.head.map(|id| shared.arena.begun[id].at.row);
-        let held = self.held.front().map(|held| held.begun.row);
+        let held = self.held.first().map(|held| held.begun.row);
         [begun, held].into_iter().flatten().min()
     }
 
     fn newest(&self, shared: &RunsShared<E>) -> Option<u64> {
         let begun = self.begun.tail.map(|id| shared.arena.begun[id].at.row);
-        let held = self.held.back().map(|held| held.begun.row);
+        let held = self.held.iter().map(|held| held.begun.row).max();
         begun.max(held)
     }
 
@@ -165,7 +175,8 @@ impl<E: Clone> Matcher for Runs<E> {
         if let Some(id) = newest.or_else(|| all.into_iter().find(|id| arena.begun[*id].at.row == row)) {
             self.end_begun(id, arena);
         }
-        self.drop_held(|held| held.begun.row == row, arena);
+        self.order.remove(|begun| begun == row);
+        self.drop_held(|begun| begun == row, arena);
         let lost = before - Self::held(shared);
         self.settle(shared, Start { time: 0, row: 0 }, told);
         lost as u64
@@ -188,8 +199,10 @@ impl<E: Clone> Runs<E> {
             held::tell_all(&mut scratch.completed, arena, told);
         } else {
             for held in scratch.completed.drain(..) {
-                let held = held.keep(at, &mut arena.nodes);
-                held::insert(&mut self.held, held);
+                scratch.ready.push(held.keep(at, &mut arena.nodes));
+            }
+            for held in scratch.ready.drain() {
+                self.held.push(held);
                 arena.held += 1;
             }
             self.release(plan.after_match, arena, told);
@@ -199,32 +212,33 @@ impl<E: Clone> Runs<E> {
 
     /// Tells the matches before which nothing began that is still open; each ends what it ends.
     fn release(&mut self, after: AfterMatch, arena: &mut Arena<E>, told: &mut Told<E>) {
-        while let Some(first) = self.held.front() {
+        while let Some(first) = self.held.first() {
             let is_held_back =
                 self.begun.head.is_some_and(|earliest| arena.begun[earliest].at.row < first.begun.row);
             if is_held_back {
                 return;
             }
-            let Some(first) = self.held.pop_front() else { return };
+            let Some(first) = self.held.pop() else { return };
             arena.held -= 1;
             let ended = first.ends(after, &arena.nodes);
             while let Some(earliest) = self.begun.head.filter(|id| ended.includes(arena.begun[*id].at.row)) {
                 self.end_begun(earliest, arena);
             }
-            self.drop_held(|held| ended.includes(held.begun.row), arena);
+            self.order.remove(|row| ended.includes(row));
+            self.drop_held(|row| ended.includes(row), arena);
             held::tell(first, arena, told);
         }
     }
 
-    fn drop_held(&mut self, is_dropped: impl Fn(&Held<E>) -> bool, arena: &mut Arena<E>) {
-        // They stand by when they began, so what is dropped stands together.
-        let Some(from) = self.held.iter().position(&is_dropped) else { return };
-        while self.held.get(from).is_some_and(&is_dropped) {
-            if let Some(held) = self.held.remove(from) {
-                held.discard(&mut arena.nodes);
-                arena.held -= 1;
-            }
-        }
+    fn drop_held(&mut self, is_dropped: impl Fn(u64) -> bool, arena: &mut Arena<E>) {
+        let Arena { nodes, held: count, .. } = arena;
+        self.held.remove(
+            |held| is_dropped(held.begun.row),
+            |held| {
+                held.discard(nodes);
+                *count -= 1;
+            },
+        );
     }
 
     /// Ends all that began with one row.

@@ -1,9 +1,11 @@
 //! What an event does to runs.
 
-use super::arena::{Arena, Begun, BegunId, InState, RunId};
+use super::arena::{Arena, Begun, BegunId, RunId};
+use super::heap::Heap;
 use super::held::{Held, What};
+use super::order::Slot;
 use super::time::summarised;
-use super::{Runs, RunsPlan, RunsShared};
+use super::{Group, Runs, RunsPlan, RunsShared};
 use crate::aggregate::Scalar;
 use crate::engine::{Row, Taken};
 use crate::pattern::StepId;
@@ -15,6 +17,12 @@ use crate::pattern::nodes::Start;
 pub(super) struct Scratch<E> {
     /// Matches that are not told yet.
     pub(super) completed: Vec<Held<E>>,
+    /// The same on their way to those held back.
+    pub(super) ready: Heap<Held<E>>,
+    /// The order of the runs before the present event.
+    pub(super) slots: Vec<Slot>,
+    /// Where the run looked at goes on, in order.
+    successors: Vec<RunId>,
     /// Runs on their way to another state, which must not see this event again.
     arrivals: Vec<RunId>,
     ways: Vec<Way>,
@@ -50,6 +58,10 @@ impl<E: Clone> Runs<E> {
     pub(super) fn show(&mut self, shared: &mut RunsShared<E>, row: &Row<'_, E>, at: Start) {
         let RunsShared { plan, arena, scratch, .. } = shared;
         let shown = Shown { plan, row, at };
+        if plan.is_ordered {
+            self.show_in_order(&shown, arena, scratch);
+            return;
+        }
         for index in 0..self.groups.len() {
             let state = plan.automaton.state(self.groups[index].state);
             if !state.stirs(row.steps) {
@@ -58,22 +70,60 @@ impl<E: Clone> Runs<E> {
             let mut next = self.groups[index].runs.head;
             while let Some(run) = next {
                 next = arena.next_in_state(run);
-                self.advance(run, index, state, &shown, arena, scratch);
+                self.advance(run, state, &shown, arena, scratch);
             }
-        }
-        for run in scratch.arrivals.drain(..) {
-            self.enter_state(run, at.time, plan, arena);
         }
         if plan.automaton.begins(row.steps) {
             self.begin(&shown, arena, scratch);
         }
+        for run in scratch.arrivals.drain(..) {
+            self.enter_state(run, at.time, plan, arena);
+        }
     }
 
-    /// Shows a row to one run, which is in a state of this group.
+    /// Shows a row to all runs in the order in which they stand, if it concerns any.
+    fn show_in_order(&mut self, shown: &Shown<'_, '_, E>, arena: &mut Arena<E>, scratch: &mut Scratch<E>) {
+        let automaton = &shown.plan.automaton;
+        let bits = shown.row.steps;
+        let stirs = |group: &Group| automaton.state(group.state).stirs(bits);
+        if !automaton.begins(bits) && !self.groups.iter().any(stirs) {
+            return;
+        }
+        self.order.take_all(&mut scratch.slots);
+        for index in 0..scratch.slots.len() {
+            let Slot { run, row } = scratch.slots[index];
+            scratch.successors.clear();
+            let row = match run {
+                Some(run) => {
+                    let state = automaton.state(arena.runs[run].state);
+                    if state.stirs(bits) {
+                        self.advance(run, state, shown, arena, scratch);
+                    } else {
+                        scratch.successors.push(run);
+                    }
+                    row
+                }
+                None => {
+                    self.begin(shown, arena, scratch);
+                    shown.at.row
+                }
+            };
+            for successor in &scratch.successors {
+                self.order.push(Slot { run: Some(*successor), row });
+            }
+            if run.is_none() {
+                self.order.push(Slot::START);
+            }
+        }
+        for run in scratch.arrivals.drain(..) {
+            self.enter_state(run, shown.at.time, shown.plan, arena);
+        }
+    }
+
+    /// Shows a row to one run.
     fn advance(
         &mut self,
         id: RunId,
-        group: usize,
         state: &State,
         shown: &Shown<'_, '_, E>,
         arena: &mut Arena<E>,
@@ -99,16 +149,20 @@ impl<E: Clone> Runs<E> {
         // Whoever stays keeps its place; else the last one goes in the run itself, the others in copies of it.
         let staying = scratch.ways.iter().position(|way| way.take.is_none() && way.to == run.state);
         let itself = staying.or(scratch.ways.len().checked_sub(1));
+        scratch.successors.clear();
         for (index, way) in scratch.ways.iter().enumerate() {
-            if Some(index) != itself {
+            if Some(index) == itself {
+                scratch.successors.push(id);
+            } else {
                 let copy = fork(id, *way, shown, arena);
                 scratch.arrivals.push(copy);
+                scratch.successors.push(copy);
             }
         }
         if staying.is_some() {
             return;
         }
-        self.groups[group].runs.unlink::<InState>(&mut arena.runs, id);
+        self.leave_state(id, arena);
         let Some(way) = itself.map(|index| scratch.ways[index]) else {
             self.remove(id, arena);
             return;
@@ -143,7 +197,8 @@ impl<E: Clone> Runs<E> {
         }
         for way in &scratch.ways {
             let run = begin_run(begun, *way, shown, arena);
-            self.enter_state(run, shown.at.time, shown.plan, arena);
+            scratch.arrivals.push(run);
+            scratch.successors.push(run);
         }
         if arena.begun[begun].runs.is_empty() {
             self.begun.unlink::<()>(&mut arena.begun, begun);
@@ -265,6 +320,14 @@ fn remember<E: Clone>(id: RunId, step: StepId, shown: &Shown<'_, '_, E>, arena: 
 
 impl<E> Default for Scratch<E> {
     fn default() -> Scratch<E> {
-        Scratch { completed: Vec::new(), arrivals: Vec::new(), ways: Vec::new(), completions: Vec::new() }
+        Scratch {
+            completed: Vec::new(),
+            ready: Heap::default(),
+            slots: Vec::new(),
+            successors: Vec::new(),
+            arrivals: Vec::new(),
+            ways: Vec::new(),
+            completions: Vec::new(),
+        }
     }
 }

@@ -6,13 +6,16 @@ use super::step::Scratch;
 use super::{Runs, RunsPlan, RunsShared};
 use crate::agenda::Wake;
 use crate::engine::Found;
-use crate::pattern::AfterMatch;
 use crate::pattern::matcher::Told;
 
 impl<E: Clone> Runs<E> {
     /// Ends the runs whose time is up at `now`.
     pub(super) fn expire(&mut self, shared: &mut RunsShared<E>, now: i64, told: &mut Told<E>) {
         let RunsShared { plan, arena, scratch, .. } = shared;
+        if plan.is_ordered {
+            self.expire_in_order(plan, arena, scratch, now, told);
+            return;
+        }
         while let Some(first) = self.begun.head
             && let Some(at) = end_of(arena.begun[first].at.time, plan.automaton.within())
             && at <= now
@@ -34,11 +37,37 @@ impl<E: Clone> Runs<E> {
         }
     }
 
+    /// The same, in the order in which runs stand.
+    fn expire_in_order(
+        &mut self,
+        plan: &RunsPlan,
+        arena: &mut Arena<E>,
+        scratch: &mut Scratch<E>,
+        now: i64,
+        told: &mut Told<E>,
+    ) {
+        let mut slots = std::mem::take(&mut scratch.slots);
+        self.order.take_all(&mut slots);
+        for slot in &slots {
+            let over = slot.run.and_then(|id| {
+                let run = arena.runs[id];
+                let of_all = end_of(arena.begun[run.begun].at.time, plan.automaton.within());
+                let of_state = end_of(run.last, plan.automaton.state(run.state).within);
+                of_all.into_iter().chain(of_state).min().filter(|at| *at <= now).map(|at| (id, at))
+            });
+            match over {
+                Some((id, at)) => self.time_out(id, at, plan, arena, scratch, told),
+                None => self.order.push(*slot),
+            }
+        }
+        scratch.slots = slots;
+    }
+
     pub(super) fn next_wake(&self, shared: &RunsShared<E>) -> Option<(Wake, i64)> {
         let RunsShared { plan, arena, .. } = shared;
         let begun = self.begun.head;
         let mut at = begun.and_then(|id| end_of(arena.begun[id].at.time, plan.automaton.within()));
-        let mut tells = plan.outputs.timeouts || !self.held.is_empty();
+        let mut tells = plan.outputs.timeouts || self.held.first().is_some();
         if plan.automaton.has_gaps() || plan.automaton.has_pending() {
             for group in &self.groups {
                 let state = plan.automaton.state(group.state);
@@ -77,13 +106,6 @@ impl<E: Clone> Runs<E> {
         }
         self.leave_state(id, arena);
         self.remove(id, arena);
-    }
-}
-
-impl RunsPlan {
-    /// Whether matches are held back.
-    pub(super) fn holds_back(&self) -> bool {
-        self.after_match != AfterMatch::Nothing
     }
 }
 
