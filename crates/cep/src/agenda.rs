@@ -50,6 +50,20 @@ impl Agenda {
         }
     }
 
+    /// Adds the wake-up of a key of a rule, if it wants one.
+    pub(crate) fn schedule(&mut self, rule: usize, key: &Key, wanted: Option<(Wake, i64)>) {
+        if let Some((wake, at)) = wanted {
+            self.set(wake).insert((at, rule, key.clone()));
+        }
+    }
+
+    /// Takes the wake-up of a key of a rule out, if it has one.
+    pub(crate) fn cancel(&mut self, rule: usize, key: &Key, scheduled: Option<(Wake, i64)>) {
+        if let Some((wake, at)) = scheduled {
+            self.set(wake).remove(&(at, rule, key.clone()));
+        }
+    }
+
     fn set(&mut self, wake: Wake) -> &mut BTreeSet<(i64, usize, Key)> {
         match wake {
             Wake::Timer => &mut self.timers,

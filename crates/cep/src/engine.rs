@@ -7,6 +7,12 @@ use crate::error::Error;
 use crate::key::Key;
 use crate::keyed::Keyed;
 use crate::limits::Limits;
+use crate::pattern::EvaluatorKind;
+use crate::pattern::StepId;
+use crate::pattern::automaton::Automaton;
+use crate::pattern::keyed::KeyedPattern;
+use crate::pattern::runs::Runs;
+use crate::pattern::sets::{self, Sets};
 use crate::plan::{Plan, WindowPlan};
 use crate::sequence::{Pattern, Sequence};
 use crate::stats::Stats;
@@ -62,9 +68,34 @@ pub struct Finding<E> {
     pub found: Found<E>,
 }
 
-/// What was found: a sequence's match, or a window to be judged.
+/// What was found: a match, or a window to be judged.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Found<E> {
+    /// A match of a pattern.
+    Match {
+        /// Its events, in the order in which they came.
+        events: Vec<Taken<E>>,
+    },
+    /// A partial match of a pattern that ran out of time.
+    Timeout {
+        /// The events it had, in the order in which they came.
+        events: Vec<Taken<E>>,
+        /// When its time was up.
+        at: i64,
+    },
+    /// A match, or a partial match that ran out of time, of a pattern whose findings carry no events.
+    Summary {
+        /// Its first event.
+        first: E,
+        /// Its last event.
+        last: E,
+        /// How many events it has of each step of the pattern.
+        counts: Vec<u64>,
+        /// The pattern's registers.
+        registers: Vec<Scalar>,
+        /// When its time was up, if it is a partial match.
+        timed_out: Option<i64>,
+    },
     /// All steps of a sequence.
     Sequence {
         /// One event per step, in the order of the steps.
@@ -90,11 +121,22 @@ pub enum Found<E> {
     },
 }
 
+/// An event of a match, and the step for which it was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken<E> {
+    /// Which step of the pattern.
+    pub step: StepId,
+    /// What findings carry of the event.
+    pub event: E,
+}
+
 #[derive(Debug)]
 enum Evaluator<E: Clone> {
     /// A sequence of one step matches at once and holds nothing.
     Single,
     Sequence(Keyed<Sequence<E>>),
+    Runs(Box<KeyedPattern<Runs<E>>>),
+    Sets(Box<KeyedPattern<Sets<E>>>),
     Count(Keyed<Count<E>>),
     Trailing(Keyed<Trailing<E>>),
     Aligned(Keyed<Aligned<E>>),
@@ -103,6 +145,9 @@ enum Evaluator<E: Clone> {
 
 impl<E: Clone> Engine<E> {
     /// An engine for these plans; a rule is named by the position of its plan. The limits hold for each rule.
+    ///
+    /// # Panics
+    /// If a pattern has no [`Automaton`], which [`Automaton::new`] tells beforehand.
     pub fn new(plans: Vec<Plan>, limits: Limits) -> Engine<E> {
         let rules =
             plans.into_iter().enumerate().map(|(rule, plan)| Evaluator::new(rule, plan, &limits)).collect();
@@ -211,6 +256,18 @@ impl<E: Clone> Evaluator<E> {
             Plan::Sequence { steps, within } => {
                 Evaluator::Sequence(Keyed::new(rule, Pattern::new(&steps, within), limits))
             }
+            Plan::Pattern(plan) => {
+                let automaton =
+                    Automaton::new(&plan.pattern).expect("whoever makes a plan has checked its pattern");
+                match sets::choose(&plan, &automaton) {
+                    EvaluatorKind::Runs => {
+                        Evaluator::Runs(Box::new(KeyedPattern::new(rule, plan, automaton, limits)))
+                    }
+                    EvaluatorKind::Sets => {
+                        Evaluator::Sets(Box::new(KeyedPattern::new(rule, plan, automaton, limits)))
+                    }
+                }
+            }
             Plan::Window { window, aggregates } => match window {
                 WindowPlan::Count(size) => {
                     Evaluator::Count(Keyed::new(rule, CountPlan::new(size, aggregates), limits))
@@ -240,6 +297,8 @@ impl<E: Clone> Evaluator<E> {
                 Ok(())
             }
             Evaluator::Sequence(keyed) => keyed.process(key, row, out),
+            Evaluator::Runs(keyed) => keyed.process(key, row, out),
+            Evaluator::Sets(keyed) => keyed.process(key, row, out),
             Evaluator::Count(keyed) => keyed.process(key, row, out),
             Evaluator::Trailing(keyed) => keyed.process(key, row, out),
             Evaluator::Aligned(keyed) => keyed.process(key, row, out),
@@ -251,6 +310,8 @@ impl<E: Clone> Evaluator<E> {
         match self {
             Evaluator::Single => {}
             Evaluator::Sequence(keyed) => keyed.wake(key, at, out),
+            Evaluator::Runs(keyed) => keyed.wake(key, at, out),
+            Evaluator::Sets(keyed) => keyed.wake(key, at, out),
             Evaluator::Count(keyed) => keyed.wake(key, at, out),
             Evaluator::Trailing(keyed) => keyed.wake(key, at, out),
             Evaluator::Aligned(keyed) => keyed.wake(key, at, out),
@@ -262,6 +323,8 @@ impl<E: Clone> Evaluator<E> {
         match self {
             Evaluator::Single => Stats::default(),
             Evaluator::Sequence(keyed) => keyed.stats(),
+            Evaluator::Runs(keyed) => keyed.stats(),
+            Evaluator::Sets(keyed) => keyed.stats(),
             Evaluator::Count(keyed) => keyed.stats(),
             Evaluator::Trailing(keyed) => keyed.stats(),
             Evaluator::Aligned(keyed) => keyed.stats(),

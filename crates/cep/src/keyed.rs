@@ -178,7 +178,14 @@ impl<S: State> Keyed<S> {
             + self.held.entries * S::entry_bytes(&self.plan)
             + self.held.values * DISTINCT_VALUE_BYTES
             + self.ages.len() * size_of::<(u64, Key)>();
-        Stats { partial_matches, keys: self.slots.len(), window_events, bytes, dropped: self.dropped }
+        Stats {
+            partial_matches,
+            keys: self.slots.len(),
+            window_events,
+            bytes,
+            dropped: self.dropped,
+            untold: 0,
+        }
     }
 
     /// Takes the row in, if it has a place here and the limits allow it.

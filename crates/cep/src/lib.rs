@@ -31,7 +31,7 @@ mod stats;
 mod window;
 
 pub use aggregate::{AggregateFunction, Scalar};
-pub use engine::{Engine, Finding, Found, KEPT_BYTES_MAX, Row};
+pub use engine::{Engine, Finding, Found, KEPT_BYTES_MAX, Row, Taken};
 pub use error::{Error, Limit};
 pub use key::Key;
 pub use limits::{Limits, Overflow};

@@ -5,6 +5,8 @@ use std::fmt;
 use jiff::SignedDuration;
 
 use crate::aggregate::AggregateFunction;
+use crate::pattern::PatternPlan;
+use crate::pattern::automaton::Automaton;
 
 /// Steps that a sequence may have: [`Row::steps`](crate::Row::steps) has one bit for each.
 pub const MAX_STEPS: usize = 64;
@@ -26,6 +28,8 @@ pub enum Plan {
         /// Nanoseconds from the first event in which all others must come; exactly so much later is too late.
         within: Option<i64>,
     },
+    /// Whatever a pattern describes.
+    Pattern(PatternPlan),
     /// Aggregates over events that lie close together.
     Window {
         /// Which events lie close together.
@@ -66,6 +70,10 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Plan::Sequence { steps, within } => list_sequence(steps, *within, f),
+            Plan::Pattern(plan) => match Automaton::new(&plan.pattern) {
+                Ok(automaton) => automaton.fmt(f),
+                Err(error) => writeln!(f, "{error}"),
+            },
             Plan::Window { window, aggregates } => list_window(*window, aggregates, f),
         }
     }

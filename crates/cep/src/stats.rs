@@ -5,7 +5,7 @@ use std::ops::AddAssign;
 /// What an engine or one of its rules holds at the moment, and what its limits made it drop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Partial matches that can still be completed.
+    /// Partial matches that can still be completed, and matches that are held back.
     pub partial_matches: usize,
     /// Keys for which something is held, summed over the rules.
     pub keys: usize,
@@ -19,6 +19,8 @@ pub struct Stats {
     pub bytes: usize,
     /// Since the start: partial matches and window events that a limit made the engine drop or refuse.
     pub dropped: u64,
+    /// Since the start: matches of patterns that were not told, as one event completed too many.
+    pub untold: u64,
 }
 
 impl AddAssign for Stats {
@@ -28,5 +30,6 @@ impl AddAssign for Stats {
         self.window_events += other.window_events;
         self.bytes += other.bytes;
         self.dropped += other.dropped;
+        self.untold += other.untold;
     }
 }

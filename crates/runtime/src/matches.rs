@@ -89,8 +89,14 @@ pub(crate) fn make_match(plan: &Plan, finding: Finding<Arc<StoredEvent>>) -> Opt
                 Frame { rule: finding.rule, key: finding.key, start: first.time, end: last.time, emit };
             Some(frame.finish(rule, identity, "window", Json::Object(window)))
         }
-        (Found::Sequence { .. }, OutputPlan::Window { .. })
-        | (Found::Window { .. }, OutputPlan::Sequence { .. }) => {
+        (
+            Found::Sequence { .. }
+            | Found::Window { .. }
+            | Found::Match { .. }
+            | Found::Timeout { .. }
+            | Found::Summary { .. },
+            OutputPlan::Window { .. } | OutputPlan::Sequence { .. },
+        ) => {
             unreachable!("a machine and its output come from one body of one rule")
         }
     }

@@ -65,6 +65,19 @@ pub(crate) fn compare(left: &Scalar, right: &Scalar) -> Ordering {
     }
 }
 
+/// How two values of one kind compare; `None` if one of them is null or not a number, or they are of different kinds.
+pub(crate) fn compare_alike(left: &Scalar, right: &Scalar) -> Option<Ordering> {
+    match (left, right) {
+        (Scalar::Bool(left), Scalar::Bool(right)) => Some(left.cmp(right)),
+        (Scalar::Text(left), Scalar::Text(right)) => Some(left.as_bytes().cmp(right.as_bytes())),
+        (Scalar::Float(left), Scalar::Float(right)) => left.partial_cmp(right),
+        _ => match (Number::of(left)?, Number::of(right)?) {
+            (left, right) if left.is_nan() || right.is_nan() => None,
+            (left, right) => Some(left.compare(right)),
+        },
+    }
+}
+
 /// A number in one of two classes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Number {
@@ -81,6 +94,10 @@ impl Number {
             Scalar::Float(value) => Some(Number::Float(*value)),
             Scalar::Null | Scalar::Text(_) | Scalar::Bool(_) => None,
         }
+    }
+
+    fn is_nan(self) -> bool {
+        matches!(self, Number::Float(value) if value.is_nan())
     }
 
     fn compare(self, other: Number) -> Ordering {

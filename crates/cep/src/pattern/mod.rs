@@ -12,10 +12,19 @@ use std::sync::Arc;
 
 use crate::aggregate::{AggregateFunction, Scalar};
 
+pub use validate::PatternProblem;
+
+pub mod automaton;
+
+pub(crate) mod keyed;
+mod matcher;
 mod nodes;
+pub(crate) mod runs;
+pub mod sets;
+mod validate;
 
 /// A pattern over the events of one key.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     /// The steps that stages name, in the order of the pattern; a [`StepId`] is a position in here.
     pub steps: Vec<Step>,
@@ -278,6 +287,23 @@ impl ConditionId {
         usize::from(self.0)
     }
 }
+
+/// Plans are the same if they say the same; conditions only if they are the same object.
+impl PartialEq for PatternPlan {
+    fn eq(&self, other: &PatternPlan) -> bool {
+        let conditions = match (&self.conditions, &other.conditions) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        conditions
+            && self.pattern == other.pattern
+            && self.outputs == other.outputs
+            && self.evaluator == other.evaluator
+    }
+}
+
+impl Eq for PatternPlan {}
 
 impl RegisterId {
     /// Its position in [`Pattern::registers`].

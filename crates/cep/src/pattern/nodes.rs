@@ -24,6 +24,12 @@ pub(crate) struct Nodes<E> {
     /// Nodes that nothing refers to any longer, but that still hold their references to others.
     condemned: Vec<NodeId>,
     live: usize,
+    /// Of those, the ones with which something begins.
+    begun: usize,
+    /// What begins before is over.
+    floor: Start,
+    /// The slot that is swept next.
+    swept: usize,
 }
 
 /// A counted reference to a node. Whoever keeps a copy [retains](Nodes::retain) it, and [releases](Nodes::release) it once.
@@ -58,15 +64,27 @@ struct Slot<E> {
 /// Condemned nodes that are taken apart for each node made. More than one, so that they run out.
 const RELEASED_PER_NODE: usize = 4;
 
+/// Slots that are [swept](Nodes::sweep) for each node made. So what is over takes about a third of what is not.
+const SWEPT_PER_NODE: usize = 2;
+
 impl<E> Default for Nodes<E> {
     fn default() -> Nodes<E> {
-        Nodes { slots: Vec::new(), free: Vec::new(), condemned: Vec::new(), live: 0 }
+        Nodes {
+            slots: Vec::new(),
+            free: Vec::new(),
+            condemned: Vec::new(),
+            live: 0,
+            begun: 0,
+            floor: Start::FIRST,
+            swept: 0,
+        }
     }
 }
 
 impl<E> Nodes<E> {
     /// An event that begins a partial match. The caller owns the reference.
     pub(crate) fn begin(&mut self, step: StepId, event: E, at: Start) -> NodeId {
+        self.begun += 1;
         self.insert(at, Node::Event { step, event, at, next: None })
     }
 
@@ -92,8 +110,9 @@ impl<E> Nodes<E> {
         let slot = self.slot_mut(id);
         slot.references -= 1;
         if slot.references == 0 {
+            let held = slot.node.is_some();
             self.condemned.push(id);
-            self.live -= 1;
+            self.live -= usize::from(held);
         }
     }
 
@@ -101,20 +120,71 @@ impl<E> Nodes<E> {
     pub(crate) fn reclaim(&mut self, most: usize) {
         for _ in 0..most {
             let Some(id) = self.condemned.pop() else { return };
-            match self.slot_mut(id).node.take() {
-                Some(Node::Event { next: Some(next), .. }) => self.release(next),
-                Some(Node::Union { left, right }) => {
-                    self.release(left);
-                    self.release(right);
-                }
-                Some(Node::Event { next: None, .. }) | None => {}
-            }
+            self.empty(id);
             self.free.push(id);
         }
     }
 
+    /// From now on what begins before this time or this row is over.
+    pub(crate) fn raise_floor(&mut self, floor: Start) {
+        self.floor.time = self.floor.time.max(floor.time);
+        self.floor.row = self.floor.row.max(floor.row);
+    }
+
+    /// Whether every path of a node begins before the [floor](Self::raise_floor). Such a node may be emptied at any time: a
+    /// reference to it stays good, but only to be released and to ask for the start.
+    pub(crate) fn is_over(&self, id: NodeId) -> bool {
+        self.start(id).is_before(self.floor)
+    }
+
+    /// Empties nodes that are [over](Self::is_over), looking at most at so many slots, on from where the last sweep ended.
+    pub(crate) fn sweep(&mut self, most: usize) {
+        for _ in 0..most.min(self.slots.len()) {
+            let id = NodeId::new(self.swept);
+            self.swept += 1;
+            if self.swept == self.slots.len() {
+                self.swept = 0;
+            }
+            self.empty_over(id);
+        }
+    }
+
+    /// Empties a node if it is [over](Self::is_over).
+    pub(crate) fn empty_over(&mut self, id: NodeId) {
+        let held = self.slot_mut(id).references > 0 && self.find(id).is_some();
+        if held && self.is_over(id) {
+            self.live -= 1;
+            self.empty(id);
+        }
+    }
+
+    /// Whether this node, which may have been given up since, is still that with which a partial match began at this row.
+    pub(crate) fn is_begun(&self, id: NodeId, row: u64) -> bool {
+        matches!(self.find(id), Some(Node::Event { at, next: None, .. }) if at.row == row)
+    }
+
+    /// Reclaims and sweeps until no more than `most` nodes are live, or there is nothing to reclaim and so many slots were
+    /// swept.
+    pub(crate) fn shrink(&mut self, most: usize, mut unswept: usize) {
+        while self.live > most {
+            if !self.condemned.is_empty() {
+                self.reclaim(1);
+            } else if unswept > 0 {
+                self.sweep(1);
+                unswept -= 1;
+            } else {
+                return;
+            }
+        }
+    }
+
     pub(crate) fn get(&self, id: NodeId) -> &Node<E> {
-        self.slots[id.index()].node.as_ref().expect("a node that is referred to is there")
+        self.find(id).expect("a node that is referred to is there")
+    }
+
+    /// The node, unless it is [over](Self::is_over) and was emptied.
+    pub(crate) fn find(&self, id: NodeId) -> Option<&Node<E>> {
+        self.slots[id.index()].node.as_ref()
     }
 
     /// Latest start of any path.
@@ -127,6 +197,11 @@ impl<E> Nodes<E> {
         self.live
     }
 
+    /// Events with which something begins, as far as they were not taken apart yet.
+    pub(crate) fn begun(&self) -> usize {
+        self.begun
+    }
+
     /// Memory taken, in bytes; what events own elsewhere is not counted.
     pub(crate) fn bytes(&self) -> usize {
         self.slots.capacity() * size_of::<Slot<E>>()
@@ -135,6 +210,9 @@ impl<E> Nodes<E> {
 
     fn insert(&mut self, start: Start, node: Node<E>) -> NodeId {
         self.reclaim(RELEASED_PER_NODE);
+        if self.floor > Start::FIRST {
+            self.sweep(SWEPT_PER_NODE);
+        }
         self.live += 1;
         let slot = Slot { references: 1, start, node: Some(node) };
         if let Some(id) = self.free.pop() {
@@ -142,8 +220,20 @@ impl<E> Nodes<E> {
             return id;
         }
         self.slots.push(slot);
-        let count = u32::try_from(self.slots.len()).expect("limits keep a rule below 2^32 nodes");
-        NodeId(NonZeroU32::new(count).expect("there is at least the one just pushed"))
+        NodeId::new(self.slots.len() - 1)
+    }
+
+    /// Takes what a node holds, and gives its references up.
+    fn empty(&mut self, id: NodeId) {
+        match self.slot_mut(id).node.take() {
+            Some(Node::Event { next: Some(next), .. }) => self.release(next),
+            Some(Node::Union { left, right }) => {
+                self.release(left);
+                self.release(right);
+            }
+            Some(Node::Event { next: None, .. }) => self.begun -= 1,
+            None => {}
+        }
     }
 
     fn slot_mut(&mut self, id: NodeId) -> &mut Slot<E> {
@@ -151,7 +241,22 @@ impl<E> Nodes<E> {
     }
 }
 
+impl Start {
+    /// No start is before this one.
+    const FIRST: Start = Start { time: i64::MIN, row: 0 };
+
+    /// Whether it is too early for a floor, of which both time and row count.
+    fn is_before(self, floor: Start) -> bool {
+        self.time < floor.time || self.row < floor.row
+    }
+}
+
 impl NodeId {
+    fn new(index: usize) -> NodeId {
+        let number = u32::try_from(index + 1).expect("limits keep a rule below 2^32 nodes");
+        NodeId(NonZeroU32::new(number).expect("one more than an index is not zero"))
+    }
+
     fn index(self) -> usize {
         self.0.get() as usize - 1
     }
@@ -183,6 +288,27 @@ mod tests {
         assert_eq!(nodes.live(), 0);
         assert!(nodes.bytes() < 2 * bytes);
         assert_eq!(nodes.free.len(), nodes.slots.len());
+    }
+
+    #[test]
+    fn a_sweep_empties_what_began_too_early_however_it_is_referred_to() {
+        let mut nodes = Nodes::default();
+        let mut all = nodes.begin(StepId(0), 'a', at(0));
+        for row in 1..100 {
+            let begun = nodes.begin(StepId(0), 'a', at(row));
+            all = nodes.union(begun, all);
+        }
+        assert_eq!(nodes.live(), 199);
+        nodes.raise_floor(at(60));
+        nodes.sweep(1000);
+        nodes.reclaim(usize::MAX);
+        assert_eq!(nodes.live(), 80);
+        // One emptied node stands where the living ones refer to the others.
+        assert_eq!(nodes.free.len(), nodes.slots.len() - 81);
+        assert_eq!(nodes.start(all), at(99));
+        nodes.release(all);
+        nodes.reclaim(usize::MAX);
+        assert_eq!((nodes.live(), nodes.free.len()), (0, nodes.slots.len()));
     }
 
     #[test]

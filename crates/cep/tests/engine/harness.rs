@@ -75,7 +75,7 @@ pub(crate) fn matches(plan: Plan, events: &[Event]) -> Vec<Vec<usize>> {
         .into_iter()
         .map(|finding| match finding.found {
             Found::Sequence { events } => events,
-            Found::Window { .. } => panic!("a sequence found a window"),
+            other => panic!("a sequence found {other:?}"),
         })
         .collect()
 }
@@ -88,6 +88,6 @@ pub(crate) fn windows(plan: WindowPlan, events: &[Event]) -> Vec<(i64, i64, u64)
 pub(crate) fn extent(finding: &Finding<usize>) -> (i64, i64, u64) {
     match &finding.found {
         Found::Window { start, end, count, .. } => (*start, *end, *count),
-        Found::Sequence { .. } => panic!("a window found a sequence"),
+        other => panic!("a window found {other:?}"),
     }
 }

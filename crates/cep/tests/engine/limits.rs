@@ -32,6 +32,7 @@ impl Bench {
         let events = |found: &Found<usize>| match found {
             Found::Sequence { events } => events.clone(),
             Found::Window { first, last, .. } => vec![*first, *last],
+            other => panic!("neither a sequence nor a window: {other:?}"),
         };
         self.found.iter().map(|finding| events(&finding.found)).collect()
     }

@@ -37,6 +37,7 @@ pub(crate) fn findings(plans: &[Plan], events: &[Event]) -> Findings {
                         }
                     }
                 }
+                Plan::Pattern(_) => unreachable!("patterns have a reference of their own"),
                 Plan::Window { window, aggregates } => {
                     let members: Vec<usize> = of_key
                         .into_iter()

@@ -1,0 +1,260 @@
+//! From a graph to an automaton: what can be proceeded to becomes part of the place that proceeds.
+
+use std::collections::HashMap;
+
+use super::graph::{EdgeKind, Graph, Literals, PlaceId};
+use super::listing::Names;
+use super::lower::Lowered;
+use super::{Action, Automaton, AutomatonError, Guard, Move, State, StateId};
+use crate::pattern::{Condition, Pattern};
+
+/// States that an automaton may have.
+pub(super) const STATES_MAX: usize = 10_000;
+
+/// Guards that an automaton may have together.
+const GUARDS_MAX: usize = 200_000;
+
+/// Gathers the moves of all places that can be reached by events, and numbers these from the start.
+pub(super) fn close(lowered: Lowered, pattern: &Pattern) -> Result<Automaton, AutomatonError> {
+    let Lowered { graph, start } = lowered;
+    let mut closing = Closing {
+        graph: &graph,
+        conditions: &pattern.conditions,
+        ids: HashMap::new(),
+        order: Vec::new(),
+        guards: 0,
+    };
+    closing.id_of(start)?;
+    let mut states = Vec::new();
+    while let Some(place) = closing.order.get(states.len()).copied() {
+        states.push(closing.state(place, states.is_empty())?);
+    }
+    debug_assert!(closing.order.len() <= graph.len(), "each state is a place");
+    Ok(Automaton {
+        states,
+        within: pattern.within,
+        conditions: pattern.conditions.clone(),
+        names: Names::of(pattern),
+    })
+}
+
+struct Closing<'g> {
+    graph: &'g Graph,
+    conditions: &'g [Condition],
+    ids: HashMap<PlaceId, StateId>,
+    /// The places of the states, by their numbers.
+    order: Vec<PlaceId>,
+    guards: usize,
+}
+
+/// An edge that no longer proceeds, with the guards of all that led to it.
+struct Way {
+    guard: Literals,
+    kind: EdgeKind,
+}
+
+impl Closing<'_> {
+    fn id_of(&mut self, place: PlaceId) -> Result<StateId, AutomatonError> {
+        if let Some(id) = self.ids.get(&place) {
+            return Ok(*id);
+        }
+        if self.order.len() >= STATES_MAX {
+            return Err(AutomatonError::too_large(STATES_MAX));
+        }
+        let id = StateId(self.order.len() as u16);
+        self.order.push(place);
+        self.ids.insert(place, id);
+        Ok(id)
+    }
+
+    fn state(&mut self, place: PlaceId, is_start: bool) -> Result<State, AutomatonError> {
+        let mut ways = Vec::new();
+        self.gather(place, &Literals::always(), &mut Vec::new(), &mut ways)?;
+        // Nothing waits in the start, so nothing can leave it but by an event that is taken.
+        ways.retain(|way| !is_start || matches!(way.kind, EdgeKind::Take { .. }));
+        let mut moves: Vec<Move> = Vec::new();
+        for way in ways {
+            let Some(guard) = self.guard(way.guard) else { continue };
+            let action = self.action(way.kind)?;
+            match moves.iter_mut().find(|other| other.action == action) {
+                Some(other) => add_guard(&mut other.guards, guard),
+                None => moves.push(Move { guards: vec![guard], action }),
+            }
+        }
+        let wakes = self.wakes(&moves, StateId(self.ids[&place].0), is_start);
+        let place = self.graph.place(place);
+        Ok(State { moves, within: place.within, pending: place.pending, wakes })
+    }
+
+    /// All edges that are followed from a place, other than those that proceed.
+    fn gather(
+        &mut self,
+        place: PlaceId,
+        guard: &Literals,
+        path: &mut Vec<PlaceId>,
+        ways: &mut Vec<Way>,
+    ) -> Result<(), AutomatonError> {
+        // A group that can be left out can be proceeded through, back to where it began.
+        if path.contains(&place) {
+            return Ok(());
+        }
+        path.push(place);
+        // The order in which runs go on is part of the meaning where matches end others: what a place does itself comes
+        // before what it proceeds to, and there the last comes first.
+        let edges = &self.graph.place(place).edges;
+        for edge in edges {
+            let guard = guard.and_all(&edge.guard);
+            if !matches!(edge.kind, EdgeKind::Proceed { .. }) && !contradicts(&guard) {
+                self.count()?;
+                ways.push(Way { guard, kind: edge.kind });
+            }
+        }
+        for edge in edges.iter().rev() {
+            let guard = guard.and_all(&edge.guard);
+            if let EdgeKind::Proceed { to } = edge.kind
+                && !contradicts(&guard)
+            {
+                self.gather(to, &guard, path, ways)?;
+            }
+        }
+        path.pop();
+        Ok(())
+    }
+
+    /// Under which guards the end can be proceeded to.
+    fn completions(
+        &mut self,
+        place: PlaceId,
+        guard: &Literals,
+        path: &mut Vec<PlaceId>,
+        guards: &mut Vec<Guard>,
+    ) -> Result<(), AutomatonError> {
+        if place == Graph::FINAL {
+            self.count()?;
+            if let Some(guard) = self.guard(guard.clone()) {
+                add_guard(guards, guard);
+            }
+            return Ok(());
+        }
+        if path.contains(&place) {
+            return Ok(());
+        }
+        path.push(place);
+        for edge in &self.graph.place(place).edges {
+            if let EdgeKind::Proceed { to } = edge.kind {
+                self.completions(to, &guard.and_all(&edge.guard), path, guards)?;
+            }
+        }
+        path.pop();
+        Ok(())
+    }
+
+    fn count(&mut self) -> Result<(), AutomatonError> {
+        self.guards += 1;
+        if self.guards > GUARDS_MAX { Err(AutomatonError::too_large(STATES_MAX)) } else { Ok(()) }
+    }
+
+    fn action(&mut self, kind: EdgeKind) -> Result<Action, AutomatonError> {
+        Ok(match kind {
+            EdgeKind::Take { step, to } => {
+                let mut completes = Vec::new();
+                self.completions(to, &Literals::always(), &mut Vec::new(), &mut completes)?;
+                let to = if to == Graph::FINAL { None } else { Some(self.id_of(to)?) };
+                Action::Take { step, to, completes }
+            }
+            EdgeKind::Ignore { to: Graph::FINAL } => Action::Complete,
+            EdgeKind::Ignore { to } | EdgeKind::Proceed { to } => Action::Skip { to: self.id_of(to)? },
+            EdgeKind::Stop { step } => Action::Stop { step },
+        })
+    }
+
+    /// The masks of a conjunction; `None` if it never holds.
+    fn guard(&self, literals: Literals) -> Option<Guard> {
+        if contradicts(&literals) {
+            return None;
+        }
+        let mut guard = Guard { within: literals.within, ..Guard::default() };
+        for (id, wanted) in &literals.conditions {
+            let condition = &self.conditions[id.index()];
+            let bit = condition.bit.map_or(0, |bit| 1_u64 << bit);
+            match (wanted, condition.cross.is_empty()) {
+                (true, true) => guard.set |= bit,
+                (true, false) => {
+                    guard.set |= bit;
+                    guard.cross.push((*id, true));
+                }
+                // What asks for nothing always holds.
+                (false, true) if bit == 0 => return None,
+                (false, true) => guard.clear |= bit,
+                (false, false) => guard.cross.push((*id, false)),
+            }
+        }
+        // A condition whose bit is clear does not hold, whatever else it asks.
+        let clear = guard.clear;
+        guard.cross.retain(|(id, wanted)| {
+            *wanted || self.conditions[id.index()].bit.is_none_or(|bit| clear >> bit & 1 == 0)
+        });
+        guard.literals = literals.conditions;
+        (guard.set & guard.clear == 0).then_some(guard)
+    }
+
+    /// Which bits a row must have for anything but staying to happen, if there are such.
+    fn wakes(&self, moves: &[Move], state: StateId, is_start: bool) -> Option<u64> {
+        let mut wakes = 0;
+        let mut stays = is_start;
+        for way in moves {
+            let staying = way.action == Action::Skip { to: state };
+            let mut holds = false;
+            for guard in &way.guards {
+                wakes |= guard.set | guard.clear;
+                match self.without_bits(guard, &mut wakes) {
+                    Some(of_guard) => holds |= of_guard,
+                    None => return None,
+                }
+            }
+            if holds && !staying {
+                return None;
+            }
+            stays |= holds;
+        }
+        stays.then_some(wakes)
+    }
+
+    /// Whether a guard holds for a row without any of the bits it looks at, which are added to `looks`; `None` if that
+    /// depends on more.
+    fn without_bits(&self, guard: &Guard, looks: &mut u64) -> Option<bool> {
+        if guard.set != 0 {
+            return Some(false);
+        }
+        for (id, wanted) in &guard.cross {
+            let bit = self.conditions[id.index()].bit?;
+            *looks |= 1 << bit;
+            if *wanted {
+                return Some(false);
+            }
+        }
+        guard.within.is_none().then_some(true)
+    }
+}
+
+/// Whether some condition shall both hold and not.
+fn contradicts(literals: &Literals) -> bool {
+    literals.conditions.iter().any(|(id, wanted)| literals.conditions.contains(&(*id, !wanted)))
+}
+
+/// Adds an alternative; what asks for all that another asks is left out beside it.
+fn add_guard(guards: &mut Vec<Guard>, guard: Guard) {
+    if guards.iter().any(|other| implies(&guard, other)) {
+        return;
+    }
+    guards.retain(|other| !implies(other, &guard));
+    guards.push(guard);
+}
+
+/// Whether `strong` holds only where `weak` does, as far as one can see.
+fn implies(strong: &Guard, weak: &Guard) -> bool {
+    strong.set & weak.set == weak.set
+        && strong.clear & weak.clear == weak.clear
+        && weak.cross.iter().all(|cross| strong.cross.contains(cross))
+        && weak.within.is_none_or(|weak| strong.within.is_some_and(|strong| strong <= weak))
+}

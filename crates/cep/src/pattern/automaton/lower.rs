@@ -1,0 +1,432 @@
+//! From a pattern to a graph, from its end to its beginning, as each stage leads to the one that follows it.
+//!
+//! What a stage becomes is what Flink CEP makes of it, since that is the meaning of patterns:
+//!
+//! * A stage waits in a place of its own. While it waits relaxed, it ignores what is not waited for, so that it stays.
+//! * What is optional can be proceeded past. Once it has ignored an event, a copy of the place waits on, which cannot be
+//!   proceeded past: the place that was proceeded to waits on already, and would find the same matches again.
+//! * A repetition is unrolled up to its least count; what comes beyond is optional, or a loop.
+//! * A relaxed `not` is no place but stops in all places in which it counts.
+
+use super::AutomatonError;
+use super::graph::{EdgeKind, Graph, Literals, PlaceId};
+use crate::pattern::{Body, ConditionId, Contiguity, Pattern, Stage, StepId};
+
+/// Steps that may be taken in any order: there is a place for each set of them.
+const ANY_ORDER_MAX: usize = 8;
+
+/// The graph, and where it begins.
+pub(super) struct Lowered {
+    pub(super) graph: Graph,
+    pub(super) start: PlaceId,
+}
+
+pub(super) fn lower(pattern: &Pattern) -> Result<Lowered, AutomatonError> {
+    let mut lowering = Lowering { pattern, graph: Graph::new() };
+    let entry = Entry { follows: Contiguity::Strict, skips: Vec::new(), within: None, untils: Vec::new() };
+    let start = lowering.sequence(&pattern.stages, &entry, Graph::FINAL, &Around::default())?;
+    Ok(Lowered { graph: lowering.graph, start })
+}
+
+struct Lowering<'p> {
+    pattern: &'p Pattern,
+    graph: Graph,
+}
+
+/// How the first event of something comes.
+#[derive(Clone, Debug)]
+struct Entry {
+    follows: Contiguity,
+    /// Where it can be proceeded to without any event; if anywhere, it is optional.
+    skips: Vec<(Literals, PlaceId)>,
+    /// From the last event taken.
+    within: Option<i64>,
+    /// It is no longer waited for once one of these holds.
+    untils: Vec<ConditionId>,
+}
+
+/// What counts within a sequence because of what it is part of.
+#[derive(Clone, Debug, Default)]
+struct Around {
+    /// Nothing is taken any longer once one of these holds.
+    untils: Vec<ConditionId>,
+    /// A relaxed `not` that follows the sequence.
+    not_next: Option<StepId>,
+}
+
+/// A body, once: the place it begins in, and the one that waits on if it is optional.
+#[derive(Clone, Copy, Debug)]
+struct Unit {
+    first: PlaceId,
+    waiting: Option<PlaceId>,
+}
+
+impl Lowering<'_> {
+    /// Stages one after the other; returns where they begin. `entry` overrides how the first follows what is before.
+    fn sequence(
+        &mut self,
+        stages: &[Stage],
+        entry: &Entry,
+        sink: PlaceId,
+        around: &Around,
+    ) -> Result<PlaceId, AutomatonError> {
+        match stages.first() {
+            None => return Err(AutomatonError::empty()),
+            Some(stage) if matches!(stage.body, Body::Not(_)) => {
+                return Err(AutomatonError::begins_with_not());
+            }
+            Some(_) => {}
+        }
+        let mut sink = sink;
+        let mut not_next = around.not_next;
+        for (index, stage) in stages.iter().enumerate().rev() {
+            let around = Around { untils: around.untils.clone(), not_next };
+            not_next = None;
+            sink = match (&stage.body, stage.follows) {
+                (Body::Not(step), Contiguity::Strict) => self.strict_not(stage, *step, sink, &around)?,
+                (Body::Not(step), _) => {
+                    not_next = Some(*step);
+                    if sink == Graph::FINAL { self.trailing_not(stage, *step, &around)? } else { sink }
+                }
+                _ => {
+                    let nots = nots_before(stages, index);
+                    let own = Entry {
+                        follows: stage.follows,
+                        skips: Vec::new(),
+                        within: stage.within,
+                        untils: around.untils.clone(),
+                    };
+                    let entry = if index == 0 { entry } else { &own };
+                    let first = self.stage(stage, entry, &nots, sink, &around)?;
+                    self.stop_for(first, &nots, &around);
+                    first
+                }
+            };
+        }
+        Ok(sink)
+    }
+
+    /// The very next event must not be it, and is then offered to what follows.
+    fn strict_not(
+        &mut self,
+        stage: &Stage,
+        step: StepId,
+        sink: PlaceId,
+        around: &Around,
+    ) -> Result<PlaceId, AutomatonError> {
+        let place = self.graph.add(stage.within)?;
+        let absent = Literals::always().and(self.condition(step), false);
+        // A match needs the event that shows the absence, so it is not proceeded to.
+        let kind =
+            if sink == Graph::FINAL { EdgeKind::Ignore { to: sink } } else { EdgeKind::Proceed { to: sink } };
+        self.graph.edge(place, absent, kind);
+        self.stop_for(place, &[step], around);
+        Ok(place)
+    }
+
+    /// At the end of a pattern, absence is decided by time.
+    fn trailing_not(
+        &mut self,
+        stage: &Stage,
+        step: StepId,
+        around: &Around,
+    ) -> Result<PlaceId, AutomatonError> {
+        let place = self.graph.add(stage.within)?;
+        self.graph.place_mut(place).pending = true;
+        self.stop_for(place, &[step], around);
+        let absent = Literals::always().and(self.condition(step), false);
+        self.graph.edge(place, absent, EdgeKind::Ignore { to: place });
+        Ok(place)
+    }
+
+    /// A stage with all its repetitions.
+    fn stage(
+        &mut self,
+        stage: &Stage,
+        entry: &Entry,
+        nots: &[StepId],
+        sink: PlaceId,
+        around: &Around,
+    ) -> Result<PlaceId, AutomatonError> {
+        let repeat = &stage.repeat;
+        let (min, max) = (repeat.min.max(1), repeat.max);
+        let looping = max.is_none();
+        let more = max.map_or(0, |max| max.saturating_sub(min));
+
+        let mut inside = Around { untils: around.untils.clone(), not_next: around.not_next };
+        inside.untils.extend(repeat.until);
+
+        let leaving = if repeat.greedy && (looping || more > 0) {
+            self.leave_greedily(&stage.body, repeat.until, sink)?
+        } else {
+            vec![(Literals::always(), sink)]
+        };
+        // What is taken here ends what a `not` before an optional stage forbids.
+        let forgotten: &[StepId] = if repeat.optional { nots } else { &[] };
+
+        let mut last = if looping { self.looping(stage, &leaving, forgotten, &inside)? } else { sink };
+        for optional in
+            std::iter::repeat_n(true, more as usize).chain(std::iter::repeat_n(false, min as usize - 1))
+        {
+            let skips = if optional { leaving.clone() } else { Vec::new() };
+            let entry =
+                Entry { follows: repeat.inner, skips, within: repeat.gap, untils: inside.untils.clone() };
+            let to = self.graph.without_stops(last, forgotten)?;
+            let unit = self.unit(&stage.body, &entry, to, &inside)?;
+            self.stop_for_next(unit.first, &inside);
+            if let Some(waiting) = unit.waiting {
+                self.stop_for(waiting, nots, &inside);
+            }
+            last = unit.first;
+        }
+
+        let mut entry = entry.clone();
+        if repeat.optional {
+            entry.skips.extend(leaving);
+        }
+        let to = self.graph.without_stops(last, forgotten)?;
+        let unit = self.unit(&stage.body, &entry, to, &inside)?;
+        if let Some(waiting) = unit.waiting {
+            self.stop_for(waiting, nots, &inside);
+        }
+        Ok(unit.first)
+    }
+
+    /// Where a greedy repetition can be left to: what follows must not take what would be taken here.
+    fn leave_greedily(
+        &mut self,
+        body: &Body,
+        until: Option<ConditionId>,
+        sink: PlaceId,
+    ) -> Result<Vec<(Literals, PlaceId)>, AutomatonError> {
+        let heads = self.heads(body);
+        let Some(until) = until else {
+            self.discourage(sink, &heads, None);
+            return Ok(vec![(Literals::always(), sink)]);
+        };
+        // Once nothing more is taken here, all is left to what follows.
+        let free = self.graph.copy(sink)?;
+        self.discourage(sink, &heads, Some(until));
+        Ok(vec![(Literals::always().and(until, true), free), (Literals::always().and(until, false), sink)])
+    }
+
+    /// Adds to all edges of a place that none of these conditions holds, unless `until` does.
+    fn discourage(&mut self, place: PlaceId, conditions: &[ConditionId], until: Option<ConditionId>) {
+        let edges = std::mem::take(&mut self.graph.place_mut(place).edges);
+        for edge in edges {
+            if let Some(until) = until {
+                self.graph.edge(place, edge.guard.clone().and(until, true), edge.kind);
+            }
+            self.graph.edge(place, edge.guard.and_none(conditions), edge.kind);
+        }
+    }
+
+    /// Any number of further repetitions; returns where one is once there have been enough.
+    fn looping(
+        &mut self,
+        stage: &Stage,
+        leaving: &[(Literals, PlaceId)],
+        forgotten: &[StepId],
+        around: &Around,
+    ) -> Result<PlaceId, AutomatonError> {
+        let mut skips = Vec::with_capacity(leaving.len());
+        for (guard, to) in leaving {
+            skips.push((guard.clone(), self.graph.without_stops(*to, forgotten)?));
+        }
+        let entry = Entry {
+            follows: stage.repeat.inner,
+            skips,
+            within: stage.repeat.gap,
+            untils: around.untils.clone(),
+        };
+        // The last event of a repetition leads to where the next one begins, which is not there yet.
+        let back = self.graph.add(None)?;
+        let unit = self.unit(&stage.body, &entry, back, around)?;
+        self.graph.edge(back, Literals::always(), EdgeKind::Proceed { to: unit.first });
+        for place in [Some(unit.first), unit.waiting].into_iter().flatten() {
+            self.stop_for_next(place, around);
+        }
+        Ok(back)
+    }
+
+    /// A body, once, that leads to `sink`.
+    fn unit(
+        &mut self,
+        body: &Body,
+        entry: &Entry,
+        sink: PlaceId,
+        around: &Around,
+    ) -> Result<Unit, AutomatonError> {
+        match body {
+            Body::Step(step) | Body::Not(step) => {
+                let guard = self.taking(*step, around);
+                self.choice(&[(guard, EdgeKind::Take { step: *step, to: sink })], &self.heads(body), entry)
+            }
+            Body::Group(stages) => {
+                let first = self.sequence(stages, entry, sink, around)?;
+                Ok(Unit { first, waiting: None })
+            }
+            Body::AnyOf(alternatives) => {
+                let mut edges = Vec::with_capacity(alternatives.len());
+                for stages in alternatives {
+                    if stages.first().is_some_and(|stage| stage.repeat.optional) {
+                        return Err(AutomatonError::begins_with_optional());
+                    }
+                    let at_once = Entry {
+                        follows: Contiguity::Strict,
+                        skips: Vec::new(),
+                        within: None,
+                        untils: Vec::new(),
+                    };
+                    let first = self.sequence(stages, &at_once, sink, around)?;
+                    edges.push((Literals::always(), EdgeKind::Proceed { to: first }));
+                }
+                self.choice(&edges, &self.heads(body), entry)
+            }
+            Body::AllOf(steps) => self.all_of(steps, entry, sink, around),
+        }
+    }
+
+    /// Steps in any order: a place for each set of steps that are left.
+    fn all_of(
+        &mut self,
+        steps: &[StepId],
+        entry: &Entry,
+        sink: PlaceId,
+        around: &Around,
+    ) -> Result<Unit, AutomatonError> {
+        if steps.is_empty() {
+            return Err(AutomatonError::empty());
+        }
+        if steps.len() > ANY_ORDER_MAX {
+            return Err(AutomatonError::too_many_in_any_order(steps.len(), ANY_ORDER_MAX));
+        }
+        let later = Entry {
+            follows: Contiguity::SkipTillNext,
+            skips: Vec::new(),
+            within: None,
+            untils: around.untils.clone(),
+        };
+        let all = (1_usize << steps.len()) - 1;
+        let mut places = vec![sink];
+        // A set is larger than its subsets, so those are there already.
+        for left in 1..=all {
+            let left_steps = || steps.iter().enumerate().filter(move |(index, _)| left >> index & 1 == 1);
+            let edges: Vec<_> = left_steps()
+                .map(|(index, step)| {
+                    let to = places[left & !(1 << index)];
+                    (self.taking(*step, around), EdgeKind::Take { step: *step, to })
+                })
+                .collect();
+            let heads: Vec<_> = left_steps().map(|(_, step)| self.condition(*step)).collect();
+            let unit = self.choice(&edges, &heads, if left == all { entry } else { &later })?;
+            if left == all {
+                return Ok(unit);
+            }
+            places.push(unit.first);
+        }
+        Err(AutomatonError::empty())
+    }
+
+    /// A place that waits for one of these edges, the way that `entry` says.
+    fn choice(
+        &mut self,
+        edges: &[(Literals, EdgeKind)],
+        heads: &[ConditionId],
+        entry: &Entry,
+    ) -> Result<Unit, AutomatonError> {
+        let optional = !entry.skips.is_empty();
+        // What is optional is not over when it is too late for it, but can still be proceeded past.
+        let first = self.graph.add(if optional { None } else { entry.within })?;
+        let limit = if optional { entry.within } else { None };
+        for (guard, kind) in edges {
+            self.graph.edge(first, guard.clone().and_within(limit), *kind);
+        }
+        for (guard, to) in &entry.skips {
+            self.graph.edge(first, guard.clone(), EdgeKind::Proceed { to: *to });
+        }
+        let ignoring = match entry.follows {
+            Contiguity::Strict => return Ok(Unit { first, waiting: None }),
+            Contiguity::SkipTillNext => Literals::always().and_none(heads),
+            Contiguity::SkipTillAny => Literals::always(),
+        }
+        .and_none(&entry.untils);
+        if !optional {
+            self.graph.edge(first, ignoring, EdgeKind::Ignore { to: first });
+            return Ok(Unit { first, waiting: None });
+        }
+        let waiting = self.graph.add(entry.within)?;
+        for (guard, kind) in edges {
+            self.graph.edge(waiting, guard.clone(), *kind);
+        }
+        self.graph.edge(waiting, ignoring.clone(), EdgeKind::Ignore { to: waiting });
+        self.graph.edge(first, ignoring, EdgeKind::Ignore { to: waiting });
+        Ok(Unit { first, waiting: Some(waiting) })
+    }
+
+    /// When an event is taken for a step.
+    fn taking(&self, step: StepId, around: &Around) -> Literals {
+        Literals::always().and(self.condition(step), true).and_none(&around.untils)
+    }
+
+    /// Ends what is in this place when an event satisfies one of the steps.
+    fn stop_for(&mut self, place: PlaceId, steps: &[StepId], around: &Around) {
+        for step in steps {
+            let guard = self.taking(*step, around);
+            self.graph.edge(place, guard, EdgeKind::Stop { step: *step });
+        }
+    }
+
+    fn stop_for_next(&mut self, place: PlaceId, around: &Around) {
+        if let Some(step) = around.not_next {
+            self.stop_for(place, &[step], around);
+        }
+    }
+
+    /// The conditions of all events that a body can begin with.
+    fn heads(&self, body: &Body) -> Vec<ConditionId> {
+        let mut heads = Vec::new();
+        self.add_heads(body, &mut heads);
+        heads
+    }
+
+    fn add_heads(&self, body: &Body, heads: &mut Vec<ConditionId>) {
+        match body {
+            Body::Step(step) => heads.push(self.condition(*step)),
+            Body::Not(_) => {}
+            Body::Group(stages) => self.add_sequence_heads(stages, heads),
+            Body::AnyOf(alternatives) => {
+                for stages in alternatives {
+                    self.add_sequence_heads(stages, heads);
+                }
+            }
+            Body::AllOf(steps) => heads.extend(steps.iter().map(|step| self.condition(*step))),
+        }
+    }
+
+    fn add_sequence_heads(&self, stages: &[Stage], heads: &mut Vec<ConditionId>) {
+        for stage in stages {
+            self.add_heads(&stage.body, heads);
+            if !stage.repeat.optional {
+                return;
+            }
+        }
+    }
+
+    fn condition(&self, step: StepId) -> ConditionId {
+        self.pattern.steps[step.index()].condition
+    }
+}
+
+/// The relaxed `not`s that count while a stage is waited for: those before it, also before optional stages before it.
+fn nots_before(stages: &[Stage], index: usize) -> Vec<StepId> {
+    let mut nots = Vec::new();
+    for stage in stages[..index].iter().rev() {
+        match stage.body {
+            Body::Not(step) if stage.follows != Contiguity::Strict => nots.push(step),
+            _ if stage.repeat.optional => {}
+            _ => break,
+        }
+    }
+    nots
+}

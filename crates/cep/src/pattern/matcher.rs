@@ -1,0 +1,141 @@
+//! What an evaluator does for one key, so that limits, wake-ups and statistics are the same for all evaluators.
+
+use super::PatternPlan;
+use super::automaton::Automaton;
+use super::nodes::Start;
+use crate::agenda::Wake;
+use crate::engine::{Found, Row};
+
+/// The partial matches of one key under one evaluator.
+///
+/// What all keys of a rule have in common (the automaton, the nodes, buffers that save allocations) is
+/// [`Shared`](Self::Shared); a matcher lives as long as it holds something, and is then given back to it.
+///
+/// The caller sees to it that time is right: before a row of time `t` is shown, every key whose [`wake_at`](Self::wake_at)
+/// is a [timer](Wake::Timer) up to `t` has been woken at that very time, and this key has been woken at `t` if what it
+/// asked for is due. So a matcher that is shown a row holds nothing that is over.
+pub(crate) trait Matcher: Sized {
+    /// What findings carry of an event.
+    type Event: Clone;
+    /// What all keys of the rule have in common.
+    type Shared;
+
+    /// What a rule starts with.
+    fn share(plan: PatternPlan, automaton: Automaton) -> Self::Shared;
+
+    /// A matcher that holds nothing, perhaps one [given back](Self::give_back).
+    fn new(shared: &mut Self::Shared) -> Self;
+
+    /// Takes one that [`is_empty`](Self::is_empty).
+    fn give_back(self, shared: &mut Self::Shared);
+
+    /// Shows a row to what is held, and begins with it what it can begin. `at` are the row's time and its number, which grows
+    /// from row to row of the rule, whatever their keys. Limits are seen to afterwards, by
+    /// [`drop_begun_at`](Self::drop_begun_at).
+    fn process(
+        &mut self,
+        shared: &mut Self::Shared,
+        row: &Row<'_, Self::Event>,
+        at: Start,
+        told: &mut Told<Self::Event>,
+    );
+
+    /// Ends what is over at `now`, which tells timeouts, matches that time completes, and matches no longer held back.
+    fn wake(&mut self, shared: &mut Self::Shared, now: i64, told: &mut Told<Self::Event>);
+
+    /// When this key wants to be woken next. A timer if something may then be told: exactly then, or before it and once
+    /// more. Else an expiry, which may be asked for too early.
+    fn wake_at(&self, shared: &Self::Shared) -> Option<(Wake, i64)>;
+
+    /// Whether nothing is held.
+    fn is_empty(&self) -> bool;
+
+    /// The number of the row with which the earliest began of all that is held.
+    fn oldest(&self, shared: &Self::Shared) -> Option<u64>;
+
+    /// The number of the row with which the latest began of all that is held.
+    fn newest(&self, shared: &Self::Shared) -> Option<u64>;
+
+    /// The numbers of all rows with which something began that is held, in any order; a number may come more than once.
+    fn begun<'s>(&'s self, shared: &'s Self::Shared) -> impl Iterator<Item = u64> + 's;
+
+    /// How many different numbers [`begun`](Self::begun) tells at least, over all keys together.
+    fn begun_count(shared: &Self::Shared) -> usize;
+
+    /// Whether something that began with this row may be held, if nothing that began earlier is, for any key.
+    fn may_hold(&self, shared: &mut Self::Shared, row: u64) -> bool {
+        self.oldest(shared) == Some(row)
+    }
+
+    /// Whether no more is held than this, once what is over has been freed.
+    fn fits(shared: &mut Self::Shared, most: usize) -> bool {
+        Self::held(shared) <= most
+    }
+
+    /// Drops all of this key, matches held back included; returns how many partial matches are lost.
+    fn clear(&mut self, shared: &mut Self::Shared, told: &mut Told<Self::Event>) -> u64 {
+        let mut lost = 0;
+        while let Some(oldest) = self.oldest(shared) {
+            lost += self.drop_begun_at(shared, oldest, told);
+        }
+        lost
+    }
+
+    /// Drops all that began with this row, which is the latest of this key or the earliest of all, matches held back included; returns how many partial matches are lost. What
+    /// that releases is told.
+    fn drop_begun_at(&mut self, shared: &mut Self::Shared, row: u64, told: &mut Told<Self::Event>) -> u64;
+
+    /// What counts against the limit on partial matches, of all keys together.
+    fn held(shared: &Self::Shared) -> usize;
+
+    /// Bytes in use for all keys together; what events own elsewhere is not counted, nor `Self`.
+    fn bytes(shared: &Self::Shared) -> usize;
+}
+
+/// What is found while a row is processed or a key woken: at most so many matches, the rest is counted.
+#[derive(Debug)]
+pub(crate) struct Told<E> {
+    found: Vec<Found<E>>,
+    matches: usize,
+    matches_max: usize,
+    untold: u64,
+}
+
+impl<E> Told<E> {
+    pub(crate) fn new(matches_max: usize) -> Told<E> {
+        Told { found: Vec::new(), matches: 0, matches_max, untold: 0 }
+    }
+
+    /// Whether another match would be told. One that would not is counted by [`skip`](Self::skip), without being made.
+    pub(crate) fn has_room(&self) -> bool {
+        self.matches < self.matches_max
+    }
+
+    /// Tells a match.
+    pub(crate) fn tell(&mut self, found: Found<E>) {
+        debug_assert!(self.has_room(), "whoever makes a match asks first");
+        self.matches += 1;
+        self.found.push(found);
+    }
+
+    /// Counts matches that are not told.
+    pub(crate) fn skip(&mut self, matches: u64) {
+        self.untold += matches;
+    }
+
+    /// Tells a partial match that ran out of time; these have no bound of their own, as each was held before.
+    pub(crate) fn tell_timeout(&mut self, found: Found<E>) {
+        self.found.push(found);
+    }
+
+    /// Takes all that was found out, and begins to count anew.
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Found<E>> + '_ {
+        self.matches = 0;
+        self.found.drain(..)
+    }
+
+    /// Matches that were not told, since the start.
+    pub(crate) fn untold(&self) -> u64 {
+        self.untold
+    }
+}

@@ -1,0 +1,295 @@
+//! Runs: each partial match by itself, in the state in which it waits.
+//!
+//! The runs of a key are grouped by their state, so that an event touches only the groups in which it does more than to let
+//! everything stay. A run refers to its events as shared [nodes](super::nodes), and to what it remembers of them for
+//! conditions. Runs that began with the same row are listed together, and these lists in the order of their rows, so that
+//! what runs out of time, is skipped after a match or dropped for lack of room is found at once.
+//!
+//! This evaluator accepts every pattern.
+
+use std::mem::size_of;
+
+use super::automaton::{Automaton, StateId};
+use super::matcher::{Matcher, Told};
+use super::nodes::{Nodes, Start};
+use super::{AfterMatch, PatternOutputs, PatternPlan};
+use crate::agenda::Wake;
+use crate::engine::Row;
+use arena::{Arena, Begun, BegunId, InState, Run, RunId};
+use conditions::Conditions;
+use heap::Heap;
+use held::Held;
+use order::Order;
+use registers::Registers;
+use slab::List;
+use step::Scratch;
+use summary::Summaries;
+
+mod arena;
+mod conditions;
+mod heap;
+mod held;
+mod order;
+mod registers;
+mod slab;
+mod step;
+mod summary;
+mod time;
+
+/// The partial matches of one key.
+#[derive(Debug)]
+pub(crate) struct Runs<E> {
+    /// What they began with, in order.
+    begun: List<Begun>,
+    /// By state, ascending; none is empty.
+    groups: Vec<Group>,
+    /// Matches held back.
+    held: Heap<Held<E>>,
+    /// All runs, where it matters in which order matches are found.
+    order: Order,
+}
+
+/// The runs in one state.
+#[derive(Clone, Copy, Debug)]
+struct Group {
+    state: StateId,
+    /// In the order in which they came; in that of their last events where that bounds their time.
+    runs: List<Run>,
+}
+
+/// What all keys of a rule have in common.
+#[derive(Debug)]
+pub(crate) struct RunsShared<E> {
+    plan: RunsPlan,
+    arena: Arena<E>,
+    scratch: Scratch<E>,
+    /// Matchers that were given back.
+    spare: Vec<Runs<E>>,
+}
+
+#[derive(Debug)]
+struct RunsPlan {
+    automaton: Automaton,
+    conditions: Conditions,
+    after_match: AfterMatch,
+    /// Whether several runs of one beginning may complete at once, and which comes first decides what it ends.
+    is_ordered: bool,
+    outputs: PatternOutputs,
+}
+
+/// Matchers that are kept for further keys.
+const SPARE_MAX: usize = 1024;
+
+impl<E: Clone> Matcher for Runs<E> {
+    type Event = E;
+    type Shared = RunsShared<E>;
+
+    fn share(plan: PatternPlan, automaton: Automaton) -> RunsShared<E> {
+        let PatternPlan { pattern, conditions, outputs, .. } = plan;
+        let marked = match pattern.after_match {
+            AfterMatch::ToFirst(step) | AfterMatch::ToLast(step) => Some(step),
+            AfterMatch::Nothing | AfterMatch::ToNext | AfterMatch::PastLast => None,
+        };
+        RunsShared {
+            plan: RunsPlan {
+                is_ordered: pattern.after_match != AfterMatch::Nothing && automaton.forks(),
+                automaton,
+                conditions: Conditions { all: pattern.conditions.clone(), opaque: conditions },
+                after_match: pattern.after_match,
+                outputs,
+            },
+            arena: Arena {
+                runs: slab::Slab::default(),
+                begun: slab::Slab::default(),
+                nodes: Nodes::default(),
+                registers: Registers::new(&pattern.registers),
+                summaries: (!outputs.events).then(|| Summaries::new(pattern.steps.len(), marked)),
+                held: 0,
+            },
+            scratch: Scratch::default(),
+            spare: Vec::new(),
+        }
+    }
+
+    fn new(shared: &mut RunsShared<E>) -> Runs<E> {
+        shared.spare.pop().unwrap_or(Runs {
+            begun: List::default(),
+            groups: Vec::new(),
+            held: Heap::default(),
+            order: Order::default(),
+        })
+    }
+
+    fn give_back(mut self, shared: &mut RunsShared<E>) {
+        self.order.clear();
+        if shared.spare.len() < SPARE_MAX {
+            shared.spare.push(self);
+        }
+    }
+
+    fn process(&mut self, shared: &mut RunsShared<E>, row: &Row<'_, E>, at: Start, told: &mut Told<E>) {
+        self.show(shared, row, at);
+        self.settle(shared, at, told);
+    }
+
+    fn wake(&mut self, shared: &mut RunsShared<E>, now: i64, told: &mut Told<E>) {
+        self.expire(shared, now, told);
+        self.settle(shared, Start { time: now, row: 0 }, told);
+    }
+
+    fn wake_at(&self, shared: &RunsShared<E>) -> Option<(Wake, i64)> {
+        self.next_wake(shared)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.begun.is_empty() && self.held.first().is_none()
+    }
+
+    fn oldest(&self, shared: &RunsShared<E>) -> Option<u64> {
+        let begun = self.begun.head.map(|id| shared.arena.begun[id].at.row);
+        let held = self.held.first().map(|held| held.begun.row);
+        [begun, held].into_iter().flatten().min()
+    }
+
+    fn newest(&self, shared: &RunsShared<E>) -> Option<u64> {
+        let begun = self.begun.tail.map(|id| shared.arena.begun[id].at.row);
+        let held = self.held.iter().map(|held| held.begun.row).max();
+        begun.max(held)
+    }
+
+    fn begun<'s>(&'s self, shared: &'s RunsShared<E>) -> impl Iterator<Item = u64> + 's {
+        std::iter::successors(self.begun.head, |id| shared.arena.next_begun(*id))
+            .map(|id| shared.arena.begun[id].at.row)
+            .chain(self.held.iter().map(|held| held.begun.row))
+    }
+
+    fn begun_count(shared: &RunsShared<E>) -> usize {
+        shared.arena.begun.len()
+    }
+
+    fn drop_begun_at(&mut self, shared: &mut RunsShared<E>, row: u64, told: &mut Told<E>) -> u64 {
+        let before = Self::held(shared);
+        let arena = &mut shared.arena;
+        let all = std::iter::successors(self.begun.head, |id| arena.next_begun(*id));
+        let newest = self.begun.tail.filter(|id| arena.begun[*id].at.row == row);
+        if let Some(id) = newest.or_else(|| all.into_iter().find(|id| arena.begun[*id].at.row == row)) {
+            self.end_begun(id, arena);
+        }
+        self.order.remove(|begun| begun == row);
+        self.drop_held(|begun| begun == row, arena);
+        let lost = before - Self::held(shared);
+        self.settle(shared, Start { time: 0, row: 0 }, told);
+        lost as u64
+    }
+
+    fn held(shared: &RunsShared<E>) -> usize {
+        shared.arena.runs.len() + shared.arena.held
+    }
+
+    fn bytes(shared: &RunsShared<E>) -> usize {
+        shared.arena.bytes() + shared.arena.runs.len() * size_of::<Group>()
+    }
+}
+
+impl<E: Clone> Runs<E> {
+    /// Tells or holds back what was completed, and releases what nothing holds back any longer. `at` is the present row.
+    fn settle(&mut self, shared: &mut RunsShared<E>, at: Start, told: &mut Told<E>) {
+        let RunsShared { plan, arena, scratch, .. } = shared;
+        if plan.after_match == AfterMatch::Nothing {
+            held::tell_all(&mut scratch.completed, arena, told);
+        } else {
+            for held in scratch.completed.drain(..) {
+                scratch.ready.push(held.keep(at, &mut arena.nodes));
+            }
+            for held in scratch.ready.drain() {
+                self.held.push(held);
+                arena.held += 1;
+            }
+            self.release(plan.after_match, arena, told);
+        }
+        self.groups.retain(|group| !group.runs.is_empty());
+    }
+
+    /// Tells the matches before which nothing began that is still open; each ends what it ends.
+    fn release(&mut self, after: AfterMatch, arena: &mut Arena<E>, told: &mut Told<E>) {
+        while let Some(first) = self.held.first() {
+            let is_held_back =
+                self.begun.head.is_some_and(|earliest| arena.begun[earliest].at.row < first.begun.row);
+            if is_held_back {
+                return;
+            }
+            let Some(first) = self.held.pop() else { return };
+            arena.held -= 1;
+            let ended = first.ends(after, &arena.nodes);
+            while let Some(earliest) = self.begun.head.filter(|id| ended.includes(arena.begun[*id].at.row)) {
+                self.end_begun(earliest, arena);
+            }
+            self.order.remove(|row| ended.includes(row));
+            self.drop_held(|row| ended.includes(row), arena);
+            held::tell(first, arena, told);
+        }
+    }
+
+    fn drop_held(&mut self, is_dropped: impl Fn(u64) -> bool, arena: &mut Arena<E>) {
+        let Arena { nodes, held: count, .. } = arena;
+        self.held.remove(
+            |held| is_dropped(held.begun.row),
+            |held| {
+                held.discard(nodes);
+                *count -= 1;
+            },
+        );
+    }
+
+    /// Ends all that began with one row.
+    fn end_begun(&mut self, id: BegunId, arena: &mut Arena<E>) {
+        while let Some(run) = arena.begun[id].runs.head {
+            self.leave_state(run, arena);
+            self.remove(run, arena);
+        }
+    }
+
+    /// Frees a run that has left its state.
+    fn remove(&mut self, id: RunId, arena: &mut Arena<E>) {
+        let begun = arena.runs[id].begun;
+        if arena.remove(id) {
+            self.begun.unlink::<()>(&mut arena.begun, begun);
+            arena.begun.remove(begun);
+        }
+    }
+
+    fn leave_state(&mut self, id: RunId, arena: &mut Arena<E>) {
+        let state = arena.runs[id].state;
+        if let Ok(index) = self.groups.binary_search_by_key(&state, |group| group.state) {
+            self.groups[index].runs.unlink::<InState>(&mut arena.runs, id);
+        }
+    }
+
+    /// Puts a run where it waits.
+    fn enter_state(&mut self, id: RunId, now: i64, plan: &RunsPlan, arena: &mut Arena<E>) {
+        let Run { state, mut last, .. } = arena.runs[id];
+        let within = plan.automaton.state(state).within;
+        if let Some(within) = within
+            && now.saturating_sub(last) >= within
+        {
+            // It comes too late. All events of this moment still count, since time ends things only between moments.
+            last = now.saturating_add(1).saturating_sub(within);
+            arena.runs[id].last = last;
+        }
+        let index = match self.groups.binary_search_by_key(&state, |group| group.state) {
+            Ok(index) => index,
+            Err(index) => {
+                self.groups.insert(index, Group { state, runs: List::default() });
+                index
+            }
+        };
+        let runs = &mut self.groups[index].runs;
+        let mut after = runs.tail;
+        if within.is_some() {
+            while let Some(id) = after.filter(|id| arena.runs[*id].last > last) {
+                after = arena.previous_in_state(id);
+            }
+        }
+        runs.insert_after::<InState>(&mut arena.runs, after, id);
+    }
+}

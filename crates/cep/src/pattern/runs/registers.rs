@@ -1,0 +1,157 @@
+//! What runs remember for conditions that compare events.
+
+use std::mem::size_of;
+
+use crate::aggregate::{Accumulator, AggregateFunction, Scalar};
+use crate::pattern::{Register, RegisterFunction, StepId};
+
+/// The registers of all runs, each run's beside each other.
+#[derive(Debug)]
+pub(super) struct Registers {
+    plan: Vec<Planned>,
+    /// Values before any event.
+    initial: Vec<Scalar>,
+    accumulators_initial: Vec<Accumulator>,
+    /// The present value of each register.
+    values: Vec<Scalar>,
+    /// What the values of some aggregates are computed from.
+    accumulators: Vec<Accumulator>,
+    /// Which steps have taken an event, as first values may be null.
+    taken: Vec<u64>,
+}
+
+#[derive(Debug)]
+struct Planned {
+    step: StepId,
+    kind: Kind,
+    input: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    First,
+    Last,
+    /// Counts need no more than their value.
+    Count,
+    /// With the position of its accumulator.
+    Aggregate(usize),
+}
+
+impl Registers {
+    pub(super) fn new(registers: &[Register]) -> Registers {
+        let mut accumulators = Vec::new();
+        let mut initial = Vec::with_capacity(registers.len());
+        let mut plan = Vec::with_capacity(registers.len());
+        for Register { step, function, input } in registers {
+            let kind = match function {
+                RegisterFunction::First => Kind::First,
+                RegisterFunction::Last => Kind::Last,
+                RegisterFunction::Aggregate(AggregateFunction::Count) => Kind::Count,
+                RegisterFunction::Aggregate(function) => {
+                    accumulators.push(Accumulator::new(*function));
+                    Kind::Aggregate(accumulators.len() - 1)
+                }
+            };
+            initial.push(match kind {
+                Kind::First | Kind::Last => Scalar::Null,
+                Kind::Count => Scalar::Int(0),
+                Kind::Aggregate(index) => accumulators[index].result(),
+            });
+            plan.push(Planned { step: *step, kind, input: *input });
+        }
+        Registers {
+            plan,
+            initial,
+            accumulators_initial: accumulators,
+            values: Vec::new(),
+            accumulators: Vec::new(),
+            taken: Vec::new(),
+        }
+    }
+
+    /// What a run has at its beginning.
+    pub(super) fn initial(&self) -> &[Scalar] {
+        &self.initial
+    }
+
+    /// What the run at this place has.
+    pub(super) fn of(&self, run: usize) -> &[Scalar] {
+        let width = self.plan.len();
+        &self.values[run * width..(run + 1) * width]
+    }
+
+    /// Gives the run at this place what a run has at its beginning.
+    pub(super) fn begin(&mut self, run: usize) {
+        let (width, accumulators) = (self.plan.len(), self.accumulators_initial.len());
+        if width == 0 {
+            return;
+        }
+        while self.taken.len() <= run {
+            self.taken.push(0);
+            self.values.extend_from_slice(&self.initial);
+            self.accumulators.extend_from_slice(&self.accumulators_initial);
+        }
+        self.taken[run] = 0;
+        self.values[run * width..(run + 1) * width].clone_from_slice(&self.initial);
+        self.accumulators[run * accumulators..(run + 1) * accumulators]
+            .clone_from_slice(&self.accumulators_initial);
+    }
+
+    /// Gives the run at one place what that at another has.
+    pub(super) fn copy(&mut self, from: usize, to: usize) {
+        let (width, accumulators) = (self.plan.len(), self.accumulators_initial.len());
+        if width == 0 {
+            return;
+        }
+        self.begin(to);
+        self.taken[to] = self.taken[from];
+        for index in 0..width {
+            self.values[to * width + index] = self.values[from * width + index].clone();
+        }
+        for index in 0..accumulators {
+            self.accumulators[to * accumulators + index] =
+                self.accumulators[from * accumulators + index].clone();
+        }
+    }
+
+    /// Adds an event to the run at this place.
+    pub(super) fn take(&mut self, run: usize, step: StepId, inputs: &[Scalar]) {
+        let (width, accumulators) = (self.plan.len(), self.accumulators_initial.len());
+        if width == 0 {
+            return;
+        }
+        let is_first = self.taken[run] >> step.0 & 1 == 0;
+        self.taken[run] |= 1 << step.0;
+        for (planned, value) in self.plan.iter().zip(&mut self.values[run * width..]) {
+            if planned.step != step {
+                continue;
+            }
+            let input = match planned.input {
+                Some(input) => inputs.get(input).unwrap_or(&Scalar::Null),
+                // What counts events has nothing else to look at.
+                None => &Scalar::Int(1),
+            };
+            match planned.kind {
+                Kind::First if is_first => *value = input.clone(),
+                Kind::First => {}
+                Kind::Last => *value = input.clone(),
+                Kind::Count => {
+                    if let (Scalar::Int(count), false) = (&mut *value, *input == Scalar::Null) {
+                        *count += 1;
+                    }
+                }
+                Kind::Aggregate(index) => {
+                    let accumulator = &mut self.accumulators[run * accumulators + index];
+                    accumulator.add(input);
+                    *value = accumulator.result();
+                }
+            }
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.values.capacity() * size_of::<Scalar>()
+            + self.accumulators.capacity() * size_of::<Accumulator>()
+            + self.taken.capacity() * size_of::<u64>()
+    }
+}

@@ -1,0 +1,333 @@
+//! What an event does to runs.
+
+use super::arena::{Arena, Begun, BegunId, RunId};
+use super::heap::Heap;
+use super::held::{Held, What};
+use super::order::Slot;
+use super::time::summarised;
+use super::{Group, Runs, RunsPlan, RunsShared};
+use crate::aggregate::Scalar;
+use crate::engine::{Row, Taken};
+use crate::pattern::StepId;
+use crate::pattern::automaton::{Action, Automaton, State, StateId, any_holds};
+use crate::pattern::nodes::Start;
+
+/// What is needed only while an event is looked at, kept to save allocations.
+#[derive(Debug)]
+pub(super) struct Scratch<E> {
+    /// Matches that are not told yet.
+    pub(super) completed: Vec<Held<E>>,
+    /// The same on their way to those held back.
+    pub(super) ready: Heap<Held<E>>,
+    /// The order of the runs before the present event.
+    pub(super) slots: Vec<Slot>,
+    /// Where the run looked at goes on, in order.
+    successors: Vec<RunId>,
+    /// Runs on their way to another state, which must not see this event again.
+    arrivals: Vec<RunId>,
+    ways: Vec<Way>,
+    completions: Vec<Completion>,
+}
+
+/// Where a run goes on.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    /// The step that takes the event, if one does.
+    take: Option<StepId>,
+    to: StateId,
+}
+
+/// How an event completes a match.
+#[derive(Clone, Copy, Debug)]
+enum Completion {
+    /// With the event, under this step.
+    Taking(StepId),
+    /// Without it.
+    Passing,
+}
+
+/// An event, and what all runs see of it.
+struct Shown<'s, 'r, E> {
+    plan: &'s RunsPlan,
+    row: &'s Row<'r, E>,
+    at: Start,
+}
+
+impl<E: Clone> Runs<E> {
+    /// Shows a row to all runs that it can concern, then begins with it.
+    pub(super) fn show(&mut self, shared: &mut RunsShared<E>, row: &Row<'_, E>, at: Start) {
+        let RunsShared { plan, arena, scratch, .. } = shared;
+        let shown = Shown { plan, row, at };
+        if plan.is_ordered {
+            self.show_in_order(&shown, arena, scratch);
+            return;
+        }
+        for index in 0..self.groups.len() {
+            let state = plan.automaton.state(self.groups[index].state);
+            if !state.stirs(row.steps) {
+                continue;
+            }
+            let mut next = self.groups[index].runs.head;
+            while let Some(run) = next {
+                next = arena.next_in_state(run);
+                self.advance(run, state, &shown, arena, scratch);
+            }
+        }
+        if plan.automaton.begins(row.steps) {
+            self.begin(&shown, arena, scratch);
+        }
+        for run in scratch.arrivals.drain(..) {
+            self.enter_state(run, at.time, plan, arena);
+        }
+    }
+
+    /// Shows a row to all runs in the order in which they stand, if it concerns any.
+    fn show_in_order(&mut self, shown: &Shown<'_, '_, E>, arena: &mut Arena<E>, scratch: &mut Scratch<E>) {
+        let automaton = &shown.plan.automaton;
+        let bits = shown.row.steps;
+        let stirs = |group: &Group| automaton.state(group.state).stirs(bits);
+        if !automaton.begins(bits) && !self.groups.iter().any(stirs) {
+            return;
+        }
+        self.order.take_all(&mut scratch.slots);
+        for index in 0..scratch.slots.len() {
+            let Slot { run, row } = scratch.slots[index];
+            scratch.successors.clear();
+            let row = match run {
+                Some(run) => {
+                    let state = automaton.state(arena.runs[run].state);
+                    if state.stirs(bits) {
+                        self.advance(run, state, shown, arena, scratch);
+                    } else {
+                        scratch.successors.push(run);
+                    }
+                    row
+                }
+                None => {
+                    self.begin(shown, arena, scratch);
+                    shown.at.row
+                }
+            };
+            for successor in &scratch.successors {
+                self.order.push(Slot { run: Some(*successor), row });
+            }
+            if run.is_none() {
+                self.order.push(Slot::START);
+            }
+        }
+        for run in scratch.arrivals.drain(..) {
+            self.enter_state(run, shown.at.time, shown.plan, arena);
+        }
+    }
+
+    /// Shows a row to one run.
+    fn advance(
+        &mut self,
+        id: RunId,
+        state: &State,
+        shown: &Shown<'_, '_, E>,
+        arena: &mut Arena<E>,
+        scratch: &mut Scratch<E>,
+    ) {
+        let run = arena.runs[id];
+        scratch.ways.clear();
+        let registers = arena.registers.of(id.index());
+        scratch.completions.clear();
+        let goes_on = shown.follow(
+            state,
+            shown.at.time - run.last,
+            registers,
+            &mut scratch.ways,
+            &mut scratch.completions,
+        );
+        for completion in &scratch.completions {
+            scratch.completed.push(completed(id, *completion, shown, arena));
+        }
+        if !goes_on {
+            scratch.ways.clear();
+        }
+        // Whoever stays keeps its place; else the last one goes in the run itself, the others in copies of it.
+        let staying = scratch.ways.iter().position(|way| way.take.is_none() && way.to == run.state);
+        let itself = staying.or(scratch.ways.len().checked_sub(1));
+        scratch.successors.clear();
+        for (index, way) in scratch.ways.iter().enumerate() {
+            if Some(index) == itself {
+                scratch.successors.push(id);
+            } else {
+                let copy = fork(id, *way, shown, arena);
+                scratch.arrivals.push(copy);
+                scratch.successors.push(copy);
+            }
+        }
+        if staying.is_some() {
+            return;
+        }
+        self.leave_state(id, arena);
+        let Some(way) = itself.map(|index| scratch.ways[index]) else {
+            self.remove(id, arena);
+            return;
+        };
+        if let Some(step) = way.take {
+            if let Some(node) = run.node {
+                let node = arena.nodes.extend(step, shown.row.event.clone(), shown.at, node);
+                arena.runs[id].node = Some(node);
+            }
+            remember(id, step, shown, arena);
+        }
+        arena.runs[id].state = way.to;
+        scratch.arrivals.push(id);
+    }
+
+    /// Begins what the row begins.
+    fn begin(&mut self, shown: &Shown<'_, '_, E>, arena: &mut Arena<E>, scratch: &mut Scratch<E>) {
+        let start = shown.plan.automaton.state(Automaton::START);
+        scratch.ways.clear();
+        scratch.completions.clear();
+        shown.follow(start, 0, arena.registers.initial(), &mut scratch.ways, &mut scratch.completions);
+        if scratch.ways.is_empty() && scratch.completions.is_empty() {
+            return;
+        }
+        let begun = arena.begun.insert(Begun::new(shown.at));
+        self.begun.push_back::<()>(&mut arena.begun, begun);
+        for completion in &scratch.completions {
+            let Completion::Taking(step) = *completion else { continue };
+            let alone = begin_run(begun, Way { take: Some(step), to: Automaton::START }, shown, arena);
+            scratch.completed.push(completed(alone, Completion::Passing, shown, arena));
+            arena.remove(alone);
+        }
+        for way in &scratch.ways {
+            let run = begin_run(begun, *way, shown, arena);
+            scratch.arrivals.push(run);
+            scratch.successors.push(run);
+        }
+        if arena.begun[begun].runs.is_empty() {
+            self.begun.unlink::<()>(&mut arena.begun, begun);
+            arena.begun.remove(begun);
+        }
+    }
+}
+
+impl<E> Shown<'_, '_, E> {
+    /// Collects what the event does to a run; whether the run may go on, which it may not if it was stopped.
+    fn follow(
+        &self,
+        state: &State,
+        since_last: i64,
+        registers: &[Scalar],
+        ways: &mut Vec<Way>,
+        completions: &mut Vec<Completion>,
+    ) -> bool {
+        let bits = self.row.steps;
+        let mut cross = |condition| self.plan.conditions.hold(condition, bits, self.row.inputs, registers);
+        let mut goes_on = true;
+        for way in &state.moves {
+            if !way.holds(bits, since_last, &mut cross) {
+                continue;
+            }
+            match &way.action {
+                Action::Take { step, to, completes } => {
+                    if let Some(to) = to {
+                        ways.push(Way { take: Some(*step), to: *to });
+                    }
+                    if any_holds(completes, bits, since_last, &mut cross) {
+                        completions.push(Completion::Taking(*step));
+                    }
+                }
+                Action::Skip { to } => ways.push(Way { take: None, to: *to }),
+                Action::Complete => completions.push(Completion::Passing),
+                Action::Stop { .. } => goes_on = false,
+            }
+        }
+        goes_on
+    }
+}
+
+/// A match that a run and this event make.
+fn completed<E: Clone>(
+    id: RunId,
+    completion: Completion,
+    shown: &Shown<'_, '_, E>,
+    arena: &mut Arena<E>,
+) -> Held<E> {
+    let run = arena.runs[id];
+    let begun = arena.begun[run.begun].at;
+    if arena.summaries.is_some() {
+        let what = match completion {
+            Completion::Passing => summarised(id, None, arena),
+            Completion::Taking(step) => {
+                let copy = arena.add(run.state, run.begun, None, run.last);
+                copy_memory(id, copy, arena);
+                remember(copy, step, shown, arena);
+                let what = summarised(copy, None, arena);
+                arena.remove(copy);
+                what
+            }
+        };
+        return Held { begun, what: what.expect("findings without events are summaries") };
+    }
+    let and = match completion {
+        Completion::Taking(step) => Some(Taken { step, event: shown.row.event.clone() }),
+        Completion::Passing => None,
+    };
+    Held { begun, what: What::Path { node: run.node.map(|node| arena.nodes.retain(node)), and } }
+}
+
+fn begin_run<E: Clone>(begun: BegunId, way: Way, shown: &Shown<'_, '_, E>, arena: &mut Arena<E>) -> RunId {
+    let node = match way.take {
+        Some(step) if arena.summaries.is_none() => {
+            Some(arena.nodes.begin(step, shown.row.event.clone(), shown.at))
+        }
+        _ => None,
+    };
+    let id = arena.add(way.to, begun, node, shown.at.time);
+    arena.registers.begin(id.index());
+    if let Some(step) = way.take {
+        remember(id, step, shown, arena);
+    }
+    id
+}
+
+/// A copy of a run that goes another way.
+fn fork<E: Clone>(id: RunId, way: Way, shown: &Shown<'_, '_, E>, arena: &mut Arena<E>) -> RunId {
+    let run = arena.runs[id];
+    let mut node = run.node.map(|node| arena.nodes.retain(node));
+    if let Some(step) = way.take {
+        node = node.map(|node| arena.nodes.extend(step, shown.row.event.clone(), shown.at, node));
+    }
+    let copy = arena.add(way.to, run.begun, node, run.last);
+    copy_memory(id, copy, arena);
+    if let Some(step) = way.take {
+        remember(copy, step, shown, arena);
+    }
+    copy
+}
+
+fn copy_memory<E: Clone>(from: RunId, to: RunId, arena: &mut Arena<E>) {
+    arena.registers.copy(from.index(), to.index());
+    if let Some(summaries) = &mut arena.summaries {
+        summaries.copy(from.index(), to.index());
+    }
+}
+
+/// Adds the event to all that a run remembers.
+fn remember<E: Clone>(id: RunId, step: StepId, shown: &Shown<'_, '_, E>, arena: &mut Arena<E>) {
+    arena.runs[id].last = shown.at.time;
+    arena.registers.take(id.index(), step, shown.row.inputs);
+    if let Some(summaries) = &mut arena.summaries {
+        summaries.take(id.index(), step, shown.row.event, shown.at.row);
+    }
+}
+
+impl<E> Default for Scratch<E> {
+    fn default() -> Scratch<E> {
+        Scratch {
+            completed: Vec::new(),
+            ready: Heap::default(),
+            slots: Vec::new(),
+            successors: Vec::new(),
+            arrivals: Vec::new(),
+            ways: Vec::new(),
+            completions: Vec::new(),
+        }
+    }
+}

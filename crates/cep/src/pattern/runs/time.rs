@@ -1,0 +1,128 @@
+//! What time does to runs.
+
+use super::arena::{Arena, RunId};
+use super::held::{self, Held, What};
+use super::step::Scratch;
+use super::{Runs, RunsPlan, RunsShared};
+use crate::agenda::Wake;
+use crate::engine::Found;
+use crate::pattern::matcher::Told;
+
+impl<E: Clone> Runs<E> {
+    /// Ends the runs whose time is up at `now`.
+    pub(super) fn expire(&mut self, shared: &mut RunsShared<E>, now: i64, told: &mut Told<E>) {
+        let RunsShared { plan, arena, scratch, .. } = shared;
+        if plan.is_ordered {
+            self.expire_in_order(plan, arena, scratch, now, told);
+            return;
+        }
+        while let Some(first) = self.begun.head
+            && let Some(at) = end_of(arena.begun[first].at.time, plan.automaton.within())
+            && at <= now
+        {
+            let mut next = arena.begun[first].runs.head;
+            while let Some(run) = next {
+                next = arena.next_in_begun(run);
+                self.time_out(run, at, plan, arena, scratch, told);
+            }
+        }
+        for index in 0..self.groups.len() {
+            let within = plan.automaton.state(self.groups[index].state).within;
+            while let Some(first) = self.groups[index].runs.head
+                && let Some(at) = end_of(arena.runs[first].last, within)
+                && at <= now
+            {
+                self.time_out(first, at, plan, arena, scratch, told);
+            }
+        }
+    }
+
+    /// The same, in the order in which runs stand.
+    fn expire_in_order(
+        &mut self,
+        plan: &RunsPlan,
+        arena: &mut Arena<E>,
+        scratch: &mut Scratch<E>,
+        now: i64,
+        told: &mut Told<E>,
+    ) {
+        let mut slots = std::mem::take(&mut scratch.slots);
+        self.order.take_all(&mut slots);
+        for slot in &slots {
+            let over = slot.run.and_then(|id| {
+                let run = arena.runs[id];
+                let of_all = end_of(arena.begun[run.begun].at.time, plan.automaton.within());
+                let of_state = end_of(run.last, plan.automaton.state(run.state).within);
+                of_all.into_iter().chain(of_state).min().filter(|at| *at <= now).map(|at| (id, at))
+            });
+            match over {
+                Some((id, at)) => self.time_out(id, at, plan, arena, scratch, told),
+                None => self.order.push(*slot),
+            }
+        }
+        scratch.slots = slots;
+    }
+
+    pub(super) fn next_wake(&self, shared: &RunsShared<E>) -> Option<(Wake, i64)> {
+        let RunsShared { plan, arena, .. } = shared;
+        let begun = self.begun.head;
+        let mut at = begun.and_then(|id| end_of(arena.begun[id].at.time, plan.automaton.within()));
+        let mut tells = plan.outputs.timeouts || self.held.first().is_some();
+        if plan.automaton.has_gaps() || plan.automaton.has_pending() {
+            for group in &self.groups {
+                let state = plan.automaton.state(group.state);
+                tells |= state.pending;
+                let end = group.runs.head.and_then(|run| end_of(arena.runs[run].last, state.within));
+                at = at.into_iter().chain(end).min();
+            }
+        }
+        Some((if tells { Wake::Timer } else { Wake::Expiry }, at?))
+    }
+
+    /// Ends a run whose time was up at `at`.
+    fn time_out(
+        &mut self,
+        id: RunId,
+        at: i64,
+        plan: &RunsPlan,
+        arena: &mut Arena<E>,
+        scratch: &mut Scratch<E>,
+        told: &mut Told<E>,
+    ) {
+        let run = arena.runs[id];
+        let is_match = plan.automaton.state(run.state).pending;
+        if is_match {
+            let begun = arena.begun[run.begun].at;
+            let what = match summarised(id, None, arena) {
+                Some(what) => what,
+                None => What::Path { node: run.node.map(|node| arena.nodes.retain(node)), and: None },
+            };
+            scratch.completed.push(Held { begun, what });
+        } else if plan.outputs.timeouts {
+            told.tell_timeout(match summarised(id, Some(at), arena) {
+                Some(What::Summary { found, .. }) => found,
+                _ => Found::Timeout { events: held::events(run.node, None, &arena.nodes), at },
+            });
+        }
+        self.leave_state(id, arena);
+        self.remove(id, arena);
+    }
+}
+
+/// What is told of a run, where findings carry no events.
+pub(super) fn summarised<E: Clone>(id: RunId, timed_out: Option<i64>, arena: &Arena<E>) -> Option<What<E>> {
+    let (ends, counts) = arena.summaries.as_ref()?.of(id.index());
+    let found = Found::Summary {
+        first: ends.first.clone(),
+        last: ends.last.clone(),
+        counts: counts.to_vec(),
+        registers: arena.registers.of(id.index()).to_vec(),
+        timed_out,
+    };
+    Some(What::Summary { found, last_row: ends.last_row, marked: ends.marked })
+}
+
+/// When something is over that began at a time and lasts so long; a time beyond all event times never comes.
+fn end_of(begin: i64, within: Option<i64>) -> Option<i64> {
+    begin.checked_add(within?)
+}

@@ -1,0 +1,348 @@
+//! The automaton as one that is in a single state: a set of the automaton's states at a time.
+//!
+//! An event leads a partial match to one set for each step under which it is taken, and to one if it is skipped, so no match
+//! comes about twice. Sets and what events do in them are found when they are first asked for, and remembered for all
+//! keys of a rule. Of an event's bits only those count that some state of the set looks at.
+//!
+//! Time is part of it: whether a state of a set still waits, and whether a guard holds, may depend on how long ago the last
+//! event was taken. Between two such lengths of time, the [bands](Determined::bands) of a set, nothing changes.
+
+use std::mem::size_of;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
+use super::Reason;
+use crate::pattern::StepId;
+use crate::pattern::automaton::{Action, Automaton, Guard, Move, State, StateId, any_holds};
+
+/// The sets of states of one automaton that were found so far.
+#[derive(Clone, Debug)]
+pub(super) struct Determined {
+    automaton: Automaton,
+    sets: Vec<Set>,
+    ids: HashMap<Box<[StateId]>, SetId, RandomState>,
+    moves: HashMap<(SetId, u16, u64), Moves, RandomState>,
+    takes: Vec<Take>,
+}
+
+/// Names a set of states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct SetId(u16);
+
+/// What an event does to all partial matches of a set that took their last event about equally long ago.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moves {
+    first_take: u32,
+    takes: u32,
+    /// Where they wait without the event; `None` if nowhere.
+    pub(super) skip: Option<SetId>,
+    /// Whether they are matches without the event.
+    pub(super) completes: bool,
+}
+
+/// They take the event.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Take {
+    /// Under this step.
+    pub(super) step: StepId,
+    /// Where they then wait; `None` if nowhere.
+    pub(super) to: Option<SetId>,
+    /// Whether they are matches then.
+    pub(super) completes: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Set {
+    states: Box<[StateId]>,
+    /// Bits that some guard looks at.
+    relevant: u64,
+    /// Of these bits one must be set for anything but staying to happen; `None` if every event does something.
+    wakes: Option<u64>,
+    /// Lengths of time since the last event at which something changes, ascending.
+    bands: Box<[i64]>,
+    /// Length of time since the last event at which nothing is left.
+    gap: Option<i64>,
+    /// Whether what has waited so long is a match.
+    pending: bool,
+    /// Whether it matters here, or wherever events that are skipped lead to, when the last event was taken.
+    timed: bool,
+}
+
+/// Sets that an accepted automaton may have.
+const SETS_MAX: usize = 4096;
+
+/// Moves that may be looked at to find all sets.
+const MOVES_MAX: usize = 1 << 16;
+
+impl Determined {
+    /// The set in which partial matches begin; none ever waits there.
+    pub(super) const START: SetId = SetId(0);
+
+    /// An automaton whose guards look at bits and time only. Its sets are all found now, so that later none can be too many;
+    /// what events do is forgotten again, unless it must be known what is timed.
+    pub(super) fn new(automaton: Automaton) -> Result<Determined, Reason> {
+        let guards = || automaton.states().flat_map(|(_, state)| &state.moves).flat_map(guards_of);
+        if guards().any(|guard| !guard.cross.is_empty()) {
+            return Err(Reason::CrossConditions);
+        }
+        let mut determined = Determined {
+            automaton,
+            sets: Vec::new(),
+            ids: HashMap::default(),
+            moves: HashMap::default(),
+            takes: Vec::new(),
+        };
+        determined.set([Automaton::START].into());
+        determined.explore()?;
+        determined.find_timed();
+        determined.moves = HashMap::default();
+        determined.takes = Vec::new();
+        Ok(determined)
+    }
+
+    /// What an event with these bits does in a set, in a band.
+    pub(super) fn moves(&mut self, id: SetId, band: usize, bits: u64) -> Moves {
+        let bits = bits & self.sets[id.index()].relevant;
+        if let Some(moves) = self.moves.get(&(id, band as u16, bits)) {
+            return *moves;
+        }
+        let moves = self.find_moves(id, band, bits);
+        self.moves.insert((id, band as u16, bits), moves);
+        moves
+    }
+
+    /// The events taken, one for each step, in the order of the steps.
+    pub(super) fn takes(&self, moves: Moves) -> &[Take] {
+        &self.takes[moves.first_take as usize..][..moves.takes as usize]
+    }
+
+    /// Whether an event with these bits can do anything to the set but let it stay as it is.
+    pub(super) fn stirs(&self, id: SetId, bits: u64) -> bool {
+        self.sets[id.index()].wakes.is_none_or(|wakes| bits & wakes != 0)
+    }
+
+    /// Lengths of time since the last event at which something changes, ascending: in band 0 less time has passed than the
+    /// first of them.
+    pub(super) fn bands(&self, id: SetId) -> &[i64] {
+        &self.sets[id.index()].bands
+    }
+
+    /// How long ago the last event may be at most; exactly so long is too long.
+    pub(super) fn gap(&self, id: SetId) -> Option<i64> {
+        self.sets[id.index()].gap
+    }
+
+    /// Whether what is in this set for as long as its [gap](Self::gap) is a match.
+    pub(super) fn pending(&self, id: SetId) -> bool {
+        self.sets[id.index()].pending
+    }
+
+    /// Whether it must be known of partial matches in this set when they took their last event.
+    pub(super) fn timed(&self, id: SetId) -> bool {
+        self.sets[id.index()].timed
+    }
+
+    /// Whether partial matches can come to be several, or take several events in one place. If not, there are never more
+    /// of them than events that began some.
+    pub(super) fn multiplies(&self) -> bool {
+        self.automaton.states().skip(1).any(|(id, state)| {
+            state.moves.iter().enumerate().any(|(index, way)| match way.action {
+                Action::Take { to, .. } => {
+                    to == Some(id)
+                        || state.moves[index + 1..].iter().chain(&state.moves[..index]).any(|other| {
+                            let leads_on = !matches!(other.action, Action::Stop { .. });
+                            leads_on
+                                && way.guards.iter().any(|guard| {
+                                    other.guards.iter().any(|other| {
+                                        let (set, clear) = (guard.set | other.set, guard.clear | other.clear);
+                                        set & clear == 0
+                                    })
+                                })
+                        })
+                }
+                Action::Skip { .. } | Action::Complete | Action::Stop { .. } => false,
+            })
+        })
+    }
+
+    /// Memory taken, in bytes, but for what single sets own.
+    pub(super) fn bytes(&self) -> usize {
+        self.moves.allocation_size()
+            + self.takes.capacity() * size_of::<Take>()
+            + self.sets.len() * size_of::<Set>()
+    }
+
+    fn find_moves(&mut self, id: SetId, band: usize, bits: u64) -> Moves {
+        let set = &self.sets[id.index()];
+        // All lengths of time in a band are alike.
+        let since = if band == 0 { 0 } else { set.bands[band - 1] };
+        let holds = |guards: &[_]| any_holds(guards, bits, since, &mut |_| false);
+        let lives = |id: &&StateId| self.automaton.state(**id).within.is_none_or(|within| since < within);
+        let mut taken: Vec<(StepId, Vec<StateId>, bool)> = Vec::new();
+        let (mut skipped, mut skip_completes) = (Vec::new(), false);
+        for id in set.states.iter().filter(lives) {
+            let moves = || self.automaton.state(*id).moves.iter().filter(|way| holds(&way.guards));
+            let stopped = moves().any(|way| matches!(way.action, Action::Stop { .. }));
+            for way in moves() {
+                match &way.action {
+                    Action::Take { step, to, completes } => {
+                        let place = taken.iter().position(|(other, ..)| other == step);
+                        let place = place.unwrap_or_else(|| {
+                            taken.push((*step, Vec::new(), false));
+                            taken.len() - 1
+                        });
+                        taken[place].1.extend(to.filter(|_| !stopped));
+                        taken[place].2 |= holds(completes);
+                    }
+                    Action::Skip { to } if !stopped => skipped.push(*to),
+                    Action::Skip { .. } | Action::Stop { .. } => {}
+                    Action::Complete => skip_completes = true,
+                }
+            }
+        }
+        // What no longer waits here never will again, so a set need not be left for the rest of it.
+        let others_are_over = set.states.iter().filter(lives).all(|id| skipped.contains(id));
+        let stays = others_are_over && skipped.iter().all(|id| set.states.contains(id));
+        let skip = if stays && !skipped.is_empty() { Some(id) } else { self.some_set(skipped) };
+        taken.sort_by_key(|(step, ..)| *step);
+        let first_take = self.takes.len();
+        for (step, to, completes) in taken {
+            let to = self.some_set(to);
+            if to.is_some() || completes {
+                self.takes.push(Take { step, to, completes });
+            }
+        }
+        Moves {
+            first_take: first_take as u32,
+            takes: (self.takes.len() - first_take) as u32,
+            skip,
+            completes: skip_completes,
+        }
+    }
+
+    fn some_set(&mut self, mut states: Vec<StateId>) -> Option<SetId> {
+        states.sort_unstable();
+        states.dedup();
+        (!states.is_empty()).then(|| self.set(states.into()))
+    }
+
+    fn set(&mut self, states: Box<[StateId]>) -> SetId {
+        if let Some(id) = self.ids.get(&states) {
+            return *id;
+        }
+        let id = SetId(u16::try_from(self.sets.len()).expect("no accepted automaton has so many sets"));
+        let set = Set::new(&self.automaton, states.clone());
+        self.sets.push(set);
+        self.ids.insert(states, id);
+        id
+    }
+
+    /// Finds all sets that events can lead to.
+    fn explore(&mut self) -> Result<(), Reason> {
+        let mut looked_at = 0;
+        let mut index = 0;
+        while let Some(set) = self.sets.get(index) {
+            let (relevant, bands) = (set.relevant, set.bands.len() + 1);
+            let combinations = 1_usize.checked_shl(relevant.count_ones()).unwrap_or(usize::MAX);
+            looked_at = combinations.saturating_mul(bands).saturating_add(looked_at);
+            if looked_at > MOVES_MAX {
+                return Err(Reason::TooLarge);
+            }
+            for band in 0..bands {
+                let mut bits = 0_u64;
+                loop {
+                    self.moves(SetId(index as u16), band, bits);
+                    if self.sets.len() > SETS_MAX {
+                        return Err(Reason::TooLarge);
+                    }
+                    // The next subset of the bits, in the order of numbers.
+                    bits = bits.wrapping_sub(relevant) & relevant;
+                    if bits == 0 {
+                        break;
+                    }
+                }
+            }
+            index += 1;
+        }
+        if self.sets.iter().any(|set| set.pending && !self.all_pending(set)) {
+            return Err(Reason::Absence);
+        }
+        Ok(())
+    }
+
+    /// Whether a set with something pending ends as a whole when that is decided.
+    fn all_pending(&self, set: &Set) -> bool {
+        self.automaton.within().is_none()
+            && set
+                .states
+                .iter()
+                .map(|id| self.automaton.state(*id))
+                .all(|state| state.within.is_some_and(|within| Some(within) == set.gap || !state.pending))
+    }
+
+    /// Finds out what is timed, from the sets in which time matters back along skipped events.
+    fn find_timed(&mut self) {
+        let mut skips: Vec<(SetId, SetId)> =
+            self.moves.iter().filter_map(|((from, ..), moves)| Some((*from, moves.skip?))).collect();
+        loop {
+            let before = skips.len();
+            skips.retain(|(from, to)| {
+                let leads = self.sets[to.index()].timed;
+                self.sets[from.index()].timed |= leads;
+                !leads
+            });
+            if skips.len() == before {
+                return;
+            }
+        }
+    }
+}
+
+impl Set {
+    fn new(automaton: &Automaton, ids: Box<[StateId]>) -> Set {
+        let states = || ids.iter().map(|id| automaton.state(*id));
+        let guards = || states().flat_map(|state| &state.moves).flat_map(guards_of);
+        let gap = states().map(|state| state.within).reduce(|a, b| Some(a?.max(b?))).flatten();
+        let withins =
+            states().filter_map(|state| state.within).chain(guards().filter_map(|guard| guard.within));
+        let mut bands: Vec<i64> = withins.filter(|within| gap.is_none_or(|gap| *within < gap)).collect();
+        bands.sort_unstable();
+        bands.dedup();
+        let wakes = states().map(wakes_of).reduce(|a, b| Some(a? | b?)).flatten();
+        Set {
+            relevant: guards().fold(0, |bits, guard| bits | guard.set | guard.clear),
+            wakes,
+            timed: gap.is_some() || !bands.is_empty(),
+            bands: bands.into(),
+            gap,
+            pending: states().any(|state| state.pending),
+            states: ids.clone(),
+        }
+    }
+}
+
+fn guards_of(way: &Move) -> impl Iterator<Item = &Guard> {
+    let completes: &[Guard] = match &way.action {
+        Action::Take { completes, .. } => completes,
+        Action::Skip { .. } | Action::Complete | Action::Stop { .. } => &[],
+    };
+    way.guards.iter().chain(completes)
+}
+
+/// The bits that [stir](State::stirs) a state; `None` if every event does.
+fn wakes_of(state: &State) -> Option<u64> {
+    let one = (0..u64::BITS).map(|bit| 1 << bit).filter(|bit| state.stirs(*bit));
+    (!state.stirs(0)).then(|| one.fold(0, |wakes, bit| wakes | bit))
+}
+
+impl SetId {
+    #[cfg(test)]
+    pub(super) const fn new(index: u16) -> SetId {
+        SetId(index)
+    }
+
+    fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}

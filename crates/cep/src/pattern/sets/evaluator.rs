@@ -1,0 +1,437 @@
+//! What an event does to the sets of partial matches of a key.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::mem::size_of;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashSet;
+
+use super::determined::{Determined, Moves, SetId, Take};
+use super::queue;
+use super::union::{self, Element};
+use super::walk::Walk;
+use super::without::Without;
+use crate::engine::{Found, Row, Taken};
+use crate::pattern::matcher::Told;
+use crate::pattern::nodes::{Node, NodeId, Nodes, Start};
+
+/// What all keys of a rule have in common.
+#[derive(Debug)]
+pub(crate) struct Shared<E> {
+    determined: Determined,
+    nodes: Nodes<E>,
+    /// From the first event to the last.
+    within: Option<i64>,
+    /// What waits after the event, while it is worked out; the first [`groups_used`](Self::groups_used) count.
+    groups: Vec<Group>,
+    groups_used: usize,
+    /// What waited before the event, in one set and band.
+    list: Vec<Element>,
+    /// What took its last event later than what is in the list.
+    later: Vec<Element>,
+    /// What waited too long.
+    gone: Vec<Element>,
+    /// Single events of queues.
+    events: Vec<Element>,
+    /// Events with which something began that is held, or was until lately: their rows and nodes, in order.
+    begun: VecDeque<(u64, NodeId)>,
+    /// What is found at the event.
+    matches: Vec<NodeId>,
+    walk: Walk,
+}
+
+/// What waits in one set.
+#[derive(Debug)]
+struct Group {
+    set: SetId,
+    /// A union-list or, if the set is timed, a queue.
+    list: Vec<Element>,
+    /// Of a timed set what took its last event just now.
+    fresh: Option<NodeId>,
+}
+
+/// Entries of the queue of begun nodes of which nothing is left, and which are not worth looking for.
+const BEGUN_SLACK: usize = 64;
+
+/// Slots that are swept for what is over before anything is dropped.
+const SWEPT_TO_FIT: usize = 64;
+
+impl<E: Clone> Shared<E> {
+    pub(super) fn new(determined: Determined, within: Option<i64>) -> Shared<E> {
+        Shared {
+            determined,
+            nodes: Nodes::default(),
+            within,
+            groups: Vec::new(),
+            groups_used: 0,
+            list: Vec::new(),
+            later: Vec::new(),
+            gone: Vec::new(),
+            events: Vec::new(),
+            begun: VecDeque::new(),
+            matches: Vec::new(),
+            walk: Walk::default(),
+        }
+    }
+
+    /// Whether an event with these bits begins something.
+    pub(super) fn begins(&self, bits: u64) -> bool {
+        self.determined.stirs(Determined::START, bits)
+    }
+
+    /// Whether an event with these bits changes what waits in a set.
+    pub(super) fn stirs(&self, set: SetId, bits: u64) -> bool {
+        self.determined.stirs(set, bits)
+    }
+
+    /// Tells what is over at `now`, because it began too early.
+    pub(super) fn raise_floor(&mut self, now: i64) {
+        if let Some(within) = self.within {
+            self.nodes.raise_floor(Start { time: now.saturating_sub(within).saturating_add(1), row: 0 });
+        }
+    }
+
+    /// Begins partial matches with an event.
+    pub(super) fn begin(&mut self, row: &Row<'_, E>, at: Start) {
+        let moves = self.determined.moves(Determined::START, 0, row.steps);
+        for index in 0..self.determined.takes(moves).len() {
+            let take = self.determined.takes(moves)[index];
+            let node = self.nodes.begin(take.step, row.event.clone(), at);
+            if take.to.is_some() {
+                self.begun.push_back((at.row, node));
+            }
+            self.arrive(take, node);
+        }
+        if self.begun.len() > 2 * self.nodes.begun() + BEGUN_SLACK {
+            self.begun.retain(|(row, node)| self.nodes.is_begun(*node, *row));
+        }
+    }
+
+    /// Shows an event to all that waits in one set. References go over.
+    pub(super) fn change(&mut self, elements: &[Element], row: &Row<'_, E>, at: Start) {
+        let set = elements[0].set;
+        self.list.clear();
+        self.list.extend_from_slice(elements);
+        if !self.determined.timed(set) {
+            if self.prune_list() {
+                let moves = self.determined.moves(set, 0, row.steps);
+                self.follow(set, moves, row, at);
+            }
+            return;
+        }
+        self.prune_queue(set, row.time);
+        self.release_gone();
+        for band in (0..=self.determined.bands(set).len()).rev() {
+            if let Some(below) = band.checked_sub(1) {
+                self.divide_list(row.time.saturating_sub(self.determined.bands(set)[below]));
+            }
+            if !self.list.is_empty() {
+                let moves = self.determined.moves(set, band, row.steps);
+                self.follow(set, moves, row, at);
+            }
+            self.list.clear();
+            std::mem::swap(&mut self.list, &mut self.later);
+        }
+    }
+
+    /// Keeps what waits in one set although no event is shown to it, but for what is over. References go over.
+    pub(super) fn keep(&mut self, elements: &[Element], now: i64) {
+        let set = elements[0].set;
+        self.list.clear();
+        self.list.extend_from_slice(elements);
+        if self.determined.timed(set) {
+            self.prune_queue(set, now);
+            if self.determined.pending(set) {
+                self.matches.extend(self.gone.drain(..).map(|tree| tree.node));
+            } else {
+                self.release_gone();
+            }
+        } else if !self.prune_list() {
+            return;
+        }
+        if !self.list.is_empty() {
+            self.wait(set, set);
+        }
+    }
+
+    /// Hands out all that waits now, set by set.
+    pub(super) fn finish(&mut self, waiting: &mut impl Extend<Element>) {
+        for group in &mut self.groups[..self.groups_used] {
+            if let Some(node) = group.fresh.take() {
+                queue::push(&mut self.nodes, &mut group.list, Element { set: group.set, rank: 0, node });
+            }
+            let set = group.set;
+            waiting.extend(group.list.drain(..).map(|element| Element { set, ..element }));
+        }
+        self.groups_used = 0;
+    }
+
+    /// Tells the matches found, those with the latest start first.
+    pub(super) fn tell(&mut self, told: &mut Told<E>) {
+        let nodes = &self.nodes;
+        self.matches.sort_by_key(|root| std::cmp::Reverse(nodes.start(*root)));
+        for root in self.matches.drain(..) {
+            self.walk.begin(&self.nodes, root);
+            while told.has_room() {
+                let Some(path) = self.walk.next(&self.nodes) else { break };
+                let events = path.iter().rev().map(|id| taken(&self.nodes, *id)).collect();
+                told.tell(Found::Match { events });
+            }
+            if !self.walk.is_over() {
+                told.skip(self.walk.count_rest(&self.nodes));
+            }
+            self.nodes.release(root);
+        }
+    }
+
+    /// The row with which the latest of these began.
+    pub(super) fn newest(&self, elements: &[Element]) -> Option<u64> {
+        elements.iter().map(|element| self.nodes.start(element.node).row).max()
+    }
+
+    /// The earliest row with which something began that is held for any key.
+    pub(super) fn oldest(&mut self) -> Option<u64> {
+        while let Some((row, node)) = self.begun.front() {
+            if self.nodes.is_begun(*node, *row) {
+                return Some(*row);
+            }
+            self.begun.pop_front();
+        }
+        None
+    }
+
+    /// How many rows began something that is held, or was until lately.
+    pub(super) fn begun_count(&self) -> usize {
+        self.nodes.begun()
+    }
+
+    /// Drops all that began with the [oldest](Self::oldest) row.
+    pub(super) fn drop_oldest(&mut self, row: u64) {
+        self.nodes.raise_floor(Start { time: i64::MIN, row: row + 1 });
+        if let Some((_, node)) = self.begun.pop_front() {
+            self.nodes.empty_over(node);
+        }
+    }
+
+    /// What counts against limits.
+    pub(super) fn held(&self) -> usize {
+        self.nodes.live()
+    }
+
+    /// Whether no more than `most` is held, once some of what is over was freed.
+    pub(super) fn shrink(&mut self, most: usize) -> bool {
+        self.nodes.shrink(most, SWEPT_TO_FIT);
+        self.nodes.live() <= most
+    }
+
+    /// Gives up what waits.
+    pub(super) fn release(&mut self, elements: &[Element]) {
+        for element in elements {
+            self.nodes.release(element.node);
+        }
+    }
+
+    /// Keeps what waits in one set, but for what began with this row, after which nothing of it began. References go over.
+    pub(super) fn keep_without(&mut self, elements: &[Element], row: u64) {
+        let set = elements[0].set;
+        let mut without = Without::new(row);
+        self.list.clear();
+        if self.determined.timed(set) {
+            without.queue(&mut self.nodes, elements, &mut self.list);
+        } else {
+            without.list(&mut self.nodes, elements, &mut self.list);
+        }
+        without.end(&mut self.nodes);
+        if !self.list.is_empty() {
+            self.wait(set, set);
+        }
+    }
+
+    /// The rows with which all of these began.
+    pub(super) fn begun(&self, elements: &[Element]) -> BTreeSet<u64> {
+        let mut seen: HashSet<NodeId, RandomState> = HashSet::default();
+        let mut rows = BTreeSet::new();
+        let mut ahead: Vec<NodeId> = elements.iter().map(|element| element.node).collect();
+        while let Some(id) = ahead.pop() {
+            if self.nodes.is_over(id) || !seen.insert(id) {
+                continue;
+            }
+            match self.nodes.get(id) {
+                Node::Event { next: Some(next), .. } => ahead.push(*next),
+                Node::Event { next: None, at, .. } => {
+                    rows.insert(at.row);
+                }
+                Node::Union { left, right } => ahead.extend([*left, *right]),
+            }
+        }
+        rows
+    }
+
+    /// Bytes in use for all keys together.
+    pub(super) fn bytes(&self) -> usize {
+        self.begun.capacity() * size_of::<(u64, NodeId)>()
+            + self.nodes.bytes()
+            + self.determined.bytes()
+            + self.walk.bytes()
+    }
+
+    /// When all that waits in one set will be over.
+    pub(super) fn over_at(&self, elements: &[Element]) -> Option<i64> {
+        let set = elements[0].set;
+        let latest = elements.iter().map(|element| self.nodes.start(element.node).time).max();
+        let by_start = latest.zip(self.within).and_then(|(start, within)| start.checked_add(within));
+        let by_last = self.determined.gap(set).and_then(|gap| {
+            let newest = elements.iter().rev().find(|tree| !self.nodes.is_over(tree.node))?;
+            queue::newest(&self.nodes, *newest).time.checked_add(gap)
+        });
+        match (by_start, by_last) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// When the first of what waits in a pending set becomes a match.
+    pub(super) fn pending_at(&self, elements: &[Element]) -> Option<i64> {
+        if !self.determined.pending(elements[0].set) {
+            return None;
+        }
+        let oldest = elements.iter().find(|tree| !self.nodes.is_over(tree.node))?;
+        let taken = queue::oldest(&self.nodes, *oldest).time;
+        taken.checked_add(self.determined.gap(elements[0].set)?)
+    }
+
+    /// Does what an event does to what is in the list, which waits in one set and band.
+    fn follow(&mut self, set: SetId, moves: Moves, row: &Row<'_, E>, at: Start) {
+        let takes = self.determined.takes(moves).len();
+        if takes > 0 || moves.completes {
+            if moves.skip.is_some() {
+                for element in &self.list {
+                    self.nodes.retain(element.node);
+                }
+            }
+            let merged = if self.determined.timed(set) {
+                queue::merge(&mut self.nodes, &self.list)
+            } else {
+                union::merge(&mut self.nodes, &self.list)
+            };
+            for index in 0..takes {
+                let take = self.determined.takes(moves)[index];
+                let next = self.nodes.retain(merged);
+                let node = self.nodes.extend(take.step, row.event.clone(), at, next);
+                self.arrive(take, node);
+            }
+            if moves.completes {
+                self.matches.push(merged);
+            } else {
+                self.nodes.release(merged);
+            }
+        } else if moves.skip.is_none() {
+            for element in self.list.drain(..) {
+                self.nodes.release(element.node);
+            }
+        }
+        if let Some(to) = moves.skip {
+            self.wait(set, to);
+        }
+    }
+
+    /// Puts what has just taken an event where it belongs. The reference goes over.
+    fn arrive(&mut self, take: Take, node: NodeId) {
+        if take.completes {
+            self.matches.push(node);
+        }
+        let Some(set) = take.to else { return };
+        if take.completes {
+            self.nodes.retain(node);
+        }
+        let timed = self.determined.timed(set);
+        let index = self.group(set);
+        let group = &mut self.groups[index];
+        if timed {
+            group.fresh = Some(match group.fresh {
+                Some(fresh) => union::in_order(&mut self.nodes, fresh, node),
+                None => node,
+            });
+        } else {
+            union::insert(&mut self.nodes, &mut group.list, Element { set, rank: 0, node });
+        }
+    }
+
+    /// Puts what is in the list, and waited in one set, to what waits in another or the same.
+    fn wait(&mut self, from: SetId, to: SetId) {
+        let index = self.group(to);
+        let (nodes, list) = (&mut self.nodes, &mut self.list);
+        let group = &mut self.groups[index].list;
+        match (self.determined.timed(from), self.determined.timed(to)) {
+            (true, true) => queue::join(nodes, group, list),
+            (true, false) => {
+                for tree in list.drain(..) {
+                    queue::scatter(nodes, tree, &mut self.events);
+                }
+                union::insert_all(nodes, group, &mut self.events);
+            }
+            (false, true) => unreachable!("what leads to a timed set is timed"),
+            (false, false) if group.is_empty() => group.append(list),
+            (false, false) => {
+                if nodes.start(list[0].node) > nodes.start(group[0].node) {
+                    std::mem::swap(group, list);
+                }
+                let node = union::merge(nodes, list);
+                list.clear();
+                union::insert(nodes, group, Element { set: to, rank: 0, node });
+            }
+        }
+    }
+
+    /// The position of the group of a set, which is made if there is none.
+    fn group(&mut self, set: SetId) -> usize {
+        let used = &self.groups[..self.groups_used];
+        if let Some(index) = used.iter().position(|group| group.set == set) {
+            return index;
+        }
+        match self.groups.get_mut(self.groups_used) {
+            Some(group) => group.set = set,
+            None => self.groups.push(Group { set, list: Vec::new(), fresh: None }),
+        }
+        self.groups_used += 1;
+        self.groups_used - 1
+    }
+
+    /// Takes what is over off the union-list in hand; returns whether anything is left.
+    fn prune_list(&mut self) -> bool {
+        while let Some(element) = self.list.pop_if(|last| self.nodes.is_over(last.node)) {
+            self.nodes.release(element.node);
+        }
+        !self.list.is_empty()
+    }
+
+    /// Takes what waited too long off the queue in hand.
+    fn prune_queue(&mut self, set: SetId, now: i64) {
+        let gap = self.determined.gap(set);
+        self.divide_list(gap.map_or(i64::MIN, |gap| now.saturating_sub(gap)));
+        std::mem::swap(&mut self.list, &mut self.gone);
+        std::mem::swap(&mut self.list, &mut self.later);
+    }
+
+    fn release_gone(&mut self) {
+        for element in self.gone.drain(..) {
+            self.nodes.release(element.node);
+        }
+    }
+
+    /// Takes off the queue in hand what took its last event later than at `until`.
+    fn divide_list(&mut self, until: i64) {
+        debug_assert!(self.later.is_empty() && self.gone.is_empty(), "what was divided has been seen to");
+        std::mem::swap(&mut self.list, &mut self.gone);
+        for tree in self.gone.drain(..) {
+            queue::divide(&mut self.nodes, tree, until, &mut self.list, &mut self.later);
+        }
+    }
+}
+
+fn taken<E: Clone>(nodes: &Nodes<E>, id: NodeId) -> Taken<E> {
+    match nodes.get(id) {
+        Node::Event { step, event, .. } => Taken { step: *step, event: event.clone() },
+        Node::Union { .. } => unreachable!("a path consists of events"),
+    }
+}

@@ -1,0 +1,146 @@
+//! The partial matches of one key.
+
+use std::marker::PhantomData;
+
+use smallvec::SmallVec;
+
+use super::evaluator::Shared;
+use super::reason::determine;
+use super::union::Element;
+use crate::agenda::Wake;
+use crate::engine::Row;
+use crate::pattern::PatternPlan;
+use crate::pattern::automaton::Automaton;
+use crate::pattern::matcher::{Matcher, Told};
+use crate::pattern::nodes::Start;
+
+/// The partial matches of one key, as sets.
+#[derive(Debug)]
+pub(crate) struct Sets<E> {
+    /// What waits, set by set.
+    waiting: Waiting,
+    event: PhantomData<E>,
+}
+
+/// Most keys have few partial matches, and those need no memory beside.
+type Waiting = SmallVec<[Element; 4]>;
+
+impl<E: Clone> Matcher for Sets<E> {
+    type Event = E;
+    type Shared = Shared<E>;
+
+    fn share(plan: PatternPlan, automaton: Automaton) -> Shared<E> {
+        let within = automaton.within();
+        let determined = determine(&plan, &automaton).expect("sets are chosen for what they accept");
+        Shared::new(determined, within)
+    }
+
+    fn new(_: &mut Shared<E>) -> Sets<E> {
+        Sets { waiting: Waiting::new(), event: PhantomData }
+    }
+
+    fn give_back(self, _: &mut Shared<E>) {}
+
+    fn process(&mut self, shared: &mut Shared<E>, row: &Row<'_, E>, at: Start, told: &mut Told<E>) {
+        let begins = shared.begins(row.steps);
+        if !begins && !self.waiting.iter().any(|element| shared.stirs(element.set, row.steps)) {
+            return;
+        }
+        shared.raise_floor(row.time);
+        if begins {
+            shared.begin(row, at);
+        }
+        for elements in self.waiting.chunk_by(|one, other| one.set == other.set) {
+            shared.change(elements, row, at);
+        }
+        self.waiting.clear();
+        shared.finish(&mut self.waiting);
+        shared.tell(told);
+    }
+
+    fn wake(&mut self, shared: &mut Shared<E>, now: i64, told: &mut Told<E>) {
+        shared.raise_floor(now);
+        self.keep(shared, now);
+        shared.tell(told);
+    }
+
+    fn wake_at(&self, shared: &Shared<E>) -> Option<(Wake, i64)> {
+        let sets = || self.waiting.chunk_by(|one, other| one.set == other.set);
+        let timer = sets().filter_map(|elements| shared.pending_at(elements)).min();
+        // The key is looked at again when nothing of it is left, unless something begins until then.
+        let over =
+            || sets().map(|elements| shared.over_at(elements)).reduce(|a, b| Some(a?.max(b?))).flatten();
+        timer.map(|at| (Wake::Timer, at)).or_else(|| Some((Wake::Expiry, over()?)))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    fn oldest(&self, shared: &Shared<E>) -> Option<u64> {
+        shared.begun(&self.waiting).first().copied()
+    }
+
+    fn newest(&self, shared: &Shared<E>) -> Option<u64> {
+        shared.newest(&self.waiting)
+    }
+
+    fn begun<'s>(&'s self, shared: &'s Shared<E>) -> impl Iterator<Item = u64> + 's {
+        shared.begun(&self.waiting).into_iter()
+    }
+
+    fn begun_count(shared: &Shared<E>) -> usize {
+        shared.begun_count()
+    }
+
+    fn may_hold(&self, shared: &mut Shared<E>, row: u64) -> bool {
+        shared.oldest() == Some(row)
+    }
+
+    fn fits(shared: &mut Shared<E>, most: usize) -> bool {
+        shared.shrink(most)
+    }
+
+    fn clear(&mut self, shared: &mut Shared<E>, _: &mut Told<E>) -> u64 {
+        let lost = shared.begun(&self.waiting).len();
+        shared.release(&self.waiting);
+        self.waiting.clear();
+        lost as u64
+    }
+
+    fn drop_begun_at(&mut self, shared: &mut Shared<E>, row: u64, _: &mut Told<E>) -> u64 {
+        if self.newest(shared) == Some(row) {
+            for elements in self.waiting.chunk_by(|one, other| one.set == other.set) {
+                shared.keep_without(elements, row);
+            }
+            self.waiting.clear();
+            shared.finish(&mut self.waiting);
+            1
+        } else if shared.oldest() == Some(row) {
+            shared.drop_oldest(row);
+            self.keep(shared, i64::MIN);
+            1
+        } else {
+            0
+        }
+    }
+
+    fn held(shared: &Shared<E>) -> usize {
+        shared.held()
+    }
+
+    fn bytes(shared: &Shared<E>) -> usize {
+        shared.bytes()
+    }
+}
+
+impl<E: Clone> Sets<E> {
+    /// Drops what is over.
+    fn keep(&mut self, shared: &mut Shared<E>, now: i64) {
+        for elements in self.waiting.chunk_by(|one, other| one.set == other.set) {
+            shared.keep(elements, now);
+        }
+        self.waiting.clear();
+        shared.finish(&mut self.waiting);
+    }
+}

@@ -1,0 +1,21 @@
+//! What evaluators of patterns are held against.
+//!
+//! - [`Matcher`]: finds the matches of a [`Pattern`](olocus_cep::pattern::Pattern) by brute force. Each partial match is a
+//!   value of its own that is looked at on every event; nothing is shared, indexed or bounded, so that what it does can be
+//!   read off the meaning of patterns;
+//! - [`case`](mod@case): cases of patterns, events and expected findings in JSON, as patterns and rows;
+//! - [`random`]: random patterns and streams.
+//!
+//! For one key and one pattern; used by tests, examples and fuzzing only.
+
+pub mod case;
+pub mod random;
+
+mod conditions;
+mod engine;
+mod heap;
+mod matcher;
+mod place;
+
+pub use engine::{outcome, run_engine};
+pub use matcher::{Event, Matcher, Outcome, run, run_bounded};
