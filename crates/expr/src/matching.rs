@@ -20,11 +20,11 @@ impl MatchExpr {
     /// The value for a match. `rows` has, for each step in order, what [`Program::retain`](crate::Program::retain) kept
     /// of its event; a step that is missing counts as an event of which everything is NULL.
     #[must_use]
-    pub fn evaluate(&self, rows: &[&[Value]]) -> serde_json::Value {
+    pub fn evaluate(&self, rows: &[&[Value]]) -> Value {
         let value = |(step, slot): &(usize, usize)| {
             rows.get(*step).and_then(|row| row.get(*slot)).unwrap_or(&Value::Null)
         };
-        self.row.evaluate(self.places.iter().map(value)).to_json()
+        self.row.evaluate(self.places.iter().map(value))
     }
 
     /// The expression in normalised form: the same for all spellings of one meaning.

@@ -72,7 +72,7 @@ fn matches() {
     let rows: Vec<_> = (0..2).map(|row| program.retain(&batch, &meta, row)).collect();
     assert!(rows.iter().all(|row| row.len() == program.retained()));
     let rows: Vec<&[Value]> = rows.iter().map(|row| &**row).collect();
-    let results: Vec<Json> = exprs.iter().map(|expr| expr.evaluate(&rows)).collect();
+    let results: Vec<Json> = exprs.iter().map(|expr| expr.evaluate(&rows).to_json().to_value()).collect();
     let expected = json!([
         7,
         20_000_000,
