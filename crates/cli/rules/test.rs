@@ -158,6 +158,7 @@ fn record(event: &TestEvent, time: i64, offset: i64) -> Record {
 
 fn compare(matches: &[Match], expected: &[ExpectedMatch]) -> Result<(), String> {
     let mut differences = Vec::new();
+    let data: Vec<Value> = matches.iter().map(|found| found.data.to_value()).collect();
     if matches.len() != expected.len() {
         differences.push(format!(
             "expected {}, found {}",
@@ -165,14 +166,14 @@ fn compare(matches: &[Match], expected: &[ExpectedMatch]) -> Result<(), String> 
             super::plural_match(matches.len())
         ));
     }
-    for (at, (found, expected)) in matches.iter().zip(expected).enumerate() {
+    for (at, (found, expected)) in data.iter().zip(expected).enumerate() {
         if let Some(key) = &expected.key
-            && !same(key, &found.data["key"])
+            && !same(key, &found["key"])
         {
-            differences.push(format!("match {}: expected key {key}, found {}", at + 1, found.data["key"]));
+            differences.push(format!("match {}: expected key {key}, found {}", at + 1, found["key"]));
         }
         for (name, value) in expected.emit.iter().flatten() {
-            match found.data["emit"].get(name) {
+            match found["emit"].get(name) {
                 Some(emitted) if same(value, emitted) => {}
                 Some(emitted) => {
                     differences.push(format!("match {}: expected {name} = {value}, found {emitted}", at + 1));
@@ -184,9 +185,9 @@ fn compare(matches: &[Match], expected: &[ExpectedMatch]) -> Result<(), String> 
     if differences.is_empty() {
         return Ok(());
     }
-    for found in matches {
+    for (found, data) in matches.iter().zip(&data) {
         let end = format_duration(found.end.saturating_sub(TEST_START));
-        differences.push(format!("found at {end}: key {}, emit {}", found.data["key"], found.data["emit"]));
+        differences.push(format!("found at {end}: key {}, emit {}", data["key"], data["emit"]));
     }
     Err(differences.join("\n"))
 }

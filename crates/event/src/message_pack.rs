@@ -14,6 +14,10 @@ use crate::number::Number;
 use crate::raw::{Class, Document, Raw, Slot};
 use crate::time::write_rfc3339;
 
+mod from_json;
+
+pub(crate) use self::from_json::of_json;
+
 /// A MessagePack payload that was validated as a whole.
 pub(crate) struct PackedDocument<'a> {
     bytes: &'a [u8],

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::json;
+use crate::json_text::JsonText;
 use crate::time::format_rfc3339;
 
 /// A scalar as read from an event.
@@ -23,7 +25,8 @@ pub enum Value {
     Seconds(f64),
     /// A point in time, nanoseconds since the Unix epoch.
     Time(i64),
-    /// Canonical compact JSON text of a value of any JSON type.
+    /// JSON text of a value of any JSON type: scalars in canonical form, objects and arrays as written but without
+    /// blanks.
     Json(Arc<str>),
 }
 
@@ -34,18 +37,29 @@ impl Value {
     }
 
     /// The value in JSON: times as RFC 3339 text, lengths of time as a number of seconds, numbers
-    /// that JSON does not know (NaN, infinities) as null.
-    pub fn to_json(&self) -> serde_json::Value {
-        match self {
-            Self::Null => serde_json::Value::Null,
-            Self::Bool(value) => (*value).into(),
-            Self::Int(value) => (*value).into(),
-            Self::Wide(value) => (*value).into(),
-            Self::Float(value) | Self::Seconds(value) => (*value).into(),
-            Self::Text(text) => (&**text).into(),
-            Self::Time(time) => format_rfc3339(*time).into(),
-            // Only a container nested deeper than serde_json goes does not parse; its text is kept.
-            Self::Json(text) => serde_json::from_str(text).unwrap_or_else(|_| (&**text).into()),
+    /// that JSON does not know (NaN, infinities) as null; objects and arrays as they are.
+    pub fn to_json(&self) -> JsonText {
+        let text = match self {
+            Self::Null => return JsonText::null(),
+            Self::Bool(value) => JsonText::of(value),
+            Self::Int(value) => JsonText::of(value),
+            Self::Wide(value) => JsonText::of(value),
+            Self::Float(value) | Self::Seconds(value) => JsonText::of(value),
+            Self::Text(text) => JsonText::of(text),
+            Self::Time(time) => JsonText::of(&format_rfc3339(*time)),
+            Self::Json(text) => return JsonText::of_payload(text.as_bytes()),
+        };
+        text.unwrap_or_else(|_| JsonText::null())
+    }
+
+    /// The value with objects and arrays in canonical form, in which all spellings of one have one text: for comparing.
+    /// Null for a container with a number beyond the range of doubles, as such a number is by itself.
+    pub fn canonical(self) -> Self {
+        match &self {
+            Self::Json(text) if text.starts_with(['{', '[']) => {
+                json::canonical(text).map_or(Self::Null, |text| Self::Json(text.into()))
+            }
+            _ => self,
         }
     }
 }
@@ -63,5 +77,17 @@ mod tests {
         assert_eq!(json(Value::Float(f64::NAN)), "null");
         assert_eq!(json(Value::Time(0)), "\"1970-01-01T00:00:00Z\"");
         assert_eq!(json(Value::Json("[1,{\"a\":1.5}]".into())), "[1,{\"a\":1.5}]");
+        let large = "{\"n\":18446744073709551616,\"n\":1e999}";
+        assert_eq!(json(Value::Json(large.into())), large);
+        assert_eq!(json(Value::Json("no json".into())), "\"no json\"");
+    }
+
+    #[test]
+    fn containers_have_a_canonical_form() {
+        let canonical = |text: &str| Value::Json(text.into()).canonical();
+        assert_eq!(canonical("{\"b\":1.0,\"a\":2}"), Value::Json("{\"a\":2,\"b\":1}".into()));
+        assert_eq!(canonical("[1e999]"), Value::Null);
+        assert_eq!(canonical("1.5"), Value::Json("1.5".into()));
+        assert_eq!(Value::Text("[1.0]".into()).canonical(), Value::Text("[1.0]".into()));
     }
 }

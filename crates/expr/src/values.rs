@@ -83,7 +83,7 @@ impl Values {
 pub(crate) fn to_json(value: Value) -> Value {
     match value {
         Value::Null | Value::Json(_) => value,
-        value => Value::Json(value.to_json().to_string().into()),
+        value => Value::Json(value.to_json().as_str().into()),
     }
 }
 

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use olocus_cep::{Finding, Found, Key, Scalar};
-use olocus_event::Value;
 use olocus_event::time::format_rfc3339;
+use olocus_event::{JsonText, Value};
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json};
 use sha2::{Digest, Sha256};
 
@@ -29,7 +31,7 @@ pub struct Match {
     /// Event time of the last event in nanoseconds.
     pub end: i64,
     /// The data of the match record.
-    pub data: Json,
+    pub data: JsonText,
 }
 
 /// Turns a finding into a match, or into nothing where `having` does not hold.
@@ -38,19 +40,20 @@ pub(crate) fn make_match(plan: &Plan, finding: Finding<Arc<StoredEvent>>) -> Opt
     match (finding.found, &rule.output) {
         (Found::Sequence { events }, OutputPlan::Sequence { steps, emit }) => {
             let rows: Vec<&[Value]> = events.iter().map(|event| &*event.retained).collect();
-            let emit = emit.iter().map(|(name, expr)| (name.clone(), expr.evaluate(&rows))).collect();
+            let emit = emit.iter().map(|(name, expr)| (name.as_str(), expr.evaluate(&rows).to_json()));
             let (start, end) = (events.first()?.time, events.last()?.time);
             let mut identity = Identity::of(rule, &finding.key);
             for event in &events {
                 identity.event(event);
             }
             let mut room = EMBEDDED_BYTES_MAX;
-            let mut named = Map::new();
-            for (step, event) in steps.iter().zip(&events) {
-                named.insert(step.clone(), Json::Array(vec![reference(rule, event, &mut room)]));
-            }
-            let frame = Frame { rule: finding.rule, key: finding.key, start, end, emit };
-            Some(frame.finish(rule, identity, "events", Json::Object(named)))
+            let named = steps.iter().zip(&events);
+            let named =
+                named.map(|(step, event)| (step.as_str(), [Reference::with_data(rule, event, &mut room)]));
+            let whole = Whole::Events(Members(named.collect()));
+            let frame =
+                Frame { rule: finding.rule, key: finding.key, start, end, emit: Members(emit.collect()) };
+            Some(frame.finish(rule, identity, whole))
         }
         (
             Found::Window { start, end, count, first, last, events, aggregates },
@@ -61,33 +64,30 @@ pub(crate) fn make_match(plan: &Plan, finding: Finding<Arc<StoredEvent>>) -> Opt
             if having.as_ref().is_some_and(|having| !having.holds(&aggregates, &by)) {
                 return None;
             }
-            let emit = emit
-                .iter()
-                .map(|(name, expr)| (name.clone(), expr.evaluate(&aggregates, &by).to_json()))
-                .collect();
+            let emit =
+                emit.iter().map(|(name, expr)| (name.as_str(), expr.evaluate(&aggregates, &by).to_json()));
             let mut identity = Identity::of(rule, &finding.key);
             identity.number(start);
             identity.number(end);
             identity.event(&first);
             identity.event(&last);
-            let mut window = Map::new();
-            window.insert("start".to_owned(), format_rfc3339(start).into());
-            window.insert("end".to_owned(), format_rfc3339(end).into());
-            window.insert("count".to_owned(), count.into());
-            window.insert("first".to_owned(), coordinates(&first).into());
-            window.insert("last".to_owned(), coordinates(&last).into());
-            if rule.include_events {
-                let omitted = count.saturating_sub(events.len() as u64);
-                let mut room = EMBEDDED_BYTES_MAX;
-                let embedded = events.iter().map(|event| reference(rule, event, &mut room)).collect();
-                window.insert("events".to_owned(), Json::Array(embedded));
-                if omitted > 0 {
-                    window.insert("events_omitted".to_owned(), omitted.into());
-                }
-            }
-            let frame =
-                Frame { rule: finding.rule, key: finding.key, start: first.time, end: last.time, emit };
-            Some(frame.finish(rule, identity, "window", Json::Object(window)))
+            let mut room = EMBEDDED_BYTES_MAX;
+            let embedded = rule
+                .include_events
+                .then(|| events.iter().map(|event| Reference::with_data(rule, event, &mut room)).collect());
+            let omitted = count.saturating_sub(events.len() as u64);
+            let whole = Whole::Window(WindowData {
+                start: format_rfc3339(start),
+                end: format_rfc3339(end),
+                count,
+                first: Reference::of(&first),
+                last: Reference::of(&last),
+                events: embedded,
+                events_omitted: Some(omitted).filter(|&omitted| rule.include_events && omitted > 0),
+            });
+            let (start, end, emit) = (first.time, last.time, Members(emit.collect()));
+            let frame = Frame { rule: finding.rule, key: finding.key, start, end, emit };
+            Some(frame.finish(rule, identity, whole))
         }
         (
             Found::Sequence { .. }
@@ -117,82 +117,142 @@ impl RulePlan {
 }
 
 /// What sequences and windows have in common.
-struct Frame {
+struct Frame<'a> {
     rule: usize,
     key: Key,
     start: i64,
     end: i64,
-    emit: Map<String, Json>,
+    emit: Members<'a, JsonText>,
 }
 
-impl Frame {
-    fn finish(self, rule: &RulePlan, identity: Identity, what: &str, content: Json) -> Match {
+/// The data of a match, in the order in which it is written. What comes from events goes in as text, unread.
+#[derive(Serialize)]
+struct Data<'a> {
+    rule: &'a str,
+    version: &'a str,
+    id: &'a str,
+    severity: &'a str,
+    key: JsonText,
+    start: String,
+    end: String,
+    emit: Members<'a, JsonText>,
+    #[serde(flatten)]
+    whole: Whole<'a>,
+    #[serde(flatten)]
+    about: &'a Map<String, Json>,
+}
+
+/// The events of a match.
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Whole<'a> {
+    Events(Members<'a, [Reference<'a>; 1]>),
+    Window(WindowData<'a>),
+}
+
+#[derive(Serialize)]
+struct WindowData<'a> {
+    start: String,
+    end: String,
+    count: u64,
+    first: Reference<'a>,
+    last: Reference<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    events: Option<Vec<Reference<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    events_omitted: Option<u64>,
+}
+
+/// Where an event stands in the log; with the event itself where a match embeds it.
+#[derive(Serialize)]
+struct Reference<'a> {
+    topic: &'a str,
+    partition: i32,
+    offset: i64,
+    id: &'a str,
+    time: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a JsonText>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_omitted: Option<String>,
+}
+
+/// An object with its members in this order.
+struct Members<'a, T>(Vec<(&'a str, T)>);
+
+impl Frame<'_> {
+    fn finish(self, rule: &RulePlan, identity: Identity, whole: Whole<'_>) -> Match {
         let id = identity.finish();
-        let mut data = Map::new();
-        data.insert("rule".to_owned(), rule.name.as_str().into());
-        data.insert("version".to_owned(), rule.version.as_str().into());
-        data.insert("id".to_owned(), id.as_str().into());
-        data.insert("severity".to_owned(), rule.severity.as_str().into());
-        data.insert("key".to_owned(), parse_key(&self.key));
-        data.insert("start".to_owned(), format_rfc3339(self.start).into());
-        data.insert("end".to_owned(), format_rfc3339(self.end).into());
-        data.insert("emit".to_owned(), Json::Object(self.emit));
-        data.insert(what.to_owned(), content);
-        data.extend(rule.about.iter().map(|(name, value)| (name.clone(), value.clone())));
-        Match { rule: self.rule, id, key: self.key, end: self.end, data: Json::Object(data) }
+        let data = Data {
+            rule: &rule.name,
+            version: &rule.version,
+            id: &id,
+            severity: rule.severity.as_str(),
+            key: JsonText::of_payload(self.key.as_json().as_bytes()),
+            start: format_rfc3339(self.start),
+            end: format_rfc3339(self.end),
+            emit: self.emit,
+            whole,
+            about: &rule.about,
+        };
+        let data = JsonText::of(&data).expect("all names are strings, and nothing else fails to serialise");
+        Match { rule: self.rule, id, key: self.key, end: self.end, data }
+    }
+}
+
+impl<'a> Reference<'a> {
+    fn of(event: &'a StoredEvent) -> Reference<'a> {
+        Reference {
+            topic: &event.topic,
+            partition: event.partition,
+            offset: event.offset,
+            id: &event.id,
+            time: format_rfc3339(event.time),
+            data: None,
+            data_omitted: None,
+        }
+    }
+
+    /// With the event itself where the rule includes events and there is room.
+    fn with_data(rule: &RulePlan, event: &'a StoredEvent, room: &mut usize) -> Reference<'a> {
+        let mut reference = Reference::of(event);
+        if let Some(raw) = event.raw.as_ref().filter(|_| rule.include_events) {
+            if let Some(rest) = room.checked_sub(event.embedded_bytes()) {
+                *room = rest;
+                reference.data = Some(raw);
+            } else {
+                reference.data_omitted =
+                    Some(format!("the events of a match may take {EMBEDDED_BYTES_MAX} bytes"));
+            }
+        }
+        reference
+    }
+}
+
+impl<T: Serialize> Serialize for Members<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
     }
 }
 
 impl StoredEvent {
     /// What the event counts for where a match embeds it.
     pub(crate) fn embedded_bytes(&self) -> usize {
-        REFERENCE_BYTES + self.raw.as_ref().map_or(0, |raw| raw.len())
+        REFERENCE_BYTES + self.raw.as_ref().map_or(0, |raw| raw.as_str().len())
     }
-}
-
-/// Where an event stands in the log.
-fn coordinates(event: &StoredEvent) -> Map<String, Json> {
-    let mut reference = Map::new();
-    reference.insert("topic".to_owned(), (&*event.topic).into());
-    reference.insert("partition".to_owned(), event.partition.into());
-    reference.insert("offset".to_owned(), event.offset.into());
-    reference.insert("id".to_owned(), (&*event.id).into());
-    reference.insert("time".to_owned(), format_rfc3339(event.time).into());
-    reference
-}
-
-/// An event's coordinates, with the event itself where the rule includes events and there is room.
-fn reference(rule: &RulePlan, event: &StoredEvent, room: &mut usize) -> Json {
-    let mut reference = coordinates(event);
-    if let Some(raw) = event.raw.as_ref().filter(|_| rule.include_events) {
-        if let Some(rest) = room.checked_sub(event.embedded_bytes()) {
-            *room = rest;
-            let text = String::from_utf8_lossy(raw);
-            let data = serde_json::from_str(&text).unwrap_or_else(|_| Json::String(text.into_owned()));
-            reference.insert("data".to_owned(), data);
-        } else {
-            reference.insert(
-                "data_omitted".to_owned(),
-                format!("the events of a match may take {EMBEDDED_BYTES_MAX} bytes").into(),
-            );
-        }
-    }
-    Json::Object(reference)
-}
-
-fn parse_key(key: &Key) -> Json {
-    serde_json::from_str(key.as_json()).expect("keys are canonical JSON text")
 }
 
 /// The values of the rule's `by` fields, from the key.
 fn key_values(rule: &RulePlan, key: &Key) -> Vec<Value> {
-    if rule.key.is_none() {
-        return Vec::new();
-    }
-    let json = |value: &Json| Value::Json(value.to_string().into());
-    match parse_key(key) {
-        Json::Array(parts) if rule.key_is_list => parts.iter().map(json).collect(),
-        single => vec![json(&single)],
+    let json = |text: &str| Value::Json(text.into());
+    match rule.key {
+        None => Vec::new(),
+        Some(_) if rule.key_is_list => {
+            // The parts are not read, so neither their numbers nor their depth matter.
+            let parts: Vec<&RawValue> = serde_json::from_str(key.as_json()).unwrap_or_default();
+            parts.into_iter().map(|part| json(part.get())).collect()
+        }
+        Some(_) => vec![json(key.as_json())],
     }
 }
 

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use arrow::array::BooleanBufferBuilder;
 use arrow::buffer::BooleanBuffer;
-use bytes::Bytes;
 use olocus_cep::{Key, Scalar};
 use olocus_event::time::time_from_value;
-use olocus_event::{Batch, Decoder, Keyring, Limits, Record, Value};
+use olocus_event::{Batch, Decoder, JsonText, Keyring, Limits, Record, Value};
 use olocus_expr::{MetaColumns, Values};
 use smallvec::SmallVec;
 
@@ -89,7 +88,8 @@ pub(crate) struct StoredEvent {
     pub(crate) time: i64,
     pub(crate) id: Box<str>,
     pub(crate) retained: Box<[Value]>,
-    pub(crate) raw: Option<Bytes>,
+    /// The event itself, where some rule embeds it in matches.
+    pub(crate) raw: Option<JsonText>,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -279,8 +279,7 @@ impl Preparer {
                 time: meta.time[row],
                 id: batch.id(row).into(),
                 retained: plan.program.retain(batch, meta, row),
-                // A copy, because the payload is part of the buffer of everything that was read with it.
-                raw: wants_raw.then(|| Bytes::copy_from_slice(&batch.payload(row))),
+                raw: wants_raw.then(|| JsonText::of_payload(&batch.payload(row))),
             };
             let hit = Hit {
                 tests: group.iter().map(|&(_, test)| test).collect(),
@@ -447,11 +446,12 @@ fn text(value: &Value) -> Option<Arc<str>> {
     }
 }
 
-/// `None` where a field of the key is missing or NULL: such an event takes no part.
+/// `None` where a field of the key is missing or NULL, or a container that has no canonical form: such an event takes
+/// no part.
 fn make_key(fields: &[Values], row: usize, is_list: bool) -> Option<Key> {
     let parts: Option<SmallVec<[Arc<str>; 2]>> = fields
         .iter()
-        .map(|values| match values.get(row) {
+        .map(|values| match values.get(row).canonical() {
             Value::Json(json) => Some(json),
             _ => None,
         })
@@ -460,9 +460,9 @@ fn make_key(fields: &[Values], row: usize, is_list: bool) -> Option<Key> {
     Some(if is_list { Key::list(parts.iter().map(|part| &**part)) } else { Key::single(&parts[0]) })
 }
 
-/// A value as the aggregates take it.
+/// A value as the aggregates take it, which compare it.
 fn scalar(value: Value) -> Scalar {
-    match value {
+    match value.canonical() {
         Value::Null => Scalar::Null,
         Value::Bool(value) => Scalar::Bool(value),
         Value::Int(value) | Value::Time(value) => Scalar::Int(value),

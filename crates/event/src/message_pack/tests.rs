@@ -100,7 +100,7 @@ fn json_text_of_all_types() {
     assert_eq!(to_json(&nan), "[null]");
 }
 
-fn any_json() -> impl Strategy<Value = serde_json::Value> {
+pub(super) fn any_json() -> impl Strategy<Value = serde_json::Value> {
     let scalar = prop_oneof![
         Just(json!(null)),
         any::<bool>().prop_map(|value| json!(value)),

@@ -116,5 +116,5 @@ fn values_keep_types() {
     ] {
         assert_eq!(value(expr, event), expected, "{expr}");
     }
-    assert_eq!(value("o", event).to_json(), serde_json::json!({"a": [1, 2]}));
+    assert_eq!(value("o", event).to_json().as_str(), "{\"a\":[1,2]}");
 }

@@ -77,7 +77,7 @@ fn single_events_of_steps_keep_their_values() {
         program.value(value.argument.unwrap(), &batch, &meta).get(usize::from(value.step == 2))
     };
     let values: Vec<Value> = exprs.values.iter().map(value).collect();
-    let results: Vec<Json> = exprs.emit.iter().map(|expr| expr.evaluate(&values, &[]).to_json()).collect();
+    let results: Vec<Json> = exprs.emit.iter().map(|expr| expr.evaluate(&values, &[]).to_json().to_value()).collect();
     let expected = json!([
         7,
         20_000_000,
@@ -128,7 +128,7 @@ fn events_of_a_step_are_told_by_aggregates() {
     let (batch, meta) = decode(&program, &[r#"{"host": {"name": "a"}}"#]);
     let values: Vec<Value> =
         exprs.values.iter().map(|value| program.value(value.argument.unwrap(), &batch, &meta).get(0)).collect();
-    let told: Vec<Json> = exprs.emit.iter().map(|expr| expr.evaluate(&values, &[]).to_json()).collect();
+    let told: Vec<Json> = exprs.emit.iter().map(|expr| expr.evaluate(&values, &[]).to_json().to_value()).collect();
     assert_eq!(told, [json!("2024-05-01T12:34:56.789Z"), json!({ "name": "a" })]);
 }
 

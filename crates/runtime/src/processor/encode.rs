@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use olocus_cep::rule::Action;
-use olocus_event::{CloudEvent, OutRecord, dead_letter, late_record, seal};
+use olocus_event::{CloudEvent, JsonText, OutRecord, dead_letter, late_record, seal};
 use serde::{Deserialize, Serialize};
 
 use super::{Options, Serialization};
@@ -29,7 +29,7 @@ pub struct WebhookCall {
     /// The match's id, which serves as idempotency key.
     pub id: String,
     /// The data of the match.
-    pub data: serde_json::Value,
+    pub data: JsonText,
 }
 
 /// A value on its way into the log of the engine itself.
@@ -121,12 +121,8 @@ fn match_records(
 
 fn cloud_event(options: &Options, rule: &str, severity: &str, found: &Match) -> CloudEvent {
     let (content_type, data) = match options.serialization {
-        Serialization::Json => {
-            ("application/json", serde_json::to_vec(&found.data).expect("match data is JSON"))
-        }
-        Serialization::MessagePack => {
-            ("application/msgpack", rmp_serde::to_vec_named(&found.data).expect("match data is JSON"))
-        }
+        Serialization::Json => ("application/json", found.data.as_str().as_bytes().to_vec()),
+        Serialization::MessagePack => ("application/msgpack", found.data.to_message_pack()),
     };
     let extensions = [("rule", rule), ("severity", severity)];
     CloudEvent {
@@ -144,9 +140,10 @@ fn cloud_event(options: &Options, rule: &str, severity: &str, found: &Match) -> 
 
 /// Matches of one key stay in order: the record key is the rule's key, or the rule's name where it has none.
 fn record_key(rule: &str, found: &Match) -> Bytes {
-    match serde_json::from_str(found.key.as_json()) {
-        Ok(serde_json::Value::String(text)) => Bytes::from(text),
-        Ok(serde_json::Value::Null) | Err(_) => Bytes::from(rule.to_owned()),
-        Ok(_) => Bytes::from(found.key.as_json().to_owned()),
+    let json = found.key.as_json();
+    match json.as_bytes().first() {
+        Some(b'"') => serde_json::from_str(json).map_or_else(|_| json.to_owned(), |text: String| text).into(),
+        _ if json == "null" => Bytes::from(rule.to_owned()),
+        _ => Bytes::from(json.to_owned()),
     }
 }

@@ -1,6 +1,7 @@
 //! The task as a pure function of its records and decisions.
 #![allow(clippy::unwrap_used)]
 
+mod containers;
 mod determinism;
 mod evaluation;
 mod restart;

@@ -56,7 +56,7 @@ pub(crate) fn matches(rules: &str, events: &[(&str, &str, Value)]) -> Vec<Value>
         }
     }
     task.finish().unwrap();
-    task.take_outputs().matches.into_iter().map(|found| found.data).collect()
+    task.take_outputs().matches.into_iter().map(|found| found.data.to_value()).collect()
 }
 
 /// Everything that a task puts out, as one text to compare byte by byte.

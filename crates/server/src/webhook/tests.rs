@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use olocus_bus::{Embedded, EmbeddedOptions, TopicSpec};
-use olocus_event::{Headers, Sealing, seal};
+use olocus_event::{Headers, JsonText, Sealing, seal};
 use serde_json::{Value, json};
 
 use super::*;
@@ -89,7 +89,7 @@ impl World {
             headers: vec![("X-Secret".to_owned(), header.to_owned())],
             timeout: 10_000_000_000,
             id: id.to_owned(),
-            data: json!({ "rule": "r", "id": id }),
+            data: JsonText::of(&json!({ "rule": "r", "id": id })).unwrap(),
         };
         self.put(Some(serde_json::to_vec(&call).unwrap().into()), true);
     }
