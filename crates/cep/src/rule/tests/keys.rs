@@ -1,6 +1,6 @@
 //! Messages about the keys of rules with sequences, and about lists.
 
-use super::{problems, problems_of_rule};
+use super::{codes, problems, problems_of_rule, rule_of};
 
 #[test]
 fn keys_of_rules_with_sequences() {
@@ -241,6 +241,18 @@ fn keys_of_rules_with_sequences() {
           = help: put a `-` before each action, or write `[ { publish: TOPIC } ]`
         "#
     );
+}
+
+/// The step comes after the end of an inner group, but still in the outer one.
+#[test]
+fn steps_after_inner_groups_are_inside_too() {
+    let inner = "{ group: [ { step: b, event: x } ] }";
+    let text = format!(
+        "sequence: [ {{ group: [ {{ step: a, event: x }}, {inner}, {{ step: c, event: x }} ] }}, {{ step: d, event: x }} ]"
+    );
+    let ends = |step: &str| codes(&rule_of(&format!("{text}\nafter_match: {{ to_first: {step} }}")));
+    assert_eq!(ends("c"), ["unknown-step@5"]);
+    assert!(ends("d").is_empty());
 }
 
 #[test]
