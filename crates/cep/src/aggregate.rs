@@ -52,6 +52,15 @@ pub enum AggregateFunction {
     Max,
 }
 
+impl AggregateFunction {
+    /// The result over some values.
+    pub fn over<'a>(self, values: impl IntoIterator<Item = &'a Scalar>) -> Scalar {
+        let mut accumulator = Accumulator::new(self);
+        values.into_iter().for_each(|value| accumulator.add(value));
+        accumulator.result()
+    }
+}
+
 impl fmt::Display for AggregateFunction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

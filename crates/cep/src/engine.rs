@@ -149,8 +149,16 @@ impl<E: Clone> Engine<E> {
     /// # Panics
     /// If a pattern has no [`Automaton`], which [`Automaton::new`] tells beforehand.
     pub fn new(plans: Vec<Plan>, limits: Limits) -> Engine<E> {
-        let rules =
-            plans.into_iter().enumerate().map(|(rule, plan)| Evaluator::new(rule, plan, &limits)).collect();
+        Engine::with_limits(plans.into_iter().map(|plan| (plan, limits)))
+    }
+
+    /// An engine for plans with limits of their own.
+    ///
+    /// # Panics
+    /// As [`new`](Self::new).
+    pub fn with_limits(plans: impl IntoIterator<Item = (Plan, Limits)>) -> Engine<E> {
+        let plans = plans.into_iter().enumerate();
+        let rules = plans.map(|(rule, (plan, limits))| Evaluator::new(rule, plan, &limits)).collect();
         Engine { rules, registry: Registry::default(), clock: i64::MIN }
     }
 

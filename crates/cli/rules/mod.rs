@@ -80,10 +80,12 @@ fn plural(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-fn plural_match(count: usize) -> String {
+/// So many matches or timeouts, in words.
+fn findings(count: usize, what: &str) -> String {
+    let plural = if what.ends_with("ch") { "es" } else { "s" };
     match count {
-        0 => "no match".to_owned(),
-        1 => "1 match".to_owned(),
-        count => format!("{count} matches"),
+        0 => format!("no {what}"),
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}{plural}"),
     }
 }

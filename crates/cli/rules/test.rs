@@ -89,8 +89,13 @@ fn run_test(
     schemas: &Arc<Schemas>,
 ) -> Result<Result<(), String>, Failure> {
     let plan = plan_of(file, rule, schemas)?;
-    let matches = matches_of(&plan, &test.events)?;
-    Ok(compare(&matches, &test.expect))
+    let (timeouts, matches): (Vec<Match>, Vec<Match>) =
+        matches_of(&plan, &test.events)?.into_iter().partition(|found| found.timed_out.is_some());
+    let timeouts = test.timeouts.as_ref().map(|expected| compare("timeout", &timeouts, expected));
+    Ok(match (compare("match", &matches, &test.expect), timeouts.unwrap_or(Ok(()))) {
+        (Err(one), Err(other)) => Err(format!("{one}\n{other}")),
+        (one, other) => one.and(other),
+    })
 }
 
 /// The plan of this rule alone; a disabled rule is tested like any other.
@@ -101,7 +106,7 @@ fn plan_of(file: &RuleFile, rule: &Rule, schemas: &Arc<Schemas>) -> Result<Arc<P
         rules: vec![Rule { enabled: true, ..rule.clone() }],
         drafts: Vec::new(),
     };
-    let everything = TypePattern::parse("*").map_err(Failure::new)?;
+    let everything = TypePattern::everything();
     let mut diagnostics = Diagnostics::new();
     let plan = compile(&[alone], &[SourceSpec::of(vec![everything])], schemas, &mut diagnostics);
     plan.map(Arc::new).ok_or_else(|| Failure::new(format!("compile rule `{}` by itself", rule.name.value)))
@@ -156,29 +161,30 @@ fn record(event: &TestEvent, time: i64, offset: i64) -> Record {
     Record { offset, timestamp: time.div_euclid(1_000_000), key, value, headers }
 }
 
-fn compare(matches: &[Match], expected: &[ExpectedMatch]) -> Result<(), String> {
+/// Whether what was found, in this order, is what was expected; `what` it is.
+fn compare(what: &str, matches: &[Match], expected: &[ExpectedMatch]) -> Result<(), String> {
     let mut differences = Vec::new();
     let data: Vec<Value> = matches.iter().map(|found| found.data.to_value()).collect();
     if matches.len() != expected.len() {
         differences.push(format!(
             "expected {}, found {}",
-            super::plural_match(expected.len()),
-            super::plural_match(matches.len())
+            super::findings(expected.len(), what),
+            super::findings(matches.len(), what)
         ));
     }
     for (at, (found, expected)) in data.iter().zip(expected).enumerate() {
         if let Some(key) = &expected.key
             && !same(key, &found["key"])
         {
-            differences.push(format!("match {}: expected key {key}, found {}", at + 1, found["key"]));
+            differences.push(format!("{what} {}: expected key {key}, found {}", at + 1, found["key"]));
         }
         for (name, value) in expected.emit.iter().flatten() {
             match found["emit"].get(name) {
                 Some(emitted) if same(value, emitted) => {}
                 Some(emitted) => {
-                    differences.push(format!("match {}: expected {name} = {value}, found {emitted}", at + 1));
+                    differences.push(format!("{what} {}: expected {name} = {value}, found {emitted}", at + 1));
                 }
-                None => differences.push(format!("match {}: the rule emits no `{name}`", at + 1)),
+                None => differences.push(format!("{what} {}: the rule emits no `{name}`", at + 1)),
             }
         }
     }

@@ -23,7 +23,7 @@ pub struct Steps<'a> {
 }
 
 /// A condition on an event that may look back at what a partial match has taken. It holds if all its parts do.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct StepCondition {
     /// The part that the event decides alone.
     pub predicate: Option<PredicateId>,

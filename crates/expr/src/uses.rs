@@ -21,6 +21,18 @@ impl FieldUses {
         }
     }
 
+    /// Adds what is known of the same event from elsewhere.
+    pub fn merge(&mut self, others: &FieldUses) {
+        for (source, kind) in &others.0 {
+            match kind {
+                Some(kind) => self.add(source.clone(), *kind),
+                None => {
+                    self.0.insert(source.clone(), None);
+                }
+            }
+        }
+    }
+
     pub(crate) fn kind(&self, source: &Source) -> Option<Kind> {
         self.0.get(source).copied().flatten()
     }

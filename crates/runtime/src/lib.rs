@@ -23,6 +23,7 @@ mod plan;
 mod position;
 mod prepare;
 mod processor;
+mod slots;
 mod source;
 mod task;
 

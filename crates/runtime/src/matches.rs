@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use olocus_cep::{Finding, Found, Key, Scalar};
+use olocus_cep::pattern::RegisterFunction;
+use olocus_cep::{Finding, Found, Key, Scalar, Taken};
 use olocus_event::time::format_rfc3339;
 use olocus_event::{JsonText, Value};
+use olocus_expr::ScalarExpr;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json};
 use sha2::{Digest, Sha256};
 
-use crate::plan::{OutputPlan, Plan, RulePlan};
-use crate::prepare::{Hit, StoredEvent};
+use crate::plan::{OutputPlan, Plan, RulePlan, SequenceValue};
+use crate::prepare::{Hit, StoredEvent, scalar};
 
 /// Bytes of events that a match embeds at most (`include: events`).
 pub const EMBEDDED_BYTES_MAX: usize = olocus_cep::KEPT_BYTES_MAX;
@@ -30,71 +32,52 @@ pub struct Match {
     pub key: Key,
     /// Event time of the last event in nanoseconds.
     pub end: i64,
+    /// When its time was up, if it is a partial match that ran out of time.
+    pub timed_out: Option<i64>,
     /// The data of the match record.
     pub data: JsonText,
 }
 
 /// Turns a finding into a match, or into nothing where `having` does not hold.
 pub(crate) fn make_match(plan: &Plan, finding: Finding<Arc<StoredEvent>>) -> Option<Match> {
-    let rule = &plan.rules[finding.rule];
-    match (finding.found, &rule.output) {
-        (Found::Sequence { events }, OutputPlan::Sequence { steps, emit }) => {
-            let rows: Vec<&[Value]> = events.iter().map(|event| &*event.retained).collect();
-            let emit = emit.iter().map(|(name, expr)| (name.as_str(), expr.evaluate(&rows).to_json()));
-            let (start, end) = (events.first()?.time, events.last()?.time);
-            let mut identity = Identity::of(rule, &finding.key);
-            for event in &events {
-                identity.event(event);
-            }
-            let mut room = EMBEDDED_BYTES_MAX;
-            let named = steps.iter().zip(&events);
-            let named =
-                named.map(|(step, event)| (step.as_str(), [Reference::with_data(rule, event, &mut room)]));
-            let whole = Whole::Events(Members(named.collect()));
-            let frame =
-                Frame { rule: finding.rule, key: finding.key, start, end, emit: Members(emit.collect()) };
-            Some(frame.finish(rule, identity, whole))
+    let Finding { rule: index, key, found } = finding;
+    let rule = &plan.rules[index];
+    match (found, &rule.output) {
+        (Found::Match { events }, OutputPlan::Sequence { .. }) => sequence_match(rule, index, key, &events, None),
+        (Found::Timeout { events, at }, OutputPlan::Sequence { .. }) => {
+            sequence_match(rule, index, key, &events, Some(at))
         }
-        (
-            Found::Window { start, end, count, first, last, events, aggregates },
-            OutputPlan::Window { having, emit, .. },
-        ) => {
-            let aggregates: Vec<Value> = aggregates.into_iter().map(value).collect();
-            let by = key_values(rule, &finding.key);
-            if having.as_ref().is_some_and(|having| !having.holds(&aggregates, &by)) {
+        (Found::Summary { first, last, counts, registers, timed_out }, OutputPlan::Sequence { steps, .. }) => {
+            let registers: Vec<Value> = registers.into_iter().map(value).collect();
+            let (emit, holds) = judge(rule, |slot| {
+                slot.register.and_then(|register| registers.get(register.index())).cloned().unwrap_or(Value::Null)
+            });
+            if timed_out.is_none() && !holds {
                 return None;
             }
-            let emit =
-                emit.iter().map(|(name, expr)| (name.as_str(), expr.evaluate(&aggregates, &by).to_json()));
-            let mut identity = Identity::of(rule, &finding.key);
-            identity.number(start);
-            identity.number(end);
+            let mut identity = Identity::of(rule, &key);
             identity.event(&first);
             identity.event(&last);
-            let mut room = EMBEDDED_BYTES_MAX;
-            let embedded = rule
-                .include_events
-                .then(|| events.iter().map(|event| Reference::with_data(rule, event, &mut room)).collect());
-            let omitted = count.saturating_sub(events.len() as u64);
-            let whole = Whole::Window(WindowData {
-                start: format_rfc3339(start),
-                end: format_rfc3339(end),
-                count,
+            counts.iter().for_each(|count| identity.number(i64::try_from(*count).unwrap_or(i64::MAX)));
+            let names = steps.iter().zip(counts).filter(|(_, count)| *count > 0);
+            let counts = names.filter_map(|(name, count)| Some((name.as_deref()?, count))).collect();
+            let summary = SummaryData {
                 first: Reference::of(&first),
                 last: Reference::of(&last),
-                events: embedded,
-                events_omitted: Some(omitted).filter(|&omitted| rule.include_events && omitted > 0),
-            });
-            let (start, end, emit) = (first.time, last.time, Members(emit.collect()));
-            let frame = Frame { rule: finding.rule, key: finding.key, start, end, emit };
-            Some(frame.finish(rule, identity, whole))
+                counts: Members(counts),
+            };
+            let frame = Frame { rule: index, key, start: first.time, end: last.time, timed_out, emit };
+            Some(frame.finish(rule, identity, Whole::Summary(summary)))
+        }
+        (window @ Found::Window { .. }, OutputPlan::Window { having, emit }) => {
+            window_match(rule, index, key, window, having.as_ref(), emit)
         }
         (
-            Found::Sequence { .. }
-            | Found::Window { .. }
-            | Found::Match { .. }
+            Found::Match { .. }
             | Found::Timeout { .. }
-            | Found::Summary { .. },
+            | Found::Summary { .. }
+            | Found::Sequence { .. }
+            | Found::Window { .. },
             OutputPlan::Window { .. } | OutputPlan::Sequence { .. },
         ) => {
             unreachable!("a machine and its output come from one body of one rule")
@@ -102,17 +85,118 @@ pub(crate) fn make_match(plan: &Plan, finding: Finding<Arc<StoredEvent>>) -> Opt
     }
 }
 
-impl RulePlan {
-    /// The values that the rule's aggregates take from a row.
-    pub(crate) fn inputs_of(&self, hit: &Hit) -> Vec<Scalar> {
-        match &self.output {
-            OutputPlan::Sequence { .. } => Vec::new(),
-            OutputPlan::Window { inputs, .. } => {
-                let take =
-                    |input: &Option<usize>| input.map_or(Scalar::Bool(true), |at| hit.inputs[at].clone());
-                inputs.iter().map(take).collect()
-            }
+/// A match of a sequence, or a partial match that ran out of time, which is told whatever `having` says.
+fn sequence_match(
+    rule: &RulePlan,
+    index: usize,
+    key: Key,
+    events: &[Taken<Arc<StoredEvent>>],
+    timed_out: Option<i64>,
+) -> Option<Match> {
+    let OutputPlan::Sequence { steps, .. } = &rule.output else { return None };
+    let (emit, holds) = judge(rule, |slot| value_of(slot, events));
+    if timed_out.is_none() && !holds {
+        return None;
+    }
+    let (start, end) = (events.first()?.event.time, events.last()?.event.time);
+    let mut identity = Identity::of(rule, &key);
+    let mut room = EMBEDDED_BYTES_MAX;
+    let mut named = Vec::new();
+    for (step, name) in steps.iter().enumerate() {
+        let taken = events.iter().filter(|taken| taken.step.index() == step);
+        let references: Vec<Reference<'_>> = taken
+            .map(|taken| {
+                identity.event(&taken.event);
+                Reference::with_data(rule, &taken.event, &mut room)
+            })
+            .collect();
+        if let (Some(name), false) = (name, references.is_empty()) {
+            identity.text(name);
+            named.push((name.as_str(), references));
         }
+    }
+    let frame = Frame { rule: index, key, start, end, timed_out, emit };
+    Some(frame.finish(rule, identity, Whole::Events(Members(named))))
+}
+
+/// What a rule emits for a match of its sequence, and whether `having` holds for it.
+fn judge(
+    rule: &RulePlan,
+    value: impl FnMut(&SequenceValue) -> Value,
+) -> (Members<'_, JsonText>, bool) {
+    let OutputPlan::Sequence { values, having, emit, .. } = &rule.output else {
+        return (Members(Vec::new()), false);
+    };
+    let values: Vec<Value> = values.iter().map(value).collect();
+    let emit = emit.iter().map(|(name, expr)| (name.as_str(), expr.evaluate(&values, &[]).to_json()));
+    (Members(emit.collect()), having.as_ref().is_none_or(|having| having.holds(&values, &[])))
+}
+
+/// A value of a match, from its events.
+fn value_of(slot: &SequenceValue, events: &[Taken<Arc<StoredEvent>>]) -> Value {
+    let mut taken = events.iter().filter(|taken| taken.step == slot.step);
+    let retained = |taken: &Taken<Arc<StoredEvent>>| {
+        slot.retained.map_or(Value::Bool(true), |at| {
+            taken.event.retained.get(at).cloned().unwrap_or(Value::Null)
+        })
+    };
+    match slot.function {
+        RegisterFunction::First => taken.next().map_or(Value::Null, retained),
+        RegisterFunction::Last => taken.next_back().map_or(Value::Null, retained),
+        RegisterFunction::Aggregate(function) => {
+            let values: Vec<Scalar> = taken.map(|taken| scalar(retained(taken))).collect();
+            value(function.over(&values))
+        }
+    }
+}
+
+fn window_match(
+    rule: &RulePlan,
+    index: usize,
+    key: Key,
+    window: Found<Arc<StoredEvent>>,
+    having: Option<&ScalarExpr>,
+    emit: &[(String, ScalarExpr)],
+) -> Option<Match> {
+    let Found::Window { start, end, count, first, last, events, aggregates } = window else { return None };
+    let aggregates: Vec<Value> = aggregates.into_iter().map(value).collect();
+    let by = key_values(rule, &key);
+    if having.is_some_and(|having| !having.holds(&aggregates, &by)) {
+        return None;
+    }
+    let emit = emit.iter().map(|(name, expr)| (name.as_str(), expr.evaluate(&aggregates, &by).to_json()));
+    let mut identity = Identity::of(rule, &key);
+    identity.number(start);
+    identity.number(end);
+    identity.event(&first);
+    identity.event(&last);
+    let mut room = EMBEDDED_BYTES_MAX;
+    let embedded = rule
+        .include_events
+        .then(|| events.iter().map(|event| Reference::with_data(rule, event, &mut room)).collect());
+    let omitted = count.saturating_sub(events.len() as u64);
+    let whole = Whole::Window(WindowData {
+        start: format_rfc3339(start),
+        end: format_rfc3339(end),
+        count,
+        first: Reference::of(&first),
+        last: Reference::of(&last),
+        events: embedded,
+        events_omitted: Some(omitted).filter(|&omitted| rule.include_events && omitted > 0),
+    });
+    let (start, end, emit) = (first.time, last.time, Members(emit.collect()));
+    let frame = Frame { rule: index, key, start, end, timed_out: None, emit };
+    Some(frame.finish(rule, identity, whole))
+}
+
+impl RulePlan {
+    /// The values that the rule's machine reads of a row.
+    pub(crate) fn inputs_of(&self, hit: &Hit) -> Vec<Scalar> {
+        let read = |input: &Option<usize>| match input {
+            Some(slot) => hit.inputs.get(*slot).cloned().unwrap_or(Scalar::Null),
+            None => Scalar::Bool(true),
+        };
+        self.inputs.iter().map(read).collect()
     }
 }
 
@@ -122,6 +206,7 @@ struct Frame<'a> {
     key: Key,
     start: i64,
     end: i64,
+    timed_out: Option<i64>,
     emit: Members<'a, JsonText>,
 }
 
@@ -135,6 +220,8 @@ struct Data<'a> {
     key: JsonText,
     start: String,
     end: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timed_out: Option<String>,
     emit: Members<'a, JsonText>,
     #[serde(flatten)]
     whole: Whole<'a>,
@@ -146,8 +233,17 @@ struct Data<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Whole<'a> {
-    Events(Members<'a, [Reference<'a>; 1]>),
+    Events(Members<'a, Vec<Reference<'a>>>),
+    Summary(SummaryData<'a>),
     Window(WindowData<'a>),
+}
+
+#[derive(Serialize)]
+struct SummaryData<'a> {
+    first: Reference<'a>,
+    last: Reference<'a>,
+    /// Events by step.
+    counts: Members<'a, u64>,
 }
 
 #[derive(Serialize)]
@@ -181,7 +277,11 @@ struct Reference<'a> {
 struct Members<'a, T>(Vec<(&'a str, T)>);
 
 impl Frame<'_> {
-    fn finish(self, rule: &RulePlan, identity: Identity, whole: Whole<'_>) -> Match {
+    fn finish(self, rule: &RulePlan, mut identity: Identity, whole: Whole<'_>) -> Match {
+        if let Some(at) = self.timed_out {
+            identity.text("timed out");
+            identity.number(at);
+        }
         let id = identity.finish();
         let data = Data {
             rule: &rule.name,
@@ -191,12 +291,13 @@ impl Frame<'_> {
             key: JsonText::of_payload(self.key.as_json().as_bytes()),
             start: format_rfc3339(self.start),
             end: format_rfc3339(self.end),
+            timed_out: self.timed_out.map(format_rfc3339),
             emit: self.emit,
             whole,
             about: &rule.about,
         };
         let data = JsonText::of(&data).expect("all names are strings, and nothing else fails to serialise");
-        Match { rule: self.rule, id, key: self.key, end: self.end, data }
+        Match { rule: self.rule, id, key: self.key, end: self.end, timed_out: self.timed_out, data }
     }
 }
 
@@ -256,7 +357,7 @@ fn key_values(rule: &RulePlan, key: &Key) -> Vec<Value> {
     }
 }
 
-fn value(scalar: Scalar) -> Value {
+pub(crate) fn value(scalar: Scalar) -> Value {
     match scalar {
         Scalar::Null => Value::Null,
         Scalar::Int(value) => Value::Int(value),

@@ -1,13 +1,18 @@
 //! What a set of rules and sources becomes before the first event: predicates to evaluate once per batch,
 //! and for each rule a machine that reads their bits.
 
+mod asked;
 mod compile;
+mod conditions;
 mod draft;
 mod later;
+mod sequence;
 mod version;
 
-use olocus_cep::rule::{Action, Severity, TypePattern};
-use olocus_expr::{MatchExpr, PredicateId, Program, ScalarExpr, ValueId};
+use olocus_cep::Limits;
+use olocus_cep::pattern::{RegisterFunction, RegisterId, StepId};
+use olocus_cep::rule::{Action, MatchLimit, Severity, StateBounds, TypePattern};
+use olocus_expr::{PredicateId, Program, ScalarExpr, ValueId};
 
 use crate::source::SourceSpec;
 
@@ -20,7 +25,10 @@ pub struct Plan {
     pub(crate) rules: Vec<RulePlan>,
     pub(crate) tests: Vec<Test>,
     pub(crate) keys: Vec<KeyPlan>,
+    /// What rules read of rows as these pass.
     pub(crate) inputs: Vec<ValueId>,
+    /// What rules read of events once they are part of a match.
+    pub(crate) retained: Vec<ValueId>,
     pub(crate) sources: Vec<SourcePlan>,
 }
 
@@ -33,8 +41,16 @@ pub(crate) struct RulePlan {
     pub(crate) key: Option<KeyIndex>,
     pub(crate) key_is_list: bool,
     pub(crate) machine: olocus_cep::Plan,
+    /// Slots of [`Plan::inputs`], in the order in which the machine reads them; `None` is always true.
+    pub(crate) inputs: Vec<Option<usize>>,
+    /// Slots of [`Plan::retained`] that matches read, ascending.
+    pub(crate) retained: Vec<usize>,
+    pub(crate) state: StateBounds,
+    pub(crate) limit: Option<MatchLimit>,
     pub(crate) output: OutputPlan,
     pub(crate) actions: Vec<Action>,
+    /// What is done with partial matches that run out of time.
+    pub(crate) on_timeout: Vec<Action>,
     /// `tags`, `owner`, `references`, `meta`, `description`: copied into every match.
     pub(crate) about: serde_json::Map<String, serde_json::Value>,
     pub(crate) include_events: bool,
@@ -45,15 +61,28 @@ pub(crate) struct RulePlan {
 #[expect(clippy::large_enum_variant, reason = "there is one per rule, and none is ever moved")]
 pub(crate) enum OutputPlan {
     Sequence {
-        steps: Vec<String>,
-        emit: Vec<(String, MatchExpr)>,
+        /// By step of the pattern; those that never take an event are without.
+        steps: Vec<Option<String>>,
+        /// What the expressions read.
+        values: Vec<SequenceValue>,
+        having: Option<ScalarExpr>,
+        emit: Vec<(String, ScalarExpr)>,
     },
     Window {
         having: Option<ScalarExpr>,
         emit: Vec<(String, ScalarExpr)>,
-        /// Slots of [`Plan::inputs`], one per aggregate of the machine; `None` counts rows.
-        inputs: Vec<Option<usize>>,
     },
+}
+
+/// A value that a match of a sequence has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SequenceValue {
+    pub(crate) step: StepId,
+    pub(crate) function: RegisterFunction,
+    /// Slot of [`Plan::retained`]; without one, events are counted.
+    pub(crate) retained: Option<usize>,
+    /// Where findings carry the value instead of the events.
+    pub(crate) register: Option<RegisterId>,
 }
 
 /// A distinct question that rules ask of a single event: is it of one of these types, and does this hold?
@@ -61,25 +90,39 @@ pub(crate) enum OutputPlan {
 pub(crate) struct Test {
     pub(crate) types: Vec<TypePattern>,
     pub(crate) predicate: Option<PredicateId>,
-    /// The rules that the answer is for as to their first step, or as to the events of their window; ascending.
-    pub(crate) starts: Vec<usize>,
-    /// The (rule, step) pairs that it is for as to a later step, ascending.
-    pub(crate) later: Vec<(usize, usize)>,
+    /// Whom the answer is for, by rule.
+    pub(crate) links: Vec<Link>,
+    /// Those of them in which it can begin something, ascending.
+    pub(crate) begins: Vec<usize>,
+    /// Whether the engine is to read these types for it.
+    pub(crate) reads: bool,
     /// The indices into [`Plan::keys`] of all these rules, ascending.
     pub(crate) keys: Vec<usize>,
 }
 
+/// What the answer to a [`Test`] means to a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Link {
+    pub(crate) rule: usize,
+    /// The bits of its rows that it sets; none if the rule only wants to see the row.
+    pub(crate) bits: u64,
+}
+
 impl Test {
-    /// All rules that the answer is for; one may come more than once.
+    /// All rules that the answer is for, ascending.
     pub(crate) fn rules(&self) -> impl Iterator<Item = usize> {
-        self.starts.iter().copied().chain(self.later.iter().map(|&(rule, _)| rule))
+        self.links.iter().map(|link| link.rule)
     }
 
-    /// The steps after the first that the answer is for in this rule, as bits.
-    pub(crate) fn later_steps(&self, rule: usize) -> u64 {
-        let from = self.later.partition_point(|&(other, _)| other < rule);
-        let own = self.later[from..].iter().take_while(|&&(other, _)| other == rule);
-        own.fold(0, |steps, &(_, step)| steps | 1 << step)
+    /// The bits that the answer sets in this rule; `None` if it means nothing to it.
+    pub(crate) fn bits(&self, rule: usize) -> Option<u64> {
+        let at = self.links.binary_search_by_key(&rule, |link| link.rule).ok()?;
+        Some(self.links[at].bits)
+    }
+
+    /// Whether the answer means something to a rule that holds something already, but begins nothing there.
+    pub(crate) fn has_later(&self) -> bool {
+        self.links.len() > self.begins.len()
     }
 }
 
@@ -121,12 +164,13 @@ impl Plan {
 
     /// The event types that some rule asks for, as patterns.
     pub fn event_types(&self) -> impl Iterator<Item = &TypePattern> {
-        self.tests.iter().flat_map(|test| &test.types)
+        self.tests.iter().filter(|test| test.reads).flat_map(|test| &test.types)
     }
 
     /// The topics that rules publish their matches to; `default` stands for rules without actions.
     pub fn published_topics<'a>(&'a self, default: &'a str) -> Vec<&'a str> {
-        let mut topics: Vec<_> = self.rules.iter().flat_map(|rule| rule.topics(default)).collect();
+        let topics_of = |rule: &'a RulePlan| [false, true].map(|late| rule.topics(late, default));
+        let mut topics: Vec<_> = self.rules.iter().flat_map(topics_of).flatten().collect();
         topics.sort_unstable();
         topics.dedup();
         topics
@@ -136,7 +180,7 @@ impl Plan {
     pub fn has_webhooks(&self) -> bool {
         self.rules
             .iter()
-            .flat_map(|rule| &rule.actions)
+            .flat_map(|rule| rule.actions.iter().chain(&rule.on_timeout))
             .any(|action| matches!(action, Action::Webhook { .. }))
     }
 
@@ -152,13 +196,29 @@ impl Plan {
 }
 
 impl RulePlan {
-    /// The topics that a match of this rule goes to. A rule that names no action publishes to `default`.
-    pub(crate) fn topics<'a>(&'a self, default: &'a str) -> impl Iterator<Item = &'a str> {
-        let fallback = self.actions.is_empty().then_some(default);
-        let named = self.actions.iter().filter_map(|action| match action {
+    /// What is done with a match, or with a partial match that ran out of time.
+    pub(crate) fn actions(&self, timed_out: bool) -> &[Action] {
+        if timed_out { &self.on_timeout } else { &self.actions }
+    }
+
+    /// The topics that they go to. A rule that names no action publishes matches to `default`.
+    pub(crate) fn topics<'a>(&'a self, timed_out: bool, default: &'a str) -> impl Iterator<Item = &'a str> {
+        let fallback = (self.actions.is_empty() && !timed_out).then_some(default);
+        let named = self.actions(timed_out).iter().filter_map(|action| match action {
             Action::Publish { topic } => Some(topic.value.as_str()),
             Action::Log { .. } | Action::Webhook { .. } => None,
         });
         fallback.into_iter().chain(named)
+    }
+
+    /// The bounds on its state; what the rule does not say is the engine's.
+    pub(crate) fn limits(&self, engine: Limits) -> Limits {
+        let or = |own: Option<u32>, other: usize| own.map_or(other, |own| own as usize);
+        Limits {
+            partial_matches_per_rule: or(self.state.partial_matches, engine.partial_matches_per_rule),
+            window_events_per_rule: or(self.state.window_events, engine.window_events_per_rule),
+            keys_per_rule: or(self.state.keys, engine.keys_per_rule),
+            policy: self.state.policy.unwrap_or(engine.policy),
+        }
     }
 }

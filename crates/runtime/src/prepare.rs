@@ -8,11 +8,12 @@ use arrow::buffer::BooleanBuffer;
 use olocus_cep::{Key, Scalar};
 use olocus_event::time::time_from_value;
 use olocus_event::{Batch, Decoder, JsonText, Keyring, Limits, Record, Value};
-use olocus_expr::{MetaColumns, Values};
+use olocus_expr::{MetaColumns, ValueId, Values};
 use smallvec::SmallVec;
 
 use crate::merge::InputId;
-use crate::plan::{OutputPlan, Plan, SourcePlan, Test};
+use crate::plan::{Plan, SourcePlan, Test};
+use crate::slots::Slots;
 
 /// Turns records into what the task is fed with. It keeps no state between batches, so batches may be
 /// prepared by any thread and cut anywhere.
@@ -75,8 +76,8 @@ pub(crate) struct Hit {
     pub(crate) event: Arc<StoredEvent>,
     /// By key of the plan; `None` where a field of the key is missing or no rule of this row needs it.
     pub(crate) keys: SmallVec<[Option<Key>; 2]>,
-    /// By input of the plan; empty where no window takes this row.
-    pub(crate) inputs: Box<[Scalar]>,
+    /// By input of the plan: those that the rules of this row read.
+    pub(crate) inputs: Slots<Scalar>,
 }
 
 /// An event as partial matches keep it: its coordinates and the values that matches emit.
@@ -87,7 +88,8 @@ pub(crate) struct StoredEvent {
     pub(crate) offset: i64,
     pub(crate) time: i64,
     pub(crate) id: Box<str>,
-    pub(crate) retained: Box<[Value]>,
+    /// By retained value of the plan: those that the matches of this row's rules read.
+    pub(crate) retained: Slots<Value>,
     /// The event itself, where some rule embeds it in matches.
     pub(crate) raw: Option<JsonText>,
 }
@@ -95,7 +97,10 @@ pub(crate) struct StoredEvent {
 #[derive(Debug, Default, Clone)]
 struct Needs {
     keys: Vec<usize>,
-    inputs: bool,
+    /// Slots of [`Plan::inputs`], ascending.
+    inputs: Vec<usize>,
+    /// Slots of [`Plan::retained`], ascending.
+    retained: Vec<usize>,
     /// The event as it was received.
     raw: bool,
 }
@@ -248,16 +253,20 @@ impl Preparer {
     fn store(&self, batch: &Batch, meta: &MetaColumns, found: &[(usize, u32)]) -> Vec<(usize, Arc<Hit>)> {
         let plan = &*self.plan;
         let mut keys: Vec<Option<Vec<Values>>> = plan.keys.iter().map(|_| None).collect();
-        let mut inputs: Option<Vec<Values>> = None;
-        let column = |id: &olocus_expr::ValueId| plan.program.value(*id, batch, meta);
+        let column = |id: &ValueId| plan.program.value(*id, batch, meta);
+        let mut inputs = Columns::new(&plan.inputs);
+        let mut retained = Columns::new(&plan.retained);
         let mut hits = Vec::new();
         for group in found.chunk_by(|a, b| a.0 == b.0) {
             let row = group[0].0;
             let mut hit_keys: SmallVec<[Option<Key>; 2]> = smallvec::smallvec![None; plan.keys.len()];
-            let (mut wants_inputs, mut wants_raw) = (false, false);
+            let mut wants_raw = false;
+            inputs.wanted.clear();
+            retained.wanted.clear();
             for &(_, test) in group {
                 let needs = &self.needs[test as usize];
-                wants_inputs |= needs.inputs;
+                inputs.want(&needs.inputs);
+                retained.want(&needs.retained);
                 wants_raw |= needs.raw;
                 for &key in &needs.keys {
                     let key_plan = &plan.keys[key];
@@ -266,26 +275,20 @@ impl Preparer {
                     hit_keys[key] = make_key(fields, row, key_plan.is_list);
                 }
             }
-            let hit_inputs = if wants_inputs {
-                let inputs = inputs.get_or_insert_with(|| plan.inputs.iter().map(column).collect());
-                inputs.iter().map(|values| scalar(values.get(row))).collect()
-            } else {
-                Box::default()
-            };
             let event = StoredEvent {
                 topic: Arc::clone(batch.topic()),
                 partition: batch.partition(),
                 offset: batch.offset(row),
                 time: meta.time[row],
                 id: batch.id(row).into(),
-                retained: plan.program.retain(batch, meta, row),
+                retained: retained.of_row(row, column, |value| value),
                 raw: wants_raw.then(|| JsonText::of_payload(&batch.payload(row))),
             };
             let hit = Hit {
                 tests: group.iter().map(|&(_, test)| test).collect(),
                 event: Arc::new(event),
                 keys: hit_keys,
-                inputs: hit_inputs,
+                inputs: inputs.of_row(row, column, scalar),
             };
             hits.push((row, Arc::new(hit)));
         }
@@ -329,13 +332,50 @@ impl Prepared {
     }
 }
 
+/// Columns of values that are computed once some row wants them.
+struct Columns<'a> {
+    ids: &'a [ValueId],
+    columns: Vec<Option<Values>>,
+    /// Slots that the row at hand wants.
+    wanted: Vec<usize>,
+}
+
+impl<'a> Columns<'a> {
+    fn new(ids: &'a [ValueId]) -> Columns<'a> {
+        Columns { ids, columns: ids.iter().map(|_| None).collect(), wanted: Vec::new() }
+    }
+
+    fn want(&mut self, slots: &[usize]) {
+        self.wanted.extend(slots);
+    }
+
+    fn of_row<T>(
+        &mut self,
+        row: usize,
+        column: impl Fn(&ValueId) -> Values,
+        mut value: impl FnMut(Value) -> T,
+    ) -> Slots<T> {
+        self.wanted.sort_unstable();
+        self.wanted.dedup();
+        let (ids, columns) = (self.ids, &mut self.columns);
+        Slots::of(&self.wanted, |slot| {
+            value(columns[slot].get_or_insert_with(|| column(&ids[slot])).get(row))
+        })
+    }
+}
+
 impl Needs {
     fn of(plan: &Plan, test: &Test) -> Needs {
         let mut needs = Needs { keys: test.keys.clone(), ..Needs::default() };
         for rule in test.rules() {
             let rule = &plan.rules[rule];
-            needs.inputs |= matches!(rule.output, OutputPlan::Window { .. });
+            needs.inputs.extend(rule.inputs.iter().flatten());
+            needs.retained.extend(&rule.retained);
             needs.raw |= rule.include_events;
+        }
+        for slots in [&mut needs.inputs, &mut needs.retained] {
+            slots.sort_unstable();
+            slots.dedup();
         }
         needs
     }
@@ -461,7 +501,7 @@ fn make_key(fields: &[Values], row: usize, is_list: bool) -> Option<Key> {
 }
 
 /// A value as the aggregates take it, which compare it.
-fn scalar(value: Value) -> Scalar {
+pub(crate) fn scalar(value: Value) -> Scalar {
     match value.canonical() {
         Value::Null => Scalar::Null,
         Value::Bool(value) => Scalar::Bool(value),

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
-use olocus_cep::{Engine, Finding, Key, Row};
+use olocus_cep::{Engine, Finding, Key, Limiter, Row};
 
 use crate::Error;
 use crate::matches::{Match, make_match};
@@ -23,6 +23,8 @@ pub struct Task {
     plan: Arc<Plan>,
     merge: Merge<Arc<Hit>>,
     engine: Engine<Arc<StoredEvent>>,
+    /// By rule: how many of its matches are told.
+    limiters: Vec<Option<Limiter>>,
     inputs: Vec<InputState>,
     /// Scratch of the evaluation of one row.
     asked: Vec<(usize, u64)>,
@@ -109,11 +111,18 @@ struct InputState {
 impl Task {
     /// A task without inputs.
     pub fn new(plan: Arc<Plan>, limits: olocus_cep::Limits) -> Task {
-        let machines = plan.rules.iter().map(|rule| rule.machine.clone()).collect();
+        let machines = plan.rules.iter().map(|rule| (rule.machine.clone(), rule.limits(limits)));
+        let engine = Engine::with_limits(machines);
+        let limiter = |rule: &RulePlan| {
+            let keys_max = rule.limits(limits).keys_per_rule;
+            rule.limit.map(|limit| Limiter::new(limit.matches, limit.per, keys_max))
+        };
+        let limiters = plan.rules.iter().map(limiter).collect();
         Task {
             plan,
             merge: Merge::default(),
-            engine: Engine::new(machines, limits),
+            engine,
+            limiters,
             inputs: Vec::new(),
             asked: Vec::new(),
             findings: Vec::new(),
@@ -317,7 +326,7 @@ impl Task {
         if self.is_rereading() {
             return Ok(());
         }
-        let Task { plan, merge, engine, asked, findings, outputs, missing_keys, .. } = self;
+        let Task { plan, merge, engine, limiters, asked, findings, outputs, missing_keys, .. } = self;
         let mut failure = None;
         merge.release(|place, hit| {
             if failure.is_some() {
@@ -330,14 +339,14 @@ impl Task {
             if let Err(error) = evaluate(plan, engine, &hit, asked, findings) {
                 failure = Some(error);
             }
-            emit(plan, findings, &mut outputs.matches);
+            emit(plan, limiters, findings, &mut outputs.matches);
         });
         if let Some(error) = failure {
             return Err(error);
         }
         if let Some(progress) = merge.progress() {
             engine.advance(progress, findings);
-            emit(plan, findings, &mut outputs.matches);
+            emit(plan, limiters, findings, &mut outputs.matches);
         }
         Ok(())
     }
@@ -364,35 +373,29 @@ fn evaluate(
     Ok(())
 }
 
-/// The rules to show a row to, ascending, each with the bits of the steps that hold: those that it may start, and of
-/// those with a later step that holds the ones that wait for something under the row's key. With many rules over one
+/// The rules to show a row to, ascending, each with the bits that its tests set: those in which it may begin something, and
+/// of those to which it means something else the ones that hold something under the row's key. With many rules over one
 /// kind of event, the latter are few.
 fn collect_asked(plan: &Plan, engine: &Engine<Arc<StoredEvent>>, hit: &Hit, asked: &mut Vec<(usize, u64)>) {
     let tests = || hit.tests.iter().map(|&test| &plan.tests[test as usize]);
-    for test in tests() {
-        asked.extend(test.starts.iter().map(|&rule| (rule, 1)));
-    }
-    if tests().any(|test| !test.later.is_empty()) {
+    let bits = |rule: usize| tests().filter_map(|test| test.bits(rule)).reduce(|bits, more| bits | more);
+    asked.extend(tests().flat_map(|test| &test.begins).map(|&rule| (rule, 0)));
+    if tests().any(Test::has_later) {
         let keys = (0..)
             .map(KeyIndex)
             .map(Some)
             .zip(&hit.keys)
             .filter_map(|(index, key)| key.as_ref().map(|key| (index, key)));
         for (index, key) in keys.chain([(None, &Key::none())]) {
-            for &rule in engine.active(key).iter().filter(|&&rule| plan.rules[rule].key == index) {
-                let steps = tests().fold(0, |steps, test| steps | test.later_steps(rule));
-                asked.extend((steps > 0).then_some((rule, steps)));
-            }
+            let active = engine.active(key).iter().filter(|&&rule| plan.rules[rule].key == index);
+            asked.extend(active.filter(|&&rule| bits(rule).is_some()).map(|&rule| (rule, 0)));
         }
     }
     asked.sort_unstable();
-    asked.dedup_by(|next, kept| {
-        let same = next.0 == kept.0;
-        if same {
-            kept.1 |= next.1;
-        }
-        same
-    });
+    asked.dedup();
+    for (rule, of_rule) in asked {
+        *of_rule = bits(*rule).unwrap_or(0);
+    }
 }
 
 /// How many rules would look at the row if it had their key.
@@ -414,6 +417,18 @@ fn key_of<'a>(rule: &RulePlan, hit: &'a Hit) -> Option<&'a Key> {
     }
 }
 
-fn emit(plan: &Plan, findings: &mut Vec<Finding<Arc<StoredEvent>>>, matches: &mut Vec<Match>) {
-    matches.extend(findings.drain(..).filter_map(|finding| make_match(plan, finding)));
+fn emit(
+    plan: &Plan,
+    limiters: &mut [Option<Limiter>],
+    findings: &mut Vec<Finding<Arc<StoredEvent>>>,
+    matches: &mut Vec<Match>,
+) {
+    for finding in findings.drain(..) {
+        let Some(found) = make_match(plan, finding) else { continue };
+        let told = match &mut limiters[found.rule] {
+            Some(limiter) if found.timed_out.is_none() => limiter.admits(&found.key, found.end),
+            Some(_) | None => true,
+        };
+        matches.extend(told.then_some(found));
+    }
 }

@@ -37,6 +37,11 @@ impl TypePattern {
         Ok(TypePattern { text: text.to_owned() })
     }
 
+    /// The pattern of every event type.
+    pub fn everything() -> TypePattern {
+        TypePattern { text: "*".to_owned() }
+    }
+
     /// Whether an event of that type is meant.
     pub fn matches(&self, event_type: &str) -> bool {
         if self.is_everything() {

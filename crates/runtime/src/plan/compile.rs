@@ -3,14 +3,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use olocus_cep::rule::{Body, Include, Rule, RuleFile, Sequence, TypePattern, Window, check_unique_names};
-use olocus_cep::{AggregateFunction, StepPlan, WindowPlan};
-use olocus_document::{Diagnostic, Diagnostics, Scalar, Spanned};
+use olocus_cep::pattern::RegisterFunction;
+use olocus_cep::rule::{Action, Body, Include, Rule, RuleFile, TypePattern, Window, check_unique_names};
+use olocus_cep::{AggregateFunction, WindowPlan};
+use olocus_document::{Diagnostic, Diagnostics, Scalar, SourceFile, Spanned};
 use olocus_expr::{Aggregate, Compiler, EventScope, PredicateId, Problem, Schemas, ValueId};
 
 use super::draft::check_draft;
-use super::later::{plain_steps, report_lists, report_rule};
-use super::{KeyIndex, KeyPlan, OutputPlan, Plan, RulePlan, SourcePlan, Test, version};
+use super::later::report_lists;
+use super::sequence::sorted;
+use super::{KeyIndex, KeyPlan, Link, OutputPlan, Plan, RulePlan, SequenceValue, SourcePlan, Test, version};
 use crate::source::SourceSpec;
 
 /// Compiles the enabled rules of `files` for events of `sources`. Every mistake of every rule, enabled or
@@ -31,20 +33,17 @@ fn compile_here(
     diagnostics: &mut Diagnostics,
 ) -> Option<Plan> {
     check_unique_names(files, diagnostics);
-    for file in files {
-        report_lists(file, diagnostics);
-        file.rules.iter().for_each(|rule| report_rule(&file.file, rule, diagnostics));
-    }
+    files.iter().for_each(|file| report_lists(file, diagnostics));
     let mut compilation = Compilation::new(Arc::clone(schemas), diagnostics);
     let sources: Vec<_> = sources.iter().map(|spec| compilation.source(spec)).collect();
     let mut rules = Vec::new();
-    for rule in all_rules(files).filter(|rule| rule.enabled) {
-        rules.extend(compilation.rule(rule, rules.len()));
+    for (file, rule) in all_rules(files).filter(|(_, rule)| rule.enabled) {
+        rules.extend(compilation.rule(file, rule, rules.len()));
     }
-    let Compilation { compiler, mut tests, keys, inputs, .. } = compilation;
-    for rule in all_rules(files).filter(|rule| !rule.enabled) {
+    let Compilation { compiler, mut tests, keys, inputs, retained, .. } = compilation;
+    for (file, rule) in all_rules(files).filter(|(_, rule)| !rule.enabled) {
         // A disabled rule must be right too, but leaves nothing behind in the plan.
-        Compilation::new(Arc::clone(schemas), diagnostics).rule(rule, 0);
+        Compilation::new(Arc::clone(schemas), diagnostics).rule(file, rule, 0);
     }
     for draft in files.iter().flat_map(|file| &file.drafts) {
         check_draft(draft, Arc::clone(schemas), diagnostics);
@@ -57,29 +56,32 @@ fn compile_here(
         test.keys.sort_unstable();
         test.keys.dedup();
     }
-    Some(Plan { program: compiler.finish(), rules, tests, keys, inputs, sources })
+    Some(Plan { program: compiler.finish(), rules, tests, keys, inputs, retained, sources })
 }
 
-fn all_rules(files: &[RuleFile]) -> impl Iterator<Item = &Rule> {
-    files.iter().flat_map(|file| &file.rules)
+fn all_rules(files: &[RuleFile]) -> impl Iterator<Item = (&Arc<SourceFile>, &Rule)> {
+    files.iter().flat_map(|file| file.rules.iter().map(move |rule| (&file.file, rule)))
 }
 
-struct Compilation<'a> {
-    compiler: Compiler,
+pub(super) struct Compilation<'a> {
+    pub(super) compiler: Compiler,
     tests: Vec<Test>,
     test_ids: HashMap<(Vec<TypePattern>, Option<PredicateId>), usize>,
     keys: Vec<KeyPlan>,
     inputs: Vec<ValueId>,
-    diagnostics: &'a mut Diagnostics,
+    retained: Vec<ValueId>,
+    pub(super) diagnostics: &'a mut Diagnostics,
 }
 
 /// What the body of a rule becomes.
-struct CompiledBody {
-    machine: olocus_cep::Plan,
-    output: OutputPlan,
+pub(super) struct CompiledBody {
+    pub(super) machine: olocus_cep::Plan,
+    /// As in [`RulePlan::inputs`].
+    pub(super) inputs: Vec<Option<usize>>,
+    pub(super) output: OutputPlan,
     /// The normalised parts that the rule's version hashes.
-    meaning: Vec<String>,
-    key: Option<KeyIndex>,
+    pub(super) meaning: Vec<String>,
+    pub(super) key: Option<KeyIndex>,
 }
 
 impl<'a> Compilation<'a> {
@@ -90,6 +92,7 @@ impl<'a> Compilation<'a> {
             test_ids: HashMap::new(),
             keys: Vec::new(),
             inputs: Vec::new(),
+            retained: Vec::new(),
             diagnostics,
         }
     }
@@ -104,9 +107,9 @@ impl<'a> Compilation<'a> {
         SourcePlan { spec: spec.clone(), time, event_type, key }
     }
 
-    fn rule(&mut self, rule: &Rule, index: usize) -> Option<RulePlan> {
+    fn rule(&mut self, file: &Arc<SourceFile>, rule: &Rule, index: usize) -> Option<RulePlan> {
         let body = match &rule.body {
-            Body::Sequence(sequence) => self.sequence(rule, sequence, index),
+            Body::Sequence(sequence) => self.sequence(file, rule, sequence, index),
             Body::Window { window, event, filter } => {
                 self.window(rule, window, event, filter.as_ref(), index)
             }
@@ -118,54 +121,15 @@ impl<'a> Compilation<'a> {
             key: body.key,
             key_is_list: rule.by_is_list,
             machine: body.machine,
+            inputs: body.inputs,
+            retained: retained(&body.output),
+            state: rule.state,
+            limit: rule.limit,
             output: body.output,
             actions: rule.actions.clone(),
+            on_timeout: on_timeout(rule),
             about: about(rule),
             include_events: rule.include == Include::Events,
-        })
-    }
-
-    fn sequence(&mut self, rule: &Rule, sequence: &Sequence, index: usize) -> Option<CompiledBody> {
-        let (steps, within) = (plain_steps(sequence)?, sequence.within);
-        let names: Vec<String> = steps.iter().map(|(step, _)| step.name.value.clone()).collect();
-        let parts: Vec<_> =
-            steps.iter().map(|(step, _)| (Some(step.name.value.as_str()), step.event.as_slice())).collect();
-        let mut scopes = step_scopes(&parts);
-        for ((step, _), scope) in steps.iter().zip(&mut scopes) {
-            step.filter.iter().for_each(|text| self.compiler.learn_predicate(&text.value, scope));
-        }
-        for (_, text) in &rule.emit {
-            self.compiler.learn_match_expr(&text.value, &mut scopes);
-        }
-        let key = self.key(rule, &scopes);
-        let mut meaning = Vec::new();
-        let mut complete = true;
-        for (at, ((step, within), scope)) in steps.iter().zip(&scopes).enumerate() {
-            let Ok(predicate) = self.filter(step.filter.as_ref(), scope) else {
-                complete = false;
-                continue;
-            };
-            meaning.push(self.step_meaning(&step.name.value, &step.event, predicate, *within));
-            self.ask(&step.event, predicate, (index, at));
-        }
-        meaning.push(format!("within {within:?}"));
-        let mut emit = Vec::new();
-        for (name, text) in &rule.emit {
-            let compiled = self.compiler.match_expr(&text.value, &scopes);
-            let Some(expr) = self.report(text, compiled) else {
-                complete = false;
-                continue;
-            };
-            meaning.push(format!("emit {}={}", name.value, expr.normalized()));
-            emit.push((name.value.clone(), expr));
-        }
-        let key = key?;
-        let steps = steps.iter().map(|(_, within)| StepPlan { within: *within }).collect();
-        complete.then(|| CompiledBody {
-            machine: olocus_cep::Plan::Sequence { steps, within },
-            output: OutputPlan::Sequence { steps: names, emit },
-            meaning,
-            key,
         })
     }
 
@@ -188,7 +152,7 @@ impl<'a> Compilation<'a> {
         let exprs = match self.compiler.window_exprs(having, &emit, &by, &scope) {
             Ok(exprs) => exprs,
             Err(problems) => {
-                let texts = WindowTexts { having: rule.having.as_ref(), emit: &rule.emit };
+                let texts = BodyTexts { having: rule.having.as_ref(), emit: &rule.emit };
                 texts.report(problems, key.is_some(), self.diagnostics);
                 return None;
             }
@@ -199,16 +163,15 @@ impl<'a> Compilation<'a> {
         for ((name, _), expr) in rule.emit.iter().zip(&exprs.emit) {
             meaning.push(format!("emit {}={}", name.value, expr.normalized()));
         }
-        self.ask(event, predicate, (index, 0));
+        self.ask(sorted(event), predicate, (index, 1), true, true);
         let inputs = exprs.aggregates.iter().map(|(_, value)| value.map(|value| self.input(value))).collect();
         let machine = olocus_cep::Plan::Window {
             window: window_plan(window),
             aggregates: exprs.aggregates.iter().map(|(aggregate, _)| function(*aggregate)).collect(),
         };
         let names = rule.emit.iter().map(|(name, _)| name.value.clone());
-        let output =
-            OutputPlan::Window { having: exprs.having, emit: names.zip(exprs.emit).collect(), inputs };
-        Some(CompiledBody { machine, output, meaning, key })
+        let output = OutputPlan::Window { having: exprs.having, emit: names.zip(exprs.emit).collect() };
+        Some(CompiledBody { machine, inputs, output, meaning, key })
     }
 
     /// The predicate of a `where`; `Err` once its mistakes have been reported.
@@ -219,7 +182,7 @@ impl<'a> Compilation<'a> {
     }
 
     /// The rule's `by` list: `None` where it has a mistake, `Some(None)` where the rule has none.
-    fn key(&mut self, rule: &Rule, scopes: &[EventScope]) -> Option<Option<KeyIndex>> {
+    pub(super) fn key(&mut self, rule: &Rule, scopes: &[EventScope]) -> Option<Option<KeyIndex>> {
         if rule.by.is_empty() {
             return Some(None);
         }
@@ -237,27 +200,48 @@ impl<'a> Compilation<'a> {
         }))))
     }
 
-    fn ask(&mut self, types: &[Spanned<TypePattern>], predicate: Option<PredicateId>, by: (usize, usize)) {
-        let mut types: Vec<TypePattern> = types.iter().map(|pattern| pattern.value.clone()).collect();
-        types.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
-        types.dedup();
+    /// Has a rule told of events of these types that satisfy a condition, by bits of its rows. Some of them may `begin`
+    /// something there; unless the engine `reads` these types for it, it hears of those only that are read anyway.
+    pub(super) fn ask(
+        &mut self,
+        types: Vec<TypePattern>,
+        predicate: Option<PredicateId>,
+        (rule, bits): (usize, u64),
+        begins: bool,
+        reads: bool,
+    ) {
         let next = self.tests.len();
         let id = *self.test_ids.entry((types.clone(), predicate)).or_insert(next);
         if id == next {
-            let (starts, later, keys) = (Vec::new(), Vec::new(), Vec::new());
-            self.tests.push(Test { types, predicate, starts, later, keys });
+            self.tests.push(Test {
+                types,
+                predicate,
+                links: Vec::new(),
+                begins: Vec::new(),
+                reads: false,
+                keys: Vec::new(),
+            });
         }
-        match by {
-            (rule, 0) => self.tests[id].starts.push(rule),
-            later => self.tests[id].later.push(later),
+        let test = &mut self.tests[id];
+        test.reads |= reads;
+        // Rules are compiled one after the other, so what is there already of this one stands last.
+        match test.links.last_mut() {
+            Some(link) if link.rule == rule => link.bits |= bits,
+            _ => test.links.push(Link { rule, bits }),
+        }
+        if begins && test.begins.last() != Some(&rule) {
+            test.begins.push(rule);
         }
     }
 
-    fn input(&mut self, value: ValueId) -> usize {
-        self.inputs.iter().position(|known| *known == value).unwrap_or_else(|| {
-            self.inputs.push(value);
-            self.inputs.len() - 1
-        })
+    /// The slot of [`Plan::inputs`] for a value.
+    pub(super) fn input(&mut self, value: ValueId) -> usize {
+        slot(&mut self.inputs, value)
+    }
+
+    /// The slot of [`Plan::retained`] for a value.
+    pub(super) fn retain(&mut self, value: ValueId) -> usize {
+        slot(&mut self.retained, value)
     }
 
     fn step_meaning(
@@ -273,7 +257,7 @@ impl<'a> Compilation<'a> {
         format!("{name} {types:?} {condition:?} {within:?}")
     }
 
-    fn report<T>(&mut self, text: &Scalar, compiled: Result<T, Vec<Problem>>) -> Option<T> {
+    pub(super) fn report<T>(&mut self, text: &Scalar, compiled: Result<T, Vec<Problem>>) -> Option<T> {
         match compiled {
             Ok(value) => Some(value),
             Err(problems) => {
@@ -284,14 +268,14 @@ impl<'a> Compilation<'a> {
     }
 }
 
-/// The expressions of a window rule, to point into.
-pub(super) struct WindowTexts<'a> {
+/// The expressions over what a rule finds, to point into.
+pub(super) struct BodyTexts<'a> {
     pub(super) having: Option<&'a Scalar>,
     pub(super) emit: &'a [(Scalar, Scalar)],
 }
 
-impl WindowTexts<'_> {
-    /// Reports what [`Compiler::window_exprs`] found. Where the fields of the key are not known, whether a field is one
+impl BodyTexts<'_> {
+    /// Reports what [`Compiler::window_exprs`] or [`Compiler::sequence_exprs`] found. Where the fields of the key are not known, whether a field is one
     /// of them is not known either.
     pub(super) fn report(
         &self,
@@ -309,27 +293,6 @@ impl WindowTexts<'_> {
             }
         }
     }
-}
-
-/// The scopes of the steps of a sequence, of which names and event types are given as far as they are known.
-pub(super) fn step_scopes(steps: &[(Option<&str>, &[Spanned<TypePattern>])]) -> Vec<EventScope> {
-    let others = |own: Option<&str>| {
-        steps
-            .iter()
-            .filter_map(|(name, _)| *name)
-            .filter(|name| Some(*name) != own)
-            .map(str::to_owned)
-            .collect()
-    };
-    steps
-        .iter()
-        .map(|(name, event)| EventScope {
-            step: name.map(str::to_owned),
-            types: literal_types(event),
-            other_steps: others(*name),
-            ..EventScope::default()
-        })
-        .collect()
 }
 
 /// The scope of the fields of a rule's key, which stand in the events of all of `scopes`.
@@ -384,13 +347,50 @@ fn window_plan(window: &Window) -> WindowPlan {
     }
 }
 
+fn slot(slots: &mut Vec<ValueId>, value: ValueId) -> usize {
+    slots.iter().position(|known| *known == value).unwrap_or_else(|| {
+        slots.push(value);
+        slots.len() - 1
+    })
+}
+
+/// The slots of [`Plan::retained`] that the matches of a rule read.
+fn retained(output: &OutputPlan) -> Vec<usize> {
+    let values: &[SequenceValue] = match output {
+        OutputPlan::Sequence { values, .. } => values,
+        OutputPlan::Window { .. } => &[],
+    };
+    let mut slots: Vec<usize> = values.iter().filter_map(|value| value.retained).collect();
+    slots.sort_unstable();
+    slots.dedup();
+    slots
+}
+
+fn on_timeout(rule: &Rule) -> Vec<Action> {
+    match &rule.body {
+        Body::Sequence(sequence) => sequence.on_timeout.clone().unwrap_or_default(),
+        Body::Window { .. } => Vec::new(),
+    }
+}
+
 fn function(aggregate: Aggregate) -> AggregateFunction {
-    match aggregate {
+    match register_function(aggregate) {
+        RegisterFunction::Aggregate(function) => function,
+        RegisterFunction::First | RegisterFunction::Last => {
+            unreachable!("expressions over windows do not pick single events")
+        }
+    }
+}
+
+pub(super) fn register_function(aggregate: Aggregate) -> RegisterFunction {
+    RegisterFunction::Aggregate(match aggregate {
+        Aggregate::First => return RegisterFunction::First,
+        Aggregate::Last => return RegisterFunction::Last,
         Aggregate::Count => AggregateFunction::Count,
         Aggregate::CountDistinct => AggregateFunction::CountDistinct,
         Aggregate::Sum => AggregateFunction::Sum,
         Aggregate::Avg => AggregateFunction::Avg,
         Aggregate::Min => AggregateFunction::Min,
         Aggregate::Max => AggregateFunction::Max,
-    }
+    })
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use olocus_cep::rule::{Draft, DraftBody, DraftRole, DraftStep};
 use olocus_document::{Diagnostics, Scalar};
-use olocus_expr::{Compiler, EventScope, Problem, Schemas};
+use olocus_expr::{Compiler, EventScope, Problem, Schemas, Steps};
 
-use super::compile::{WindowTexts, key_scope, literal_types, point, step_scopes};
+use super::compile::{BodyTexts, key_scope, literal_types, point};
 
 /// Reports the mistakes in the expressions of a draft.
 pub(super) fn check_draft(draft: &Draft, schemas: Arc<Schemas>, diagnostics: &mut Diagnostics) {
@@ -36,26 +36,35 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    fn sequence(&mut self, draft: &Draft, steps: &[DraftStep], is_only: bool) {
-        let names: Vec<_> =
-            steps.iter().map(|step| step.name.as_ref().map(|name| name.value.as_str())).collect();
-        let events = steps.iter().map(|step| step.event.as_deref().unwrap_or_default());
-        let parts: Vec<_> = names.iter().copied().zip(events).collect();
-        let scopes = step_scopes(&parts);
-        for (step, scope) in steps.iter().zip(&scopes) {
-            self.filter(step.filter.as_ref(), scope);
+    fn sequence(&mut self, draft: &Draft, asked: &[DraftStep], is_only: bool) {
+        let scope = |asked: &DraftStep| EventScope {
+            step: asked.name.as_ref().map(|name| name.value.clone()),
+            types: asked.event.as_deref().map(literal_types).unwrap_or_default(),
+            ..EventScope::default()
+        };
+        let events: Vec<EventScope> = asked.iter().map(scope).collect();
+        // A match has no events of the others.
+        let takes = |asked: &&DraftStep| matches!(asked.role, DraftRole::Step | DraftRole::Unknown);
+        let steps: Vec<EventScope> = asked.iter().filter(takes).map(scope).collect();
+        let all_named = steps.iter().all(|step| step.step.is_some());
+        // What seems to be no step may be one whose name could not be read.
+        let is_of_its_own = |problem: &Problem| all_named || problem.code != "needs-step";
+        let visible = vec![true; steps.len()];
+        for (asked, event) in asked.iter().zip(&events) {
+            if let Some(text) = &asked.filter {
+                let steps = Steps { all: &steps, visible: &visible };
+                let compiled = self.compiler.step_condition(&text.value, event, steps);
+                self.report(text, compiled, is_of_its_own);
+            }
         }
         if is_only {
-            self.key(draft, &scopes);
-            // A match has no events of the others.
-            let takes = |step: &DraftStep| matches!(step.role, DraftRole::Step | DraftRole::Unknown);
-            let (taken, scopes): (Vec<_>, Vec<_>) =
-                steps.iter().zip(scopes).filter(|(step, _)| takes(step)).unzip();
-            let all_named = taken.iter().all(|step| step.name.is_some());
-            for (_, text) in &draft.emit {
-                let compiled = self.compiler.match_expr(&text.value, &scopes);
-                // What seems to be no step may be one whose name could not be read.
-                self.report(text, compiled, |problem| all_named || problem.code != "needs-step");
+            self.key(draft, &events);
+            let having = draft.having.as_ref().map(|text| text.value.as_str());
+            let emit: Vec<&str> = draft.emit.iter().map(|(_, text)| text.value.as_str()).collect();
+            if let Err(mut problems) = self.compiler.sequence_exprs(having, &emit, &steps) {
+                problems.retain(|(_, problem)| is_of_its_own(problem));
+                let texts = BodyTexts { having: draft.having.as_ref(), emit: &draft.emit };
+                texts.report(problems, true, self.diagnostics);
             }
         }
     }
@@ -66,7 +75,7 @@ impl Check<'_> {
         let emit: Vec<&str> = draft.emit.iter().map(|(_, text)| text.value.as_str()).collect();
         let by: Vec<&str> = draft.by.iter().flatten().map(|field| field.value.as_str()).collect();
         if let Err(problems) = self.compiler.window_exprs(having, &emit, &by, scope) {
-            let texts = WindowTexts { having: draft.having.as_ref(), emit: &draft.emit };
+            let texts = BodyTexts { having: draft.having.as_ref(), emit: &draft.emit };
             texts.report(problems, key_is_known, self.diagnostics);
         }
     }

@@ -1,6 +1,6 @@
 //! A rule's version: a hash of what it means, whatever its text looks like.
 
-use olocus_cep::rule::{Action, Include, Rule};
+use olocus_cep::rule::{Action, Body, Rule};
 use sha2::{Digest, Sha256};
 
 /// The first 16 hexadecimal digits of a SHA-256 over the rule's name, key, steps or window, conditions and
@@ -22,7 +22,12 @@ pub(super) fn of(rule: &Rule, meaning: &[String]) -> String {
     for part in meaning {
         add(part);
     }
-    for action in &rule.actions {
+    let on_timeout = match &rule.body {
+        Body::Sequence(sequence) => sequence.on_timeout.as_deref(),
+        Body::Window { .. } => None,
+    };
+    add(if on_timeout.is_some() { "timeouts" } else { "" });
+    for action in rule.actions.iter().chain(on_timeout.unwrap_or_default()) {
         match action {
             Action::Publish { topic } => add(&format!("publish {}", topic.value)),
             Action::Log { level } => add(&format!("log {level:?}")),
@@ -31,6 +36,6 @@ pub(super) fn of(rule: &Rule, meaning: &[String]) -> String {
             }
         }
     }
-    add(if rule.include == Include::Events { "events" } else { "" });
+    add(&format!("include {:?}, limit {:?}", rule.include, rule.limit));
     crate::hex(&hash.finalize()[..8])
 }

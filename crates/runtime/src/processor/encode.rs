@@ -77,7 +77,7 @@ pub(super) fn records(
 /// The lines that `log` actions ask for, written once the commit is through.
 pub(super) fn log_lines<'a>(plan: &'a Plan, outputs: &'a Outputs) -> impl Iterator<Item = LogLine> + 'a {
     outputs.matches.iter().flat_map(|found| {
-        plan.rules[found.rule].actions.iter().filter_map(|action| match action {
+        plan.rules[found.rule].actions(found.timed_out.is_some()).iter().filter_map(|action| match action {
             Action::Log { level } => Some(LogLine { level: *level, text: found.data.to_string() }),
             Action::Publish { .. } | Action::Webhook { .. } => None,
         })
@@ -92,11 +92,12 @@ fn match_records(
 ) -> Result<(), olocus_event::Error> {
     let rule = &plan.rules[found.rule];
     let event = cloud_event(options, &rule.name, rule.severity.as_str(), found);
-    for topic in rule.topics(&options.topics.matches) {
+    let timed_out = found.timed_out.is_some();
+    for topic in rule.topics(timed_out, &options.topics.matches) {
         let record = event.to_binary(topic.into(), Some(record_key(&rule.name, found)));
         records.push(seal(record, &options.sealing, &options.keyring, (options.nonce)())?);
     }
-    for action in &rule.actions {
+    for action in rule.actions(timed_out) {
         if let Action::Webhook { url, headers, timeout } = action {
             let call = WebhookCall {
                 url: url.value.clone(),
