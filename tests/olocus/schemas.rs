@@ -138,6 +138,15 @@ rules:
     emit: { n: count(*) }
     tests:
       - { name: one, events: [ { at: 1500us, type: lone } ], expect: [ { emit: { n: 1 } } ] }
+  - name: out_of_time
+    include: none
+    sequence:
+      - { step: begun, event: begun }
+      - { step: done,  event: done }
+    within: 1m
+    on_timeout: [ { log: debug } ]
+    tests:
+      - { name: one, events: [ { at: 0s, type: begun } ], expect: none, timeouts: [ {} ] }
 ";
 
 #[test]
