@@ -34,14 +34,14 @@ impl Bounded {
         Ok(())
     }
 
-    /// Decodes the next records of an input.
+    /// Decodes the next records of an input, as many as fill a batch; `None` once there are none left.
     pub(crate) fn prepare(
         &mut self,
         input: &InputId,
-        records: Vec<Record>,
-    ) -> Result<Vec<Prepared>, Failure> {
+        records: &mut Vec<Record>,
+    ) -> Result<Option<Prepared>, Failure> {
         let source = self.source(input)?;
-        Ok(self.preparer.prepare(source, &input.topic, input.partition, records))
+        Ok(self.preparer.prepare_batch(source, &input.topic, input.partition, records))
     }
 
     /// Evaluates what was prepared, in the order of preparation within an input.
@@ -64,9 +64,9 @@ impl Bounded {
         self.task.inputs().find(|view| view.id == input).and_then(|view| view.progress)
     }
 
-    /// Number of events that wait for their turn in event-time order.
-    pub(crate) fn held(&self) -> usize {
-        self.task.stats().held
+    /// Number of events that wait for their turn in event-time order, and what they take in memory.
+    pub(crate) fn held(&self) -> (usize, usize) {
+        self.task.held()
     }
 
     /// The inputs that are ahead of the slowest, furthest ahead first.

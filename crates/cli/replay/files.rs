@@ -35,8 +35,8 @@ pub(super) fn feed(run: &mut Replay<'_>, paths: &[String], batch: usize) -> Resu
         let Open { id, source } = &mut open[at];
         match source.next_batch(batch)? {
             Some(items) => {
-                let records = items.into_iter().map(|item| record(item, started)).collect();
-                for prepared in run.bounded.prepare(id, records)? {
+                let mut records = items.into_iter().map(|item| record(item, started)).collect();
+                while let Some(prepared) = run.bounded.prepare(id, &mut records)? {
                     run.feed(prepared)?;
                 }
             }

@@ -108,15 +108,14 @@ fn plan_of(file: &RuleFile, rule: &Rule, schemas: &Arc<Schemas>) -> Result<Arc<P
 
 fn matches_of(plan: &Arc<Plan>, events: &[TestEvent]) -> Result<Vec<Match>, Failure> {
     let input = InputId { topic: "test".into(), partition: 0 };
-    let records = expand(events)
+    let mut records = expand(events)
         .into_iter()
         .zip(0..)
         .map(|((time, event), offset)| record(event, time, offset))
         .collect();
     let mut run = Bounded::new(Arc::clone(plan), &Arc::new(Keyring::empty()), olocus_cep::Limits::default());
     run.add(&input)?;
-    let prepared = run.prepare(&input, records)?;
-    for prepared in prepared {
+    while let Some(prepared) = run.prepare(&input, &mut records)? {
         if let Some(dead) = prepared.dead_letters().first() {
             return Err(Failure::new(format!("read a test event: {}", dead.cause)));
         }

@@ -25,6 +25,7 @@ mod prepare;
 mod processor;
 mod source;
 mod task;
+mod weight;
 
 pub use self::error::Error;
 pub use self::matches::{EMBEDDED_BYTES_MAX, Match};
@@ -37,6 +38,7 @@ pub use self::processor::{
 };
 pub use self::source::{MAX_FUTURE, SourceSpec};
 pub use self::task::{Decision, InputView, Late, Outputs, Task, TaskStats};
+pub use self::weight::Weigh;
 
 /// Lower-case hexadecimal digits of some bytes.
 fn hex(bytes: &[u8]) -> String {

@@ -14,6 +14,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::weight::Weigh;
+
 /// Names one input partition; its order breaks ties between records of equal event time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InputId {
@@ -72,6 +74,7 @@ pub struct Merge<T> {
     inputs: Vec<Input<T>>,
     by_id: BTreeMap<InputId, InputIndex>,
     held: usize,
+    held_bytes: usize,
     /// Largest event time among all on-time records of all inputs.
     largest: Option<i64>,
     /// The last record released.
@@ -88,11 +91,18 @@ struct Input<T> {
 
 impl<T> Default for Merge<T> {
     fn default() -> Merge<T> {
-        Merge { inputs: Vec::new(), by_id: BTreeMap::new(), held: 0, largest: None, frontier: None }
+        Merge {
+            inputs: Vec::new(),
+            by_id: BTreeMap::new(),
+            held: 0,
+            held_bytes: 0,
+            largest: None,
+            frontier: None,
+        }
     }
 }
 
-impl<T> Merge<T> {
+impl<T: Weigh> Merge<T> {
     /// Adds an input whose records may be out of order by `bound` nanoseconds, with the progress it had
     /// reached before a restart (both parts `None` for an input read for the first time).
     ///
@@ -133,8 +143,7 @@ impl<T> Merge<T> {
         input.progress.largest = input.progress.largest.max(Some(time));
         self.largest = self.largest.max(Some(time));
         if let Some(item) = item {
-            input.held.insert((time, offset), item);
-            self.held += 1;
+            self.hold(index, time, offset, item);
         }
         Delivery::OnTime
     }
@@ -142,9 +151,7 @@ impl<T> Merge<T> {
     /// Holds a record again that was delivered on time before a restart but not yet released: it has already
     /// moved the watermark that [`Merge::add`] was given, so it is not judged a second time.
     pub fn hold_again(&mut self, index: InputIndex, time: i64, offset: i64, item: T) {
-        if self.inputs[index.0].held.insert((time, offset), item).is_none() {
-            self.held += 1;
-        }
+        self.hold(index, time, offset, item);
     }
 
     /// Raises an input's floor; a floor never sinks.
@@ -213,19 +220,34 @@ impl<T> Merge<T> {
         self.held
     }
 
+    /// What the records held take in memory, in bytes.
+    pub fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
     /// The earliest event time among the records held.
     pub fn earliest_held(&self) -> Option<i64> {
         self.inputs.iter().filter_map(|input| input.first().map(|(time, _)| time)).min()
     }
 
-    /// The event time up to which records must be released so that no more than `limit` are held; `None` where
-    /// they already fit.
-    pub fn time_to_hold(&self, limit: usize) -> Option<i64> {
-        let excess = self.held.checked_sub(limit).filter(|&excess| excess > 0)?;
-        let mut times: Vec<i64> =
-            self.inputs.iter().flat_map(|input| input.held.keys().map(|&(time, _)| time)).collect();
-        let (_, &mut time, _) = times.select_nth_unstable(excess - 1);
-        Some(time)
+    /// The event time up to which records must be released so that no more than `limit` are held, and no more than
+    /// `bytes`; `None` where they already fit.
+    pub fn time_to_hold(&self, limit: usize, bytes: usize) -> Option<i64> {
+        let (mut held, mut held_bytes) = (self.held, self.held_bytes);
+        if held <= limit && held_bytes <= bytes {
+            return None;
+        }
+        let held_of = |input: &Input<T>| -> Vec<(i64, usize)> {
+            input.held.iter().map(|(&(time, _), item)| (time, item.weight())).collect()
+        };
+        let mut oldest: Vec<(i64, usize)> = self.inputs.iter().flat_map(held_of).collect();
+        oldest.sort_unstable();
+        let leaves = oldest.into_iter().find(|(_, weight)| {
+            held -= 1;
+            held_bytes -= weight;
+            held <= limit && held_bytes <= bytes
+        });
+        leaves.map(|(time, _)| time)
     }
 
     /// The smallest offset among the records that an input still holds.
@@ -265,6 +287,14 @@ impl<T> Merge<T> {
         ahead.into_iter().map(|(_, index)| index).collect()
     }
 
+    fn hold(&mut self, index: InputIndex, time: i64, offset: i64, item: T) {
+        self.held_bytes += item.weight();
+        match self.inputs[index.0].held.insert((time, offset), item) {
+            Some(before) => self.held_bytes -= before.weight(),
+            None => self.held += 1,
+        }
+    }
+
     fn gates(&self) -> Option<Gates> {
         let mut reached = Vec::with_capacity(self.inputs.len());
         for (at, input) in self.inputs.iter().enumerate() {
@@ -288,6 +318,7 @@ impl<T> Merge<T> {
         let input = &mut self.inputs[at];
         let item = input.held.remove(&(time, offset)).expect("the caller saw this record held");
         self.held -= 1;
+        self.held_bytes -= item.weight();
         let place = Place { time, input: input.id.clone(), offset };
         self.frontier = Some(place.clone());
         (place, item)

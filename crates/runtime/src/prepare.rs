@@ -13,6 +13,7 @@ use smallvec::SmallVec;
 
 use crate::merge::InputId;
 use crate::plan::{OutputPlan, Plan, SourcePlan, Test};
+use crate::weight::{self, Weigh};
 
 /// Turns records into what the task is fed with. It keeps no state between batches, so batches may be
 /// prepared by any thread and cut anywhere.
@@ -38,8 +39,6 @@ pub struct Prepared {
     /// The rows on which some test holds, ascending.
     pub(crate) hits: Vec<(usize, Arc<Hit>)>,
     pub(crate) dead: Vec<DeadLetter>,
-    /// Records that did not fit into the batch: to be prepared next.
-    pub(crate) rest: Vec<Record>,
     /// What the preparation counted.
     pub counts: Counts,
 }
@@ -77,6 +76,8 @@ pub(crate) struct Hit {
     pub(crate) keys: SmallVec<[Option<Key>; 2]>,
     /// By input of the plan; empty where no window takes this row.
     pub(crate) inputs: Box<[Scalar]>,
+    /// What all of this takes in memory, in bytes.
+    weight: usize,
 }
 
 /// An event as partial matches keep it: its coordinates and the values that matches emit.
@@ -90,6 +91,8 @@ pub(crate) struct StoredEvent {
     pub(crate) retained: Box<[Value]>,
     /// The event itself, where some rule embeds it in matches.
     pub(crate) raw: Option<JsonText>,
+    /// What all of this takes in memory, in bytes.
+    pub(crate) weight: usize,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -117,35 +120,32 @@ impl Preparer {
 
     /// Prepares records of one partition, which come in offset order, for the source with this index.
     ///
-    /// More comes back as several batches where payloads are so large that they fill one.
+    /// Where payloads are so large that they fill a batch, several come: each is made when it is asked for, so that what
+    /// is inflated is bounded by how many the caller keeps.
     pub fn prepare(
         &mut self,
         source: usize,
         topic: &Arc<str>,
         partition: i32,
         mut records: Vec<Record>,
-    ) -> Vec<Prepared> {
-        let mut batches = Vec::with_capacity(1);
-        while !records.is_empty() {
-            let mut prepared = self.prepare_batch(source, topic, partition, records);
-            records = std::mem::take(&mut prepared.rest);
-            batches.push(prepared);
-        }
-        batches
+    ) -> impl Iterator<Item = Prepared> {
+        let topic = Arc::clone(topic);
+        std::iter::from_fn(move || self.prepare_batch(source, &topic, partition, &mut records))
     }
 
-    fn prepare_batch(
+    /// Prepares the first batch of these records and leaves the others; `None` if there are none.
+    pub fn prepare_batch(
         &mut self,
         source: usize,
         topic: &Arc<str>,
         partition: i32,
-        records: Vec<Record>,
-    ) -> Prepared {
+        records: &mut Vec<Record>,
+    ) -> Option<Prepared> {
         let input = InputId { topic: Arc::clone(topic), partition };
-        let end = records.last().map_or(0, |record| record.offset + 1);
-        let decoded = self.decoders[source].decode(topic, partition, records);
-        let rest = decoded.rest;
-        let next = rest.first().map_or(end, |record| record.offset);
+        let end = records.last()?.offset.saturating_add(1);
+        let decoded = self.decoders[source].decode(topic, partition, std::mem::take(records));
+        *records = decoded.rest;
+        let next = records.first().map_or(end, |record| record.offset);
         let mut batch = decoded.batch;
         let mut dead: Vec<DeadLetter> = decoded
             .rejected
@@ -161,7 +161,7 @@ impl Preparer {
         let mut counts =
             Counts { events: batch.len() as u64, unconverted: decoded.unconverted, ..Counts::default() };
         let hits = self.hits(&batch, &meta, &mut counts);
-        Prepared { input, next, batch, times: meta.time, hits, dead, rest, counts }
+        Some(Prepared { input, next, batch, times: meta.time, hits, dead, counts })
     }
 
     /// Time, type and key of each row, as the source says. Rows without a usable time leave the batch.
@@ -272,7 +272,7 @@ impl Preparer {
             } else {
                 Box::default()
             };
-            let event = StoredEvent {
+            let mut event = StoredEvent {
                 topic: Arc::clone(batch.topic()),
                 partition: batch.partition(),
                 offset: batch.offset(row),
@@ -280,13 +280,17 @@ impl Preparer {
                 id: batch.id(row).into(),
                 retained: plan.program.retain(batch, meta, row),
                 raw: wants_raw.then(|| JsonText::of_payload(&batch.payload(row))),
+                weight: 0,
             };
-            let hit = Hit {
+            event.weight = event.weigh();
+            let mut hit = Hit {
                 tests: group.iter().map(|&(_, test)| test).collect(),
                 event: Arc::new(event),
                 keys: hit_keys,
                 inputs: hit_inputs,
+                weight: 0,
             };
+            hit.weight = hit.weigh();
             hits.push((row, Arc::new(hit)));
         }
         hits
@@ -326,6 +330,27 @@ impl Prepared {
     /// The records that could not be decoded.
     pub fn dead_letters(&self) -> &[DeadLetter] {
         &self.dead
+    }
+}
+
+impl Hit {
+    fn weigh(&self) -> usize {
+        let keys: usize = self.keys.iter().flatten().map(weight::key).sum();
+        let inputs: usize = self.inputs.iter().map(weight::scalar).sum();
+        size_of::<Hit>() + self.event.weight + keys + inputs
+    }
+}
+
+impl Weigh for Arc<Hit> {
+    fn weight(&self) -> usize {
+        self.weight
+    }
+}
+
+impl StoredEvent {
+    fn weigh(&self) -> usize {
+        let retained: usize = self.retained.iter().map(weight::value).sum();
+        size_of::<StoredEvent>() + self.id.len() + retained + self.raw.as_ref().map_or(0, weight::json)
     }
 }
 

@@ -13,6 +13,7 @@ mod encode;
 mod evaluate;
 mod idle;
 mod metrics;
+mod pressure;
 mod read;
 mod start;
 mod status;
@@ -110,6 +111,8 @@ pub struct Options {
     pub limits: olocus_cep::Limits,
     /// Records that may wait for their turn in event-time order; above it, inputs are paused.
     pub held_max: usize,
+    /// Bytes that these may take together.
+    pub held_bytes_max: usize,
     /// Records per poll at most.
     pub batch_records: usize,
     /// Bounds of decoding.

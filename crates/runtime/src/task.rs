@@ -15,6 +15,7 @@ use crate::merge::{Delivery, InputId, InputIndex, Merge};
 use crate::plan::{KeyIndex, Plan, RulePlan, Test};
 use crate::position::{Position, Resume};
 use crate::prepare::{DeadLetter, Hit, Prepared, StoredEvent};
+use crate::weight;
 use olocus_event::Record;
 
 /// Evaluates the rules of a plan over all inputs of an application.
@@ -47,6 +48,7 @@ pub struct Outputs {
     pub late: Vec<Late>,
     /// Undecodable records, by topic, partition and offset.
     pub dead: Vec<DeadLetter>,
+    bytes: usize,
 }
 
 /// A record that came after its partition had passed its time.
@@ -67,6 +69,8 @@ pub struct Late {
 pub struct TaskStats {
     /// Records held until their turn in event-time order comes.
     pub held: usize,
+    /// What these take in memory, in bytes.
+    pub held_bytes: usize,
     /// Partial matches of all sequence rules.
     pub partial_matches: usize,
     /// Events in windows.
@@ -92,6 +96,8 @@ pub struct InputView<'a> {
     pub bound: i64,
     /// Late records that a commit has to remember.
     pub late_remembered: usize,
+    /// Whether records from before a restart are still to be read again. Nothing is released before they are.
+    pub rereading: bool,
 }
 
 #[derive(Debug, Default)]
@@ -104,6 +110,24 @@ struct InputState {
     /// Whether records from before a restart are still to be read again. Until all of them are held again, nothing
     /// may be released: time has passed them already.
     rereading: bool,
+}
+
+impl Outputs {
+    fn add_match(&mut self, found: Match) {
+        self.bytes +=
+            size_of::<Match>() + weight::json(&found.data) + found.id.len() + weight::key(&found.key);
+        self.matches.push(found);
+    }
+
+    fn add_late(&mut self, late: Late) {
+        self.bytes += size_of::<Late>() + weight::record(&late.record);
+        self.late.push(late);
+    }
+
+    fn add_dead(&mut self, dead: DeadLetter) {
+        self.bytes += size_of::<DeadLetter>() + weight::record(&dead.record) + dead.cause.len();
+        self.dead.push(DeadLetter { record: dead.record.detached(), ..dead });
+    }
 }
 
 impl Task {
@@ -160,7 +184,9 @@ impl Task {
         };
         let state = &mut self.inputs[index.get()];
         let seen = |offset: i64| state.resume.as_ref().is_some_and(|resume| resume.covers(offset));
-        self.outputs.dead.extend(prepared.dead.into_iter().filter(|dead| !seen(dead.record.offset)));
+        for dead in prepared.dead.into_iter().filter(|dead| !seen(dead.record.offset)) {
+            self.outputs.add_dead(dead);
+        }
         let mut hits = prepared.hits.into_iter().peekable();
         for row in 0..prepared.times.len() {
             let hit = hits.next_if(|(at, _)| *at == row).map(|(_, hit)| hit);
@@ -173,8 +199,8 @@ impl Task {
             }
             if let Delivery::Late { progress } = self.merge.deliver(index, time, offset, hit) {
                 state.late.insert(offset, time);
-                let (input, record) = (prepared.input.clone(), prepared.batch.record(row).clone());
-                self.outputs.late.push(Late { input, record, time, progress });
+                let (input, record) = (prepared.input.clone(), prepared.batch.record(row).detached());
+                self.outputs.add_late(Late { input, record, time, progress });
             }
         }
         state.next = state.next.max(Some(prepared.next));
@@ -233,6 +259,11 @@ impl Task {
         self.outputs.matches.len() + self.outputs.late.len() + self.outputs.dead.len()
     }
 
+    /// What these take in memory, in bytes.
+    pub fn pending_bytes(&self) -> usize {
+        self.outputs.bytes
+    }
+
     /// What a restart must know of each input from which something was read.
     pub fn positions(&mut self) -> Vec<(InputId, Position)> {
         let inputs: Vec<(InputIndex, InputId)> =
@@ -265,9 +296,9 @@ impl Task {
         timer.into_iter().chain(self.merge.earliest_held()).min()
     }
 
-    /// The decision that releases just so many records that no more than `limit` are held.
-    pub fn floors_to_hold(&self, limit: usize) -> Decision {
-        let Some(time) = self.merge.time_to_hold(limit) else { return Decision::default() };
+    /// The decision that releases just so many records that no more than `limit` are held, and no more than `bytes`.
+    pub fn floors_to_hold(&self, limit: usize, bytes: usize) -> Decision {
+        let Some(time) = self.merge.time_to_hold(limit, bytes) else { return Decision::default() };
         // One more nanosecond, so that no tie is left waiting for an input that sorts before it.
         let floor = time.saturating_add(1);
         Decision { floors: self.merge.inputs().map(|(_, id)| (id.clone(), floor)).collect() }
@@ -280,6 +311,7 @@ impl Task {
             progress: self.merge.progress_of(index),
             bound: self.merge.bound(index),
             late_remembered: self.inputs[index.get()].late.len(),
+            rereading: self.inputs[index.get()].rereading,
         })
     }
 
@@ -299,15 +331,21 @@ impl Task {
         self.merge.furthest_ahead().into_iter().map(|index| ids[index.get()].clone()).collect()
     }
 
+    /// How many records are held for their turn, and what they take in memory.
+    pub fn held(&self) -> (usize, usize) {
+        (self.merge.held(), self.merge.held_bytes())
+    }
+
     /// Sizes of the state.
     pub fn stats(&self) -> TaskStats {
         let engine = self.engine.stats();
         TaskStats {
             held: self.merge.held(),
+            held_bytes: self.merge.held_bytes(),
             partial_matches: engine.partial_matches,
             window_events: engine.window_events,
             keys: engine.keys,
-            bytes: engine.bytes + self.merge.held() * (size_of::<Hit>() + size_of::<StoredEvent>()),
+            bytes: engine.bytes + self.merge.held_bytes(),
             dropped: engine.dropped,
             missing_keys: self.missing_keys,
         }
@@ -330,14 +368,14 @@ impl Task {
             if let Err(error) = evaluate(plan, engine, &hit, asked, findings) {
                 failure = Some(error);
             }
-            emit(plan, findings, &mut outputs.matches);
+            emit(plan, findings, outputs);
         });
         if let Some(error) = failure {
             return Err(error);
         }
         if let Some(progress) = merge.progress() {
             engine.advance(progress, findings);
-            emit(plan, findings, &mut outputs.matches);
+            emit(plan, findings, outputs);
         }
         Ok(())
     }
@@ -358,7 +396,14 @@ fn evaluate(
         let Some(key) = key_of(rule_plan, hit) else { continue };
         let inputs = rule_plan.inputs_of(hit);
         let keep = rule_plan.include_events.then(|| hit.event.embedded_bytes());
-        let row = Row { time: hit.event.time, steps, inputs: &inputs, event: &hit.event, keep };
+        let row = Row {
+            time: hit.event.time,
+            steps,
+            inputs: &inputs,
+            event: &hit.event,
+            weight: hit.event.weight,
+            keep,
+        };
         engine.process(rule, key, row, findings).map_err(|cause| Error::limit(&rule_plan.name, cause))?;
     }
     Ok(())
@@ -414,6 +459,8 @@ fn key_of<'a>(rule: &RulePlan, hit: &'a Hit) -> Option<&'a Key> {
     }
 }
 
-fn emit(plan: &Plan, findings: &mut Vec<Finding<Arc<StoredEvent>>>, matches: &mut Vec<Match>) {
-    matches.extend(findings.drain(..).filter_map(|finding| make_match(plan, finding)));
+fn emit(plan: &Plan, findings: &mut Vec<Finding<Arc<StoredEvent>>>, outputs: &mut Outputs) {
+    for found in findings.drain(..).filter_map(|finding| make_match(plan, finding)) {
+        outputs.add_match(found);
+    }
 }

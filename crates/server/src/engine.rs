@@ -346,6 +346,7 @@ fn options(config: &Config, secrets: &Secrets, start_at: StartAt) -> Options {
         default_partitions: partitions(config.ordering),
         limits: config.limits.state,
         held_max: config.limits.held_records,
+        held_bytes_max: config.limits.held_bytes,
         batch_records: config.limits.batch_records,
         decoding: config.limits.decoding,
         keyring: Arc::clone(&secrets.keyring),

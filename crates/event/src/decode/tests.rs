@@ -358,7 +358,7 @@ fn a_batch_that_is_full_leaves_the_rest() {
     let big = with_headers(vec![b' '; 16 << 20], &headers);
     let records: Vec<Record> = (0..20).map(|offset| Record { offset, ..big.clone() }).collect();
     let decoded = decode(&decoder(Format::Auto, &[]), records);
-    assert_eq!((decoded.batch.len(), decoded.rest.len(), decoded.rest[0].offset), (16, 4, 16));
+    assert_eq!((decoded.batch.len(), decoded.rest.len(), decoded.rest[0].offset), (2, 18, 2));
     assert!(decoded.rejected.is_empty());
 }
 

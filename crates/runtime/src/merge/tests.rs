@@ -2,6 +2,18 @@ use proptest::prelude::*;
 
 use super::*;
 
+impl Weigh for u32 {
+    fn weight(&self) -> usize {
+        100
+    }
+}
+
+impl Weigh for () {
+    fn weight(&self) -> usize {
+        1
+    }
+}
+
 fn input(topic: &str, partition: i32) -> InputId {
     InputId { topic: topic.into(), partition }
 }
@@ -75,6 +87,30 @@ fn only_inputs_ahead_of_the_slowest_are_named_for_a_pause() {
     merge.deliver(b, 5, 0, Some(1));
     merge.deliver(c, 9, 0, Some(2));
     assert_eq!(merge.furthest_ahead(), [c, b]);
+}
+
+#[test]
+fn what_is_held_is_weighed_and_released_by_weight() {
+    let mut merge = Merge::default();
+    let a = merge.add(input("a", 0), 100, fresh(), false);
+    for (offset, time) in (0..).zip([3, 1, 2]) {
+        merge.deliver(a, time, offset, Some(7));
+    }
+    merge.hold_again(a, 3, 0, 7);
+    assert_eq!((merge.held(), merge.held_bytes()), (3, 300));
+    for (limit, bytes, expected) in [
+        (3, 300, None),
+        (2, 300, Some(1)),
+        (3, 299, Some(1)),
+        (3, 150, Some(2)),
+        (1, 250, Some(2)),
+        (3, 0, Some(3)),
+    ] {
+        assert_eq!(merge.time_to_hold(limit, bytes), expected, "{limit} {bytes}");
+    }
+    merge.raise_floor(a, 2);
+    assert_eq!(released(&mut merge).len(), 2);
+    assert_eq!(merge.held_bytes(), 100);
 }
 
 /// One record as the property test makes them up: (input, time).

@@ -9,19 +9,22 @@ use olocus_bus::{OffsetRange, TopicPartition};
 
 use super::commit::{self, Done, Pending};
 use super::idle::{Idleness, Verdict};
+use super::pressure::{self, Bounds};
 use super::read::{self, FromReader, ToReader};
 use super::start::Start;
 use super::watch::{self, FromWatcher};
 use super::{Shared, metrics, spawn};
 use crate::Error;
 use crate::merge::InputId;
-use crate::position::{LATE_REMEMBERED, Position};
+use crate::position::Position;
 use crate::task::Task;
 
 /// Prepared batches that may wait for the evaluator.
 const BATCHES_QUEUED: usize = 4;
 /// Outputs that may wait for a commit in flight before no more input is taken.
 const OUTPUTS_PENDING_MAX: usize = 20_000;
+/// What these may take in memory.
+const OUTPUTS_BYTES_MAX: usize = 32 << 20;
 /// How often decisions and commits are considered when nothing else happens.
 const TICK: Duration = Duration::from_millis(20);
 /// How often sizes are published as metrics.
@@ -124,7 +127,9 @@ impl<'a> Evaluator<'a> {
         let ticks = tick(TICK);
         let nothing = never();
         while !self.shared.stop.is_set() {
-            let batches = if self.task.pending_outputs() < OUTPUTS_PENDING_MAX { batches } else { &nothing };
+            let room = self.task.pending_outputs() < OUTPUTS_PENDING_MAX
+                && self.task.pending_bytes() < OUTPUTS_BYTES_MAX;
+            let batches = if room { batches } else { &nothing };
             select! {
                 recv(batches) -> message => match message {
                     Ok(message) => self.take(message)?,
@@ -201,36 +206,22 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    /// Pauses inputs while the merge holds too much, those furthest ahead first, and inputs whose late records
-    /// no longer fit into a commit. If only inputs that hold time back are left, lets time go on.
+    /// Pauses inputs while the merge holds too much. If only inputs that hold time back are left, lets time go on.
     fn relieve(&mut self) -> Result<(), Error> {
-        if self.task.is_rereading() {
-            // Nothing is released before all is read again, so whoever was paused now would be waited for.
-            return self.pause_exactly(BTreeSet::new());
+        let options = &self.shared.options;
+        let bounds = Bounds { records: options.held_max, bytes: options.held_bytes_max };
+        let relief = pressure::relief(&self.task, bounds, !self.paused.is_empty());
+        if relief.force {
+            let (held, held_bytes) = self.task.held();
+            tracing::warn!(
+                held,
+                held_bytes,
+                "records wait for time to pass, more than fit: time is moved on without them"
+            );
+            metrics::forced();
+            self.task.decide(&self.task.floors_to_hold(bounds.records, bounds.bytes))?;
         }
-        let held = self.task.stats().held;
-        let limit = self.shared.options.held_max;
-        let mut pause: BTreeSet<InputId> = self
-            .task
-            .inputs()
-            .filter(|input| input.late_remembered >= LATE_REMEMBERED)
-            .map(|input| input.id.clone())
-            .collect();
-        if held >= limit || (held >= limit / 2 && !self.paused.is_empty()) {
-            let ahead = self.task.furthest_ahead();
-            if ahead.is_empty() && held >= limit {
-                let floors = self.task.floors_to_hold(limit);
-                tracing::warn!(
-                    held,
-                    limit,
-                    "records wait for time to pass, more than fit: time is moved on without them"
-                );
-                metrics::forced();
-                self.task.decide(&floors)?;
-            }
-            pause.extend(ahead);
-        }
-        self.pause_exactly(pause)
+        self.pause_exactly(relief.pause)
     }
 
     fn pause_exactly(&mut self, pause: BTreeSet<InputId>) -> Result<(), Error> {

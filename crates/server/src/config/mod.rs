@@ -123,6 +123,8 @@ pub struct Limits {
     pub decoding: olocus_event::Limits,
     /// Records that may wait for their turn in event-time order.
     pub held_records: usize,
+    /// Bytes that these may take together.
+    pub held_bytes: usize,
     /// Records per batch.
     pub batch_records: usize,
     /// Bytes that the body of an HTTP request may have.
@@ -210,6 +212,7 @@ impl Default for Limits {
             state: olocus_cep::Limits::default(),
             decoding: olocus_event::Limits::default(),
             held_records: 200_000,
+            held_bytes: 256 << 20,
             batch_records: 8_192,
             body_bytes: 16 << 20,
         }

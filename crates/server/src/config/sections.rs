@@ -69,6 +69,7 @@ pub(super) fn outputs(reader: &mut Reader<'_>, root: &mut Fields<'_>) -> OutputN
 pub(super) fn limits(reader: &mut Reader<'_>, root: &mut Fields<'_>, limits: &mut Limits) {
     const STATE: std::ops::RangeInclusive<i64> = 1..=1_000_000_000;
     const BYTES: std::ops::RangeInclusive<u64> = 1_024..=1 << 30;
+    const MEMORY: std::ops::RangeInclusive<u64> = 1_024..=1 << 40;
     let Some(mut fields) = reader.section(root.node("limits"), "`limits`") else { return };
     let state = &mut limits.state;
     for (key, limit) in [
@@ -89,12 +90,14 @@ pub(super) fn limits(reader: &mut Reader<'_>, root: &mut Fields<'_>, limits: &mu
     if let Some(policy) = reader.choice(&mut fields, "policy", &policies) {
         limits.state.policy = policy;
     }
-    for (key, limit) in [
-        ("record_bytes", &mut limits.decoding.max_record_bytes),
-        ("inflated_bytes", &mut limits.decoding.max_inflated_bytes),
-        ("body_bytes", &mut limits.body_bytes),
+    for (key, limit, range) in [
+        ("state_bytes_per_rule", &mut limits.state.state_bytes_per_rule, MEMORY),
+        ("held_bytes", &mut limits.held_bytes, MEMORY),
+        ("record_bytes", &mut limits.decoding.max_record_bytes, BYTES),
+        ("inflated_bytes", &mut limits.decoding.max_inflated_bytes, BYTES),
+        ("body_bytes", &mut limits.body_bytes, BYTES),
     ] {
-        if let Some(value) = reader.bytes(&mut fields, key, BYTES) {
+        if let Some(value) = reader.bytes(&mut fields, key, range) {
             *limit = value;
         }
     }
