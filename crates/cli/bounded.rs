@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use olocus_event::{Keyring, Limits, Record};
-use olocus_runtime::{Decision, InputId, Outputs, Plan, Position, Prepared, Preparer, Progress, Task};
+use olocus_runtime::{
+    Decision, InputId, Missed, Outputs, Plan, Position, Prepared, Preparer, Progress, Task,
+};
 
 use crate::failure::Failure;
 
@@ -67,6 +69,11 @@ impl Bounded {
     /// Number of events that wait for their turn in event-time order, and what they take in memory.
     pub(crate) fn held(&self) -> (usize, usize) {
         self.task.held()
+    }
+
+    /// What each rule did not take into account.
+    pub(crate) fn missed(&self) -> impl Iterator<Item = Missed> {
+        self.task.missed()
     }
 
     /// The inputs that are ahead of the slowest, furthest ahead first.

@@ -13,6 +13,7 @@ mod equality;
 mod fencing;
 mod http;
 mod late;
+mod limits;
 mod login;
 mod outage;
 mod promises;

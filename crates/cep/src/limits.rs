@@ -32,6 +32,17 @@ pub enum Overflow {
     Fail,
 }
 
+impl Overflow {
+    /// Its name in configurations.
+    pub fn name(self) -> &'static str {
+        match self {
+            Overflow::DropOldest => "drop_oldest",
+            Overflow::DropNewest => "drop_newest",
+            Overflow::Fail => "fail",
+        }
+    }
+}
+
 impl Default for Limits {
     /// A million partial matches, window entries and keys per rule, and 1 GiB; the oldest are dropped.
     fn default() -> Limits {

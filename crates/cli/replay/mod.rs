@@ -1,6 +1,7 @@
 //! `olocus replay`: rules over files or a stretch of topics, with no state on disk.
 
 mod files;
+mod limits;
 mod matches;
 mod summary;
 mod topics;
@@ -12,13 +13,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use olocus_cep::rule::TypePattern;
+use olocus_cep::{Limit, Overflow};
 use olocus_document::{Scalar, SourceFile};
 use olocus_event::Keyring;
 use olocus_event::time::TimeUnit;
 use olocus_runtime::{Plan, Prepared, SourceSpec, compile};
 
 use self::matches::MatchLines;
-use self::summary::Summary;
+use self::summary::{Form, Summary};
 use crate::bounded::Bounded;
 use crate::failure::Failure;
 use crate::keys;
@@ -92,6 +94,19 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     dead_letters: Option<PathBuf>,
 
+    /// A limit of what each rule may hold, such as partial_matches_per_rule=5000000; may be repeated. Names and defaults
+    /// are those of `limits` in the configuration file; sizes are numbers of bytes
+    #[arg(long = "limit", value_name = "NAME=N", value_parser = limits::parse)]
+    limits: Vec<(Limit, usize)>,
+
+    /// What happens at a limit: drop_oldest, drop_newest or fail
+    #[arg(long, value_name = "POLICY", default_value = "drop_oldest", value_parser = limits::parse_policy)]
+    at_limit: Overflow,
+
+    /// How the summary is written: text, or json for one object on one line
+    #[arg(long, value_name = "FORM", default_value = "text", value_parser = summary::parse_form)]
+    summary: Form,
+
     #[command(flatten)]
     keys: keys::Args,
 
@@ -106,7 +121,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let keyring = Arc::new(args.keys.load()?.unwrap_or_else(Keyring::empty));
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let mut run = Replay {
-        bounded: Bounded::new(Arc::clone(&plan), &keyring, olocus_cep::Limits::default()),
+        bounded: Bounded::new(Arc::clone(&plan), &keyring, limits::of(&args.limits, args.at_limit)),
         matches: MatchLines::new(&mut out),
         summary: Summary::new(&plan),
         late: open(args.late.as_ref())?,
@@ -122,8 +137,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         Err(_) if run.matches.closed() => return Ok(ExitCode::SUCCESS),
         outcome => outcome?,
     }
+    let missed: Vec<_> = run.bounded.missed().collect();
     run.summary
-        .print(&mut io::stderr().lock())
+        .print(args.summary, &missed, args.at_limit, &mut io::stderr().lock())
         .map_err(|cause| Failure::doing("write to standard error", cause))?;
     Ok(ExitCode::SUCCESS)
 }

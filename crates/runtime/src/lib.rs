@@ -37,7 +37,7 @@ pub use self::processor::{
     Clock, Handle, Options, OutputTopics, Processor, Serialization, StartAt, Status, SystemClock, WebhookCall,
 };
 pub use self::source::{MAX_FUTURE, SourceSpec};
-pub use self::task::{Decision, InputView, Late, Outputs, Task, TaskStats};
+pub use self::task::{Decision, InputView, Late, Missed, Outputs, Task, TaskStats};
 pub use self::weight::Weigh;
 
 /// Lower-case hexadecimal digits of some bytes.

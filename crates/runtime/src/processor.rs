@@ -9,6 +9,7 @@
 //! log itself. Nothing is dropped on the way.
 
 mod commit;
+mod drops;
 mod encode;
 mod evaluate;
 mod idle;

@@ -29,7 +29,8 @@ pub struct Task {
     asked: Vec<(usize, u64)>,
     findings: Vec<Finding<Arc<StoredEvent>>>,
     outputs: Outputs,
-    missing_keys: u64,
+    /// By rule, how often an event had no key.
+    missing_keys: Vec<u64>,
 }
 
 /// What only the world outside can know, handed to the task as a value.
@@ -85,6 +86,17 @@ pub struct TaskStats {
     pub missing_keys: u64,
 }
 
+/// What one rule did not take into account so far.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Missed {
+    /// Partial matches and window events dropped or refused by a limit.
+    pub dropped: u64,
+    /// The limit because of which that last happened.
+    pub dropped_at: Option<olocus_cep::Limit>,
+    /// Events whose key was missing or NULL.
+    pub missing_keys: u64,
+}
+
 /// How far one input has got.
 #[derive(Debug, Clone, Copy)]
 pub struct InputView<'a> {
@@ -135,6 +147,7 @@ impl Task {
     pub fn new(plan: Arc<Plan>, limits: olocus_cep::Limits) -> Task {
         let machines = plan.rules.iter().map(|rule| rule.machine.clone()).collect();
         Task {
+            missing_keys: vec![0; plan.rules.len()],
             plan,
             merge: Merge::default(),
             engine: Engine::new(machines, limits),
@@ -142,7 +155,6 @@ impl Task {
             asked: Vec::new(),
             findings: Vec::new(),
             outputs: Outputs::default(),
-            missing_keys: 0,
         }
     }
 
@@ -347,8 +359,16 @@ impl Task {
             keys: engine.keys,
             bytes: engine.bytes + self.merge.held_bytes(),
             dropped: engine.dropped,
-            missing_keys: self.missing_keys,
+            missing_keys: self.missing_keys.iter().sum(),
         }
+    }
+
+    /// What each rule did not take into account, in the order of the plan's rules.
+    pub fn missed(&self) -> impl Iterator<Item = Missed> {
+        self.missing_keys.iter().enumerate().map(|(rule, &missing_keys)| {
+            let stats = self.engine.rule_stats(rule).unwrap_or_default();
+            Missed { dropped: stats.dropped, dropped_at: stats.dropped_at, missing_keys }
+        })
     }
 
     fn release(&mut self) -> Result<(), Error> {
@@ -364,7 +384,7 @@ impl Task {
             if engine.next_timer().is_some_and(|timer| timer <= place.time) {
                 engine.advance(place.time, findings);
             }
-            *missing_keys += without_key(plan, &hit);
+            count_missing_keys(plan, &hit, missing_keys);
             if let Err(error) = evaluate(plan, engine, &hit, asked, findings) {
                 failure = Some(error);
             }
@@ -440,14 +460,16 @@ fn collect_asked(plan: &Plan, engine: &Engine<Arc<StoredEvent>>, hit: &Hit, aske
     });
 }
 
-/// How many rules would look at the row if it had their key.
-fn without_key(plan: &Plan, hit: &Hit) -> u64 {
+/// Counts the row for each rule that would look at it if it had the rule's key.
+fn count_missing_keys(plan: &Plan, hit: &Hit, missing: &mut [u64]) {
     let tests = || hit.tests.iter().map(|&test| &plan.tests[test as usize]);
     if tests().all(|test| test.keys.iter().all(|&key| hit.keys[key].is_some())) {
-        return 0;
+        return;
     }
     let keyless = |rule: &usize| plan.rules[*rule].key.is_some_and(|key| hit.keys[key.0].is_none());
-    tests().flat_map(Test::rules).filter(keyless).collect::<BTreeSet<_>>().len() as u64
+    for rule in tests().flat_map(Test::rules).filter(keyless).collect::<BTreeSet<_>>() {
+        missing[rule] += 1;
+    }
 }
 
 /// The key of a row for a rule; `None` where a field of it is missing.

@@ -8,6 +8,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, never, select, tick, unbounde
 use olocus_bus::{OffsetRange, TopicPartition};
 
 use super::commit::{self, Done, Pending};
+use super::drops::Drops;
 use super::idle::{Idleness, Verdict};
 use super::pressure::{self, Bounds};
 use super::read::{self, FromReader, ToReader};
@@ -92,6 +93,7 @@ struct Evaluator<'a> {
     last_gauges: Instant,
     committed: BTreeMap<InputId, Position>,
     paused: BTreeSet<InputId>,
+    drops: Drops,
 }
 
 impl<'a> Evaluator<'a> {
@@ -115,6 +117,7 @@ impl<'a> Evaluator<'a> {
             last_gauges: Instant::now(),
             committed: BTreeMap::new(),
             paused: BTreeSet::new(),
+            drops: Drops::default(),
         }
     }
 
@@ -295,6 +298,9 @@ impl<'a> Evaluator<'a> {
         if self.last_gauges.elapsed() >= GAUGES {
             self.last_gauges = Instant::now();
             metrics::gauges(self.shared.options.clock.now(), &self.task, &self.committed, &self.ends);
+            let missed: Vec<_> = self.task.missed().collect();
+            metrics::missed(&self.shared.plan, &missed);
+            self.drops.warn(&self.shared.plan, self.shared.options.limits.policy, &missed);
         }
     }
 }

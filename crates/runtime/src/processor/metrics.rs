@@ -10,7 +10,7 @@ use crate::merge::InputId;
 use crate::plan::Plan;
 use crate::position::Position;
 use crate::prepare::Prepared;
-use crate::task::{Outputs, Task};
+use crate::task::{Missed, Outputs, Task};
 
 /// Describes every metric, so that a scraper shows what it is.
 pub(super) fn describe() {
@@ -41,14 +41,15 @@ pub(super) fn describe() {
     describe_gauge!("olocus_partial_matches", "Partial matches of all sequence rules");
     describe_gauge!("olocus_window_events", "Events in windows");
     describe_gauge!("olocus_keys", "Keys with state, summed over rules");
+    describe_gauge!("olocus_held_bytes", "Estimated size of the records that wait for their turn");
     describe_gauge!("olocus_held_records", "Records waiting for their turn in event-time order");
-    describe_gauge!(
-        "olocus_state_dropped",
-        "Partial matches and window events dropped by a limit since the start"
+    describe_counter!(
+        "olocus_state_dropped_total",
+        "Partial matches and window events that a limit made a rule drop or refuse, by rule"
     );
-    describe_gauge!(
-        "olocus_missing_keys",
-        "Times since the start that an event took no part in a rule for want of its key"
+    describe_counter!(
+        "olocus_missing_keys_total",
+        "Events that took no part in a rule because their key was missing or null, by rule"
     );
 }
 
@@ -79,6 +80,14 @@ pub(super) fn positions(positions: &[(InputId, Position)]) {
     }
 }
 
+/// Publishes what each rule did not take into account.
+pub(super) fn missed(plan: &Plan, missed: &[Missed]) {
+    for (rule, missed) in plan.rules.iter().zip(missed) {
+        counter!("olocus_state_dropped_total", "rule" => rule.name.clone()).absolute(missed.dropped);
+        counter!("olocus_missing_keys_total", "rule" => rule.name.clone()).absolute(missed.missing_keys);
+    }
+}
+
 pub(super) fn commit_failed() {
     counter!("olocus_commit_failures_total").increment(1);
 }
@@ -104,8 +113,7 @@ pub(super) fn gauges(
     gauge!("olocus_window_events").set(stats.window_events as f64);
     gauge!("olocus_keys").set(stats.keys as f64);
     gauge!("olocus_held_records").set(stats.held as f64);
-    gauge!("olocus_state_dropped").set(stats.dropped as f64);
-    gauge!("olocus_missing_keys").set(stats.missing_keys as f64);
+    gauge!("olocus_held_bytes").set(stats.held_bytes as f64);
     if let Some(progress) = task.progress() {
         gauge!("olocus_watermark_delay_seconds").set(now.saturating_sub(progress) as f64 / 1e9);
     }

@@ -82,11 +82,7 @@ pub(super) fn limits(reader: &mut Reader<'_>, root: &mut Fields<'_>, limits: &mu
             *limit = value;
         }
     }
-    let policies = [
-        ("drop_oldest", Overflow::DropOldest),
-        ("drop_newest", Overflow::DropNewest),
-        ("fail", Overflow::Fail),
-    ];
+    let policies = [Overflow::DropOldest, Overflow::DropNewest, Overflow::Fail].map(|it| (it.name(), it));
     if let Some(policy) = reader.choice(&mut fields, "policy", &policies) {
         limits.state.policy = policy;
     }
