@@ -38,8 +38,8 @@ impl Deliveries {
                 config.set(key, value);
             }
         };
-        // The broker's and the topic's own limits decide.
-        default("message.max.bytes", "134217728");
+        // The broker's and the topic's own limits decide: this is for a record of 128 MiB with headers on top.
+        default("message.max.bytes", "135266304");
         default("queue.buffering.max.kbytes", "262144");
         default("queue.buffering.max.messages", "500000");
         default("message.timeout.ms", DELIVERY_TIMEOUT_MS);

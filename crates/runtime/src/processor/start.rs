@@ -10,9 +10,9 @@ use crate::Error;
 use crate::merge::InputId;
 use crate::position::Position;
 
-/// The largest record that the dead-letter topic is created for: larger than any that is accepted, because what
-/// is too large is what lands there.
-const DEAD_LETTER_BYTES_MAX: usize = 128 << 20;
+/// The largest record that topics are created for which take records as they came. What is too large to be accepted
+/// lands there, and headers that tell why come on top of the 128 MiB that can be read.
+const LETTER_BYTES_MAX: usize = 129 << 20;
 
 /// An input to read, and where from.
 #[derive(Debug)]
@@ -151,9 +151,10 @@ impl Shared {
             partitions: self.options.default_partitions,
             config: BTreeMap::new(),
         });
-        if name == &*self.options.topics.dead_letter {
+        let topics = &self.options.topics;
+        if [&topics.dead_letter, &topics.late].into_iter().any(|letters| &**letters == name) {
             let limit = spec.config.entry("max.message.bytes".to_owned());
-            limit.or_insert_with(|| DEAD_LETTER_BYTES_MAX.to_string());
+            limit.or_insert_with(|| LETTER_BYTES_MAX.to_string());
         }
         spec
     }
