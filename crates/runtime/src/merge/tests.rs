@@ -124,7 +124,7 @@ struct World {
 }
 
 fn world() -> impl Strategy<Value = World> {
-    (1_usize..4).prop_flat_map(|inputs| {
+    (1_usize..6).prop_flat_map(|inputs| {
         let times = prop::collection::vec(0_i64..12, 0..12);
         let round = (
             prop::collection::vec(0_usize..6, inputs),
@@ -139,13 +139,17 @@ fn world() -> impl Strategy<Value = World> {
     })
 }
 
+/// Partitions of several topics, whose names do not sort as the inputs were added.
+fn id(at: usize) -> InputId {
+    let (topic, partition) = [("b", 1), ("a", 1), ("b", 0), ("a", 0), ("c", 0)][at];
+    input(topic, partition)
+}
+
 /// Runs the world with the interleaving that `choices` ask for. Returns what was released and what was late.
 fn run(world: &World, choices: &[usize], release_every: usize) -> (Vec<Place>, Vec<(usize, i64)>) {
     let mut merge = Merge::default();
     let inputs = world.bounds.len();
-    let indexes: Vec<_> = (0..inputs)
-        .map(|at| merge.add(input("t", i32::try_from(at).unwrap()), world.bounds[at], fresh(), false))
-        .collect();
+    let indexes: Vec<_> = (0..inputs).map(|at| merge.add(id(at), world.bounds[at], fresh(), false)).collect();
     let (mut out, mut late) = (Vec::new(), Vec::new());
     let mut next = vec![0_usize; inputs];
     let mut choices = choices.iter().cycle();
@@ -199,7 +203,7 @@ fn brute_force(world: &World) -> (Vec<Place>, Vec<(usize, i64)>) {
                     late.push((at, offset));
                 } else {
                     largest = largest.max(time);
-                    on_time.push(Place { time, input: input("t", i32::try_from(at).unwrap()), offset });
+                    on_time.push(Place { time, input: id(at), offset });
                 }
             }
             next = end;
