@@ -39,6 +39,7 @@ pub struct Prepared {
     /// The rows on which some test holds, ascending.
     pub(crate) hits: Vec<(usize, Arc<Hit>)>,
     pub(crate) dead: Vec<DeadLetter>,
+    oldest_logged: Option<i64>,
     /// What the preparation counted.
     pub counts: Counts,
 }
@@ -161,7 +162,13 @@ impl Preparer {
         let mut counts =
             Counts { events: batch.len() as u64, unconverted: decoded.unconverted, ..Counts::default() };
         let hits = self.hits(&batch, &meta, &mut counts);
-        Some(Prepared { input, next, batch, times: meta.time, hits, dead, counts })
+        let oldest_logged = if self.plan.takes_record_time(source) {
+            let by_record = (0..batch.len()).filter(|&row| batch.ce_time(row).is_none());
+            by_record.map(|row| batch.record_timestamp(row)).min()
+        } else {
+            None
+        };
+        Some(Prepared { input, next, batch, times: meta.time, hits, dead, oldest_logged, counts })
     }
 
     /// Time, type and key of each row, as the source says. Rows without a usable time leave the batch.
@@ -325,6 +332,11 @@ impl Prepared {
     pub fn latest(&self) -> Option<(i64, i64)> {
         let row = (0..self.times.len()).max_by_key(|&row| self.times[row])?;
         Some((self.times[row], self.batch.record_timestamp(row).saturating_mul(1_000_000)))
+    }
+
+    /// The earliest timestamp, in milliseconds, among the records whose event time it is.
+    pub fn oldest_logged(&self) -> Option<i64> {
+        self.oldest_logged
     }
 
     /// The records that could not be decoded.

@@ -16,6 +16,7 @@ mod idle;
 mod metrics;
 mod pressure;
 mod read;
+mod retention;
 mod start;
 mod status;
 mod watch;
