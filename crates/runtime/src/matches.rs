@@ -76,7 +76,7 @@ pub(crate) fn make_match(plan: &Plan, finding: Finding<Arc<StoredEvent>>) -> Opt
                 .include_events
                 .then(|| events.iter().map(|event| Reference::with_data(rule, event, &mut room)).collect());
             let omitted = count.saturating_sub(events.len() as u64);
-            let whole = Whole::Window(WindowData {
+            let window = WindowData {
                 start: format_rfc3339(start),
                 end: format_rfc3339(end),
                 count,
@@ -84,7 +84,8 @@ pub(crate) fn make_match(plan: &Plan, finding: Finding<Arc<StoredEvent>>) -> Opt
                 last: Reference::of(&last),
                 events: embedded,
                 events_omitted: Some(omitted).filter(|&omitted| rule.include_events && omitted > 0),
-            });
+            };
+            let whole = Whole::Window(Box::new(window));
             let (start, end, emit) = (first.time, last.time, Members(emit.collect()));
             let frame = Frame { rule: finding.rule, key: finding.key, start, end, emit };
             Some(frame.finish(rule, identity, whole))
@@ -141,7 +142,7 @@ struct Data<'a> {
 #[serde(rename_all = "lowercase")]
 enum Whole<'a> {
     Events(Members<'a, [Reference<'a>; 1]>),
-    Window(WindowData<'a>),
+    Window(Box<WindowData<'a>>),
 }
 
 #[derive(Serialize)]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use olocus_cep::Key;
 use olocus_cep::rule::Action;
 use olocus_event::{CloudEvent, JsonText, OutRecord, dead_letter, late_record, seal};
 use serde::{Deserialize, Serialize};
@@ -93,7 +94,7 @@ fn match_records(
     let rule = &plan.rules[found.rule];
     let event = cloud_event(options, &rule.name, rule.severity.as_str(), found);
     for topic in rule.topics(&options.topics.matches) {
-        let record = event.to_binary(topic.into(), Some(record_key(&rule.name, found)));
+        let record = event.to_binary(topic.into(), Some(record_key(&rule.name, &found.key)));
         records.push(seal(record, &options.sealing, &options.keyring, (options.nonce)())?);
     }
     for action in &rule.actions {
@@ -109,7 +110,7 @@ fn match_records(
             let record = OutRecord {
                 topic: Arc::clone(&options.topics.webhooks),
                 partition: None,
-                key: Some(record_key(&rule.name, found)),
+                key: Some(record_key(&rule.name, &found.key)),
                 headers: olocus_event::Headers::default(),
                 value: Some(value.into()),
             };
@@ -139,11 +140,26 @@ fn cloud_event(options: &Options, rule: &str, severity: &str, found: &Match) -> 
 }
 
 /// Matches of one key stay in order: the record key is the rule's key, or the rule's name where it has none.
-fn record_key(rule: &str, found: &Match) -> Bytes {
-    let json = found.key.as_json();
+fn record_key(rule: &str, key: &Key) -> Bytes {
+    let json = key.as_json();
     match json.as_bytes().first() {
-        Some(b'"') => serde_json::from_str(json).map_or_else(|_| json.to_owned(), |text: String| text).into(),
+        Some(b'"') => serde_json::from_str(json).unwrap_or_else(|_| json.to_owned()).into(),
         _ if json == "null" => Bytes::from(rule.to_owned()),
         _ => Bytes::from(json.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_have_the_key_of_their_match() {
+        let deep = "[".repeat(200) + &"]".repeat(200);
+        for (key, expected) in
+            [("null", "rule"), ("\"a\\\"b\"", "a\"b"), ("5", "5"), ("[\"a\",1]", "[\"a\",1]"), (&deep, &deep)]
+        {
+            assert_eq!(record_key("rule", &Key::single(key)), expected, "{key}");
+        }
     }
 }
