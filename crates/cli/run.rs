@@ -1,6 +1,6 @@
 //! `olocus run`: the stream processor.
 
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use olocus_server::{Engine, Overrides};
 use tracing_subscriber::EnvFilter;
 
 use crate::failure::Failure;
+use crate::output;
 use crate::rules::print_diagnostics;
 
 /// Run the stream processor: events from topics, through rules, to matches on topics.
@@ -70,7 +71,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         None => Config::default(),
         Some(path) => {
             let (config, diagnostics) = Config::load(path);
-            print_diagnostics(&diagnostics)?;
+            print_diagnostics(&diagnostics);
             let Some(config) = config.filter(|_| !diagnostics.has_errors()) else {
                 return Ok(ExitCode::FAILURE);
             };
@@ -91,21 +92,20 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         Ok(engine) => engine,
         Err(error) => {
             if let Some(diagnostics) = error.diagnostics() {
-                print_diagnostics(diagnostics)?;
+                print_diagnostics(diagnostics);
                 return Ok(ExitCode::FAILURE);
             }
             return Err(Failure::doing("start the engine", error));
         }
     };
-    print_diagnostics(engine.warnings())?;
+    print_diagnostics(engine.warnings());
     tracing::info!(health = %engine.address(), metrics = %engine.metrics_address(), "the engine runs");
     signals.wait_while(|| !engine.is_finished());
     engine.stop();
     match engine.wait() {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) if error.is_fenced() => {
-            // Where standard error is gone there is nobody left to tell.
-            let _ = writeln!(io::stderr(), "olocus: {error}");
+            output::tell(|err| writeln!(err, "olocus: {error}"));
             Ok(ExitCode::from(FENCED))
         }
         Err(error) => Err(Failure::doing("go on", error)),
@@ -150,7 +150,12 @@ fn log_to_stderr(json: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     // Colours are for terminals; in a file they are noise.
     let ansi = io::stderr().is_terminal();
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(ansi)
+        .with_writer(io::stderr)
+        // Told on standard error as well: where that is gone, it would end the thread that logged.
+        .log_internal_errors(false);
     if json {
         builder.json().init();
     } else {

@@ -15,6 +15,7 @@ mod http;
 mod late;
 mod login;
 mod outage;
+mod pipes;
 mod promises;
 mod retention;
 mod rules;

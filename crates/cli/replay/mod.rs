@@ -22,6 +22,7 @@ use self::summary::Summary;
 use crate::bounded::Bounded;
 use crate::failure::Failure;
 use crate::keys;
+use crate::output;
 use crate::rules::{RulePaths, load_schemas, print_diagnostics};
 
 /// Run rules over recorded events and print the matches.
@@ -122,9 +123,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         Err(_) if run.matches.closed() => return Ok(ExitCode::SUCCESS),
         outcome => outcome?,
     }
-    run.summary
-        .print(&mut io::stderr().lock())
-        .map_err(|cause| Failure::doing("write to standard error", cause))?;
+    output::tell(|err| run.summary.print(err));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -192,7 +191,7 @@ fn plan(args: &Args) -> Result<Option<Arc<Plan>>, Failure> {
     source.event_type = args.type_expr.as_deref().map(|text| flag("--type-expr", text));
     source.out_of_order = args.out_of_order;
     let plan = compile(&files, &[source], &schemas, &mut diagnostics);
-    print_diagnostics(&diagnostics)?;
+    print_diagnostics(&diagnostics);
     Ok(plan.map(Arc::new))
 }
 

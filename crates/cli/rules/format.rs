@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use pretty_yaml::config::{FormatOptions, LayoutOptions};
 
 use crate::failure::Failure;
+use crate::output;
 
 /// Bring rule files into one layout; comments and meaning stay as they are.
 ///
@@ -25,10 +26,10 @@ pub(crate) struct Args {
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let (files, diagnostics) = olocus_server::find_rule_files(&args.paths);
     if diagnostics.has_errors() {
-        super::print_diagnostics(&diagnostics)?;
+        super::print_diagnostics(&diagnostics);
         return Ok(ExitCode::FAILURE);
     }
-    let mut out = io::stdout().lock();
+    let mut out = output::stdout();
     let mut differing = 0;
     for path in files {
         let name = path.display();
@@ -41,7 +42,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         }
         differing += 1;
         let verb = if args.check { "differs" } else { "formatted" };
-        writeln!(out, "{verb} {name}").map_err(|cause| Failure::doing("write to standard output", cause))?;
+        writeln!(out, "{verb} {name}").map_err(output::failed)?;
         if !args.check {
             write_beside(&path, &formatted)
                 .map_err(|cause| Failure::doing(format_args!("write {name}"), cause))?;
