@@ -1,6 +1,7 @@
 //! Where events are published to and read from: Kafka, or the HTTP interface of an engine on the embedded log.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use olocus_bus::{Kafka, KafkaOptions, Transport};
 
@@ -39,18 +40,24 @@ pub(crate) enum Connection {
 
 impl Args {
     /// Connects. A server is first reached when it is asked for something.
-    pub(crate) fn connect(&self) -> Result<Connection, Failure> {
+    /// Questions to brokers are given up after `patience`, or after some seconds where that is longer.
+    pub(crate) fn connect(&self, patience: Option<Duration>) -> Result<Connection, Failure> {
         let Some(brokers) = &self.brokers else {
             return Ok(Connection::Server(Client::new(&self.server, self.token.clone())?));
         };
-        Ok(Connection::Bus(Box::new(kafka(brokers, &self.kafka)?)))
+        Ok(Connection::Bus(Box::new(kafka(brokers, &self.kafka, patience)?)))
     }
 }
 
 /// A client of these brokers, with properties of librdkafka as they stand on the command line.
-pub(crate) fn kafka(brokers: &str, properties: &[String]) -> Result<Kafka, Failure> {
+pub(crate) fn kafka(
+    brokers: &str,
+    properties: &[String],
+    patience: Option<Duration>,
+) -> Result<Kafka, Failure> {
     let properties = properties.iter().map(|text| property(text)).collect::<Result<BTreeMap<_, _>, _>>()?;
-    let options = KafkaOptions { brokers: brokers.to_owned(), properties, ..KafkaOptions::default() };
+    let mut options = KafkaOptions { brokers: brokers.to_owned(), properties, ..KafkaOptions::default() };
+    options.patience = options.patience.min(patience.unwrap_or(Duration::MAX));
     Kafka::connect(options)
         .map_err(|cause| Failure::doing(format_args!("connect to the brokers at {brokers}"), cause))
 }

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use crate::engine::{command, command_with_input};
 use crate::support::text;
 
-const COMMANDS: [&[&str]; 9] = [
+const COMMANDS: [&[&str]; 10] = [
     &["run"],
     &["publish"],
     &["tail"],
@@ -16,6 +16,7 @@ const COMMANDS: [&[&str]; 9] = [
     &["rules", "check"],
     &["rules", "test"],
     &["rules", "fmt"],
+    &["completions"],
 ];
 
 #[test]
@@ -91,6 +92,20 @@ fn a_reader_that_has_enough_ends_the_pipe_well() {
     let output = bash.arg(env!("CARGO_BIN_EXE_olocus")).output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_eq!(text(&output.stdout).lines().count(), 1);
+}
+
+#[test]
+fn following_a_log_that_is_not_there_fails_once_its_time_is_over() {
+    // Nobody listens on a port that was free a moment ago.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for connection in [["--server", &format!("http://{free}")], ["--brokers", &free.to_string()]] {
+        let output =
+            command(&[&["tail", "t", "--timeout", "1500ms"], &connection[..]].concat()).output().unwrap();
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert_eq!(told.matches("trying again").count(), 1, "{told}");
+        assert!(told.contains("olocus: failed to ") && told.contains(&free.to_string()), "{told}");
+    }
 }
 
 #[test]

@@ -25,12 +25,11 @@ pub(super) fn follow(
     let limits = Limits::default();
     while !output.is_done() {
         if looked.is_none_or(|looked| looked.elapsed() >= LOOK_EVERY) {
-            follower.look(from)?;
-            looked = Some(Instant::now());
-            if from == From::End {
+            if follower.look(from, output)? && from == From::End {
                 // What appears after the first look is new, wherever it begins.
                 from = From::Beginning;
             }
+            looked = Some(Instant::now());
         }
         let Some(reader) = &mut follower.reader else {
             thread::sleep(output.step(LOOK_EVERY));
@@ -39,6 +38,7 @@ pub(super) fn follow(
         let fetched = match reader.poll(RECORDS, output.step(LOOK_EVERY)) {
             Ok(fetched) => fetched,
             Err(error) if error.retryable() => {
+                output.away(format_args!("read {topic}: {error}"));
                 thread::sleep(output.step(LOOK_EVERY));
                 continue;
             }
@@ -56,7 +56,7 @@ pub(super) fn follow(
         }
         output.flush()?;
     }
-    output.flush()
+    output.finish()
 }
 
 /// A topic's partitions as far as they are known, and their reader.
@@ -69,18 +69,23 @@ struct Follower<'a> {
 }
 
 impl Follower<'_> {
-    /// Looks for partitions that are new.
-    fn look(&mut self, from: From) -> Result<(), Failure> {
+    /// Looks for partitions that are new; tells whether the log answered.
+    fn look(&mut self, from: From, output: &mut Output<'_>) -> Result<bool, Failure> {
         let found = match self.find(from) {
             Ok(found) => found,
-            // The log is away, or the topic not quite there yet: look again later.
-            Err(error) if error.retryable() || error.unknown_topic() => return Ok(()),
+            // The topic is not quite there yet: look again later.
+            Err(error) if error.unknown_topic() => Vec::new(),
+            Err(error) if error.retryable() => {
+                output.away(format_args!("look for {}: {error}", self.topic));
+                return Ok(false);
+            }
             Err(error) => {
                 return Err(Failure::doing(format_args!("look for {}", self.topic), error));
             }
         };
+        output.reached();
         if found.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         let failed = |error| Failure::doing(format_args!("read {}", self.topic), error);
         let reader = match &mut self.reader {
@@ -89,7 +94,7 @@ impl Follower<'_> {
         };
         reader.add(&found).map_err(failed)?;
         self.known.extend(found.iter().map(|(partition, _)| partition.partition));
-        Ok(())
+        Ok(true)
     }
 
     fn find(&self, from: From) -> Result<Vec<(TopicPartition, i64)>, olocus_bus::Error> {

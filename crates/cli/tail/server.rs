@@ -27,6 +27,10 @@ pub(super) fn follow(
 
 /// What comes from the stream.
 enum Incoming {
+    /// The server has answered.
+    Reached,
+    /// It does not answer, or not yet with what it is asked for.
+    Away(String),
     Line(Vec<u8>),
     /// It cannot be had, or not any longer.
     Failed(Failure),
@@ -41,6 +45,8 @@ fn print(lines: &Receiver<Incoming>, url: &str, output: &mut Output<'_>) -> Resu
                     output.flush()?;
                 }
             }
+            Ok(Incoming::Reached) => output.reached(),
+            Ok(Incoming::Away(why)) => output.away(why),
             Ok(Incoming::Failed(failure)) => {
                 output.flush()?;
                 return Err(failure);
@@ -52,7 +58,7 @@ fn print(lines: &Receiver<Incoming>, url: &str, output: &mut Output<'_>) -> Resu
             }
         }
     }
-    output.flush()
+    output.finish()
 }
 
 /// Waits for the topic and hands its lines over, until nobody wants them or the stream ends.
@@ -61,6 +67,7 @@ fn stream(client: &Client, topic: &str, from: From, to: &Sender<Incoming>) {
     loop {
         match client.stream(topic, &from.to_string()) {
             Ok(body) => {
+                let _ = to.send(Incoming::Reached);
                 if let Err(cause) = hand_over(body, to) {
                     let failure =
                         Failure::doing(format_args!("read on from the server at {}", client.url()), cause);
@@ -74,13 +81,15 @@ fn stream(client: &Client, topic: &str, from: From, to: &Sender<Incoming>) {
                 return;
             }
             Err(Refusal::NotFound) => {
+                let _ = to.send(Incoming::Reached);
                 // All that is written once the topic is there is new.
                 if from == From::End {
                     from = From::Beginning;
                 }
                 thread::sleep(LOOK_EVERY);
             }
-            Err(Refusal::Later(_, asked)) => {
+            Err(Refusal::Later(why, asked)) => {
+                let _ = to.send(Incoming::Away(why));
                 thread::sleep(asked.unwrap_or(LOOK_EVERY).min(Duration::from_secs(5)));
             }
         }
@@ -155,6 +164,7 @@ mod tests {
             .map(|incoming| match incoming {
                 Incoming::Line(line) => line,
                 Incoming::Failed(failure) => panic!("{failure}"),
+                Incoming::Reached | Incoming::Away(_) => panic!("no answer of a server"),
             })
             .collect();
         assert_eq!(lines, [b"{\"a\":1}", b"{\"a\":2}"]);

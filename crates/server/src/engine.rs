@@ -310,6 +310,7 @@ fn open(config: &Config, secrets: &Secrets) -> Result<Arc<dyn Transport>, StartE
                 brokers: brokers.clone(),
                 properties: all,
                 client_id: config.application_id.clone(),
+                ..KafkaOptions::default()
             };
             let kafka =
                 Kafka::connect(options).map_err(|error| StartError::connect(brokers.clone(), error))?;

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
@@ -16,11 +17,18 @@ pub struct KafkaOptions {
     pub properties: BTreeMap<String, String>,
     /// How this client names itself to the brokers, not empty; `olocus` by default.
     pub client_id: String,
+    /// How long a question to the brokers may take before they count as away.
+    pub patience: Duration,
 }
 
 impl Default for KafkaOptions {
     fn default() -> Self {
-        Self { brokers: String::new(), properties: BTreeMap::new(), client_id: "olocus".to_owned() }
+        Self {
+            brokers: String::new(),
+            properties: BTreeMap::new(),
+            client_id: "olocus".to_owned(),
+            patience: PATIENCE,
+        }
     }
 }
 
@@ -34,6 +42,9 @@ impl fmt::Debug for KafkaOptions {
             .finish()
     }
 }
+
+/// How long most questions may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Properties that are not the user's to set, each with the reason.
 const OWNED: [(&str, &str); 18] = [
@@ -127,6 +138,7 @@ mod tests {
             brokers: "localhost:9092".to_owned(),
             properties: [(key.to_owned(), value.to_owned())].into(),
             client_id: "test".to_owned(),
+            ..KafkaOptions::default()
         }
     }
 
