@@ -69,7 +69,7 @@ fn main() -> ExitCode {
     };
     outcome.unwrap_or_else(|failure| {
         output::tell(|err| writeln!(err, "olocus: failed to {failure}"));
-        ExitCode::FAILURE
+        failure.exit_code()
     })
 }
 

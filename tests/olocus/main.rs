@@ -13,6 +13,7 @@ mod equality;
 mod fencing;
 mod http;
 mod late;
+mod letters;
 mod login;
 mod outage;
 mod pipes;

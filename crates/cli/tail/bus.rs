@@ -5,7 +5,8 @@ use std::thread;
 use std::time::Instant;
 
 use olocus_bus::{Reader, ReaderOptions, TopicPartition, Transport};
-use olocus_event::{Keyring, Limits, Record, record_to_json};
+use olocus_event::{Keyring, Limits};
+use olocus_server::record_line;
 use serde_json::Value;
 
 use super::{From, LOOK_EVERY, Output};
@@ -46,8 +47,8 @@ pub(super) fn follow(
         };
         for run in fetched {
             for record in &run.records {
-                match line(topic, run.partition, record, keyring, &limits) {
-                    Ok(line) => output.line(line.as_bytes())?,
+                match record_line(topic, run.partition, record, keyring, &limits) {
+                    Ok(line) => output.line(Value::Object(line).to_string().as_bytes())?,
                     Err(why) => {
                         output.problem(format_args!("{topic}/{}/{}: {why}", run.partition, record.offset));
                     }
@@ -117,47 +118,5 @@ impl Follower<'_> {
     }
 }
 
-/// A record as a line of JSON with its coordinates.
-fn line(
-    topic: &str,
-    partition: i32,
-    record: &Record,
-    keyring: &Keyring,
-    limits: &Limits,
-) -> Result<String, olocus_event::Error> {
-    let mut event = record_to_json(topic, partition, record, keyring, limits)?;
-    if let Value::Object(event) = &mut event {
-        let key = record.key.as_ref().map(|key| String::from_utf8_lossy(key).into_owned());
-        event.insert("topic".into(), topic.into());
-        event.insert("partition".into(), partition.into());
-        event.insert("offset".into(), record.offset.into());
-        event.insert("key".into(), key.into());
-    }
-    Ok(event.to_string())
-}
-
 /// Records that are read at once.
 const RECORDS: usize = 1000;
-
-#[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::*;
-
-    #[test]
-    fn lines_have_coordinates() {
-        let record = Record {
-            offset: 7,
-            key: Some(Bytes::from_static(b"k")),
-            value: Some(Bytes::from_static(br#"{"a":1}"#)),
-            ..Record::default()
-        };
-        let line = line("t", 2, &record, &Keyring::empty(), &Limits::default()).unwrap();
-        let event: Value = serde_json::from_str(&line).unwrap();
-        assert_eq!(event["id"], "t/2/7");
-        assert_eq!(event["data"]["a"], 1);
-        assert_eq!((&event["topic"], &event["partition"]), (&"t".into(), &2.into()));
-        assert_eq!((&event["offset"], &event["key"]), (&7.into(), &"k".into()));
-    }
-}

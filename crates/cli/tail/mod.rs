@@ -24,8 +24,9 @@ use crate::output::tell;
 
 /// Print the events of a topic as they come, each as a line of JSON.
 ///
-/// A line is a CloudEvents JSON object with `topic`, `partition`, `offset` and `key` beside its attributes. Only
-/// committed records are shown. A topic that does not exist yet is waited for.
+/// A line is a CloudEvents JSON object with `topic`, `partition`, `offset` and `key` beside its attributes; of a dead letter
+/// and of a late record, it says why and where that was under `dead_letter` or `late`. Only committed records are shown. A
+/// topic that does not exist yet is waited for. A record that cannot be shown is told on standard error.
 ///
 /// Exit codes: 0 after --count events, after --timeout without an event, or when the reader closed the pipe; 1 the log
 /// could not be reached in that time or read, or a record could not be shown; 2 wrong usage.
@@ -66,6 +67,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         Connection::Bus(transport) => {
             let keyring = args.keys.load()?.unwrap_or_else(Keyring::empty);
             bus::follow(transport.as_ref(), &args.topic, args.from, &keyring, &mut output)?;
+        }
+        Connection::Server(_) if args.keys.are_named() => {
+            return Err(Failure::usage(
+                "use --keyring with --server: the engine opens what it streams, with the keys of its own configuration",
+            ));
         }
         Connection::Server(client) => server::follow(client, &args.topic, args.from, &mut output)?,
     }

@@ -40,7 +40,10 @@ fn print(lines: &Receiver<Incoming>, url: &str, output: &mut Output<'_>) -> Resu
     while !output.is_done() {
         match lines.recv_timeout(output.step(LOOK_EVERY)) {
             Ok(Incoming::Line(line)) => {
-                output.line(&line)?;
+                match unreadable(&line) {
+                    Some(why) => output.problem(why),
+                    None => output.line(&line)?,
+                }
                 if lines.is_empty() {
                     output.flush()?;
                 }
@@ -117,6 +120,24 @@ fn hand_over(body: impl Read, to: &Sender<Incoming>) -> io::Result<()> {
     }
 }
 
+/// Why a line stands for a record that the engine could not show, and which one that is.
+fn unreadable(line: &[u8]) -> Option<String> {
+    // An event begins with its attributes; only the few other lines are taken apart.
+    if !line.starts_with(b"{\"error\":") {
+        return None;
+    }
+    let Refused { error, topic, partition, offset } = serde_json::from_slice(line).ok()?;
+    Some(format!("{topic}/{partition}/{offset}: {error}"))
+}
+
+#[derive(serde::Deserialize)]
+struct Refused {
+    error: String,
+    topic: String,
+    partition: i32,
+    offset: i64,
+}
+
 /// Lines that wait to be printed.
 const LINES: usize = 1024;
 const LINE_BYTES_MAX: u64 = 128 << 20;
@@ -152,6 +173,22 @@ mod tests {
         assert!(failure.ends_with("has ended the stream"), "{failure}");
         assert_eq!(seen, b"{}\n");
         assert!(server.requests()[0].head.contains("?from=1970-01-01T00:00:00Z&"));
+    }
+
+    #[test]
+    fn a_record_that_could_not_be_shown_is_a_problem_and_no_line() {
+        let refused =
+            r#"{"error":"no key","cause":"unknown-key","topic":"t","partition":0,"offset":3,"key":null}"#;
+        assert_eq!(unreadable(refused.as_bytes()).unwrap(), "t/0/3: no key");
+        let server = Server::start(vec![ok(&format!("{refused}\n{{\"specversion\":\"1.0\"}}\n"))]);
+        let client = Client::new(&server.url(), None).unwrap();
+        let mut seen = Vec::new();
+        let mut output = Output::new(Box::new(&mut seen), Some(1), None);
+        follow(client, "t", From::End, &mut output).unwrap();
+        assert_eq!(output.failed, 1);
+        drop(output);
+        assert_eq!(seen, b"{\"specversion\":\"1.0\"}\n");
+        server.requests();
     }
 
     #[test]
