@@ -22,5 +22,6 @@ mod retention;
 mod rules;
 mod run;
 mod schemas;
+mod secrets;
 mod support;
 mod world;

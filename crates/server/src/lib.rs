@@ -16,6 +16,7 @@ mod error;
 mod http;
 mod metrics;
 mod record_line;
+mod redact;
 mod rules_loader;
 mod topic_name;
 mod webhook;

@@ -4,7 +4,6 @@
 //! its place. Nothing is looked up on the way: secrets stay references ([`SecretRef`]) until the engine starts,
 //! so a file can be checked on a machine that does not have them.
 //!
-//! - `redact`: secrets that were written into the file are masked in messages;
 //! - `reader`: getters that `Fields` does not have;
 //! - `root`, `events`, `sources`, `sections`: one module per part of the file;
 //! - `later`: sections of the specification that are recognised and not yet active.
@@ -12,7 +11,6 @@
 mod events;
 mod later;
 mod reader;
-mod redact;
 mod root;
 mod secret;
 mod sections;
@@ -167,15 +165,15 @@ impl Config {
 
     /// Reads the text of a file that stands in `directory`; otherwise as [`Config::load`].
     pub fn parse(file: &Arc<SourceFile>, directory: &Path) -> (Option<Config>, Diagnostics) {
+        let file = crate::redact::configuration(file);
         let mut diagnostics = Diagnostics::new();
-        let config = match olocus_document::parse(file) {
-            Ok(root) => root::config(&root, file, directory, &mut diagnostics),
+        let config = match olocus_document::parse(&file) {
+            Ok(root) => root::config(&root, &file, directory, &mut diagnostics),
             Err(problems) => {
                 diagnostics.extend(problems);
                 None
             }
         };
-        let diagnostics = redact::shield(diagnostics, file);
         (config.filter(|_| !diagnostics.has_errors()), diagnostics)
     }
 }
