@@ -23,5 +23,6 @@ mod rules;
 mod run;
 mod schemas;
 mod secrets;
+mod specification;
 mod support;
 mod world;

@@ -290,7 +290,8 @@ fn keyring(keys: Option<&(&SecretRef, Secret)>, diagnostics: &mut Diagnostics) -
 
 fn bad_keys(reference: &SecretRef, cause: &str) -> Diagnostic {
     reference.problem("bad-keyring", format!("the keys can't be used: {cause}")).with_help(
-        "write `id:key`, one a line or with commas between them; a key is 32 bytes in base64 or hexadecimal",
+        "write one key, or `id:key`, one a line or with commas between them; a key is 32 bytes in base64 or \
+         hexadecimal",
     )
 }
 
@@ -298,17 +299,9 @@ fn open(config: &Config, secrets: &Secrets) -> Result<Arc<dyn Transport>, StartE
     match &config.transport {
         TransportConfig::Embedded { directory } => open_embedded(directory, config.ordering),
         TransportConfig::Kafka { brokers, properties } => {
-            let text = |(name, property): (&String, &Property)| match property {
-                Property::Text(text) => Some((name.clone(), text.clone())),
-                Property::Secret(_) => None,
-            };
-            let mut all: BTreeMap<String, String> = properties.iter().filter_map(text).collect();
-            all.extend(
-                secrets.properties.iter().map(|(name, secret)| (name.clone(), secret.expose().to_owned())),
-            );
             let options = KafkaOptions {
                 brokers: brokers.clone(),
-                properties: all,
+                properties: kafka_properties(config, properties, secrets),
                 client_id: config.application_id.clone(),
                 ..KafkaOptions::default()
             };
@@ -317,6 +310,27 @@ fn open(config: &Config, secrets: &Secrets) -> Result<Arc<dyn Transport>, StartE
             Ok(Arc::new(kafka))
         }
     }
+}
+
+/// Properties of librdkafka, with the secrets among them.
+fn kafka_properties(
+    config: &Config,
+    properties: &BTreeMap<String, Property>,
+    secrets: &Secrets,
+) -> BTreeMap<String, String> {
+    let text = |(name, property): (&String, &Property)| match property {
+        Property::Text(text) => Some((name.clone(), text.clone())),
+        Property::Secret(_) => None,
+    };
+    let mut all: BTreeMap<String, String> = properties.iter().filter_map(text).collect();
+    all.extend(secrets.properties.iter().map(|(name, secret)| (name.clone(), secret.expose().to_owned())));
+    // A name goes with every password; without one it is what the client calls itself elsewhere.
+    let with_password = |mechanism: &String| mechanism == "PLAIN" || mechanism.starts_with("SCRAM-");
+    if all.get("sasl.mechanisms").is_some_and(with_password) {
+        let name = all.entry("sasl.username".to_owned());
+        name.or_insert_with(|| config.application_id.clone());
+    }
+    all
 }
 
 fn open_embedded(directory: &Path, ordering: Ordering) -> Result<Arc<dyn Transport>, StartError> {
