@@ -25,6 +25,8 @@ pub struct Preparer {
     needs: Vec<Needs>,
     /// Which tests an event type passes, remembered for the types seen.
     tests_of_type: HashMap<Arc<str>, Arc<[usize]>>,
+    /// Whether a pattern passes over what engines wrote because they could not use it.
+    passes_over_letters: bool,
 }
 
 /// A batch of one partition, decoded and judged: what [`Task::feed`](crate::Task::feed) takes.
@@ -54,6 +56,8 @@ pub struct Counts {
     pub unconverted: u64,
     /// Rows on which a condition could not be evaluated (division by zero and the like): NULL as well.
     pub failed: u64,
+    /// Dead letters and late records that were passed over.
+    pub passed_over: u64,
 }
 
 /// A record that cannot be an event, with the reason.
@@ -112,7 +116,15 @@ impl Preparer {
         };
         let decoders = plan.sources.iter().map(decoder).collect();
         let needs = plan.tests.iter().map(|test| Needs::of(&plan, test)).collect();
-        Preparer { plan, decoders, needs, tests_of_type: HashMap::new() }
+        Preparer { plan, decoders, needs, tests_of_type: HashMap::new(), passes_over_letters: false }
+    }
+
+    /// From now on, dead letters and late records, of whatever engine, are passed over in topics that no source
+    /// names: a pattern that takes them up would have two engines write each other's failures for ever.
+    #[must_use]
+    pub fn passing_over_letters(mut self) -> Preparer {
+        self.passes_over_letters = true;
+        self
     }
 
     /// Prepares records of one partition, which come in offset order, for the source with this index.
@@ -126,10 +138,21 @@ impl Preparer {
         mut records: Vec<Record>,
     ) -> Vec<Prepared> {
         let mut batches = Vec::with_capacity(1);
-        while !records.is_empty() {
+        let end = records.last().map_or(0, |record| record.offset + 1);
+        let came = records.len();
+        if self.passes_over_letters && !self.plan.names_topic(topic) {
+            records.retain(|record| !is_letter(record));
+        }
+        let passed_over = (came - records.len()) as u64;
+        // With none left, that they were read is all there is to tell.
+        while !records.is_empty() || (passed_over > 0 && batches.is_empty()) {
             let mut prepared = self.prepare_batch(source, topic, partition, records);
             records = std::mem::take(&mut prepared.rest);
             batches.push(prepared);
+        }
+        if let Some(last) = batches.last_mut() {
+            last.next = last.next.max(end);
+            last.counts.passed_over = passed_over;
         }
         batches
     }
@@ -305,6 +328,12 @@ impl Preparer {
         }
         tests
     }
+}
+
+/// Whether an engine wrote a record because it could not use it, as its headers tell.
+fn is_letter(record: &Record) -> bool {
+    let tells = |name: &str| name.starts_with("olocus-dlq-") || name.starts_with("olocus-late-");
+    record.headers.iter().any(|(name, _)| tells(name))
 }
 
 impl Prepared {

@@ -22,6 +22,10 @@ pub(super) fn describe() {
     );
     describe_counter!("olocus_conditions_failed_total", "Rows on which a condition could not be evaluated");
     describe_counter!("olocus_late_events_total", "Late events, by topic");
+    describe_counter!(
+        "olocus_passed_over_records_total",
+        "Dead letters and late records of engines that a pattern of topics came by, by topic"
+    );
     describe_counter!("olocus_matches_total", "Matches committed, by rule");
     describe_counter!("olocus_records_lost_total", "Records that the log deleted before they were read");
     describe_counter!("olocus_commit_failures_total", "Commits that had to be tried again");
@@ -54,6 +58,10 @@ pub(super) fn describe() {
 
 pub(super) fn prepared(prepared: &Prepared) {
     let topic = prepared.input().topic.to_string();
+    if prepared.counts.passed_over > 0 {
+        counter!("olocus_passed_over_records_total", "topic" => topic.clone())
+            .increment(prepared.counts.passed_over);
+    }
     counter!("olocus_events_total", "topic" => topic).increment(prepared.counts.events);
     counter!("olocus_values_unconverted_total").increment(prepared.counts.unconverted);
     counter!("olocus_conditions_failed_total").increment(prepared.counts.failed);
