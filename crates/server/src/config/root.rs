@@ -32,7 +32,7 @@ pub(super) fn config(
     config.rules = paths(&mut reader, &mut fields, "rules");
     config.schemas = fields.string("schemas", reader.diagnostics).map(|path| reader.path(path));
     config.sources = sources::read(&mut reader, &mut fields);
-    config.topics = sections::topics(&mut reader, &mut fields);
+    config.topics = sections::topics(&mut reader, &mut fields, config.ordering);
     config.outputs = sections::outputs(&mut reader, &mut fields);
     sections::limits(&mut reader, &mut fields, &mut config.limits);
     sections::http(&mut reader, &mut fields, &mut config.http);
