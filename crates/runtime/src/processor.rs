@@ -145,6 +145,7 @@ impl Processor {
     /// and its [`Status`] says so.
     pub fn start(plan: Arc<Plan>, transport: Arc<dyn Transport>, options: Options) -> Handle {
         metrics::describe();
+        metrics::begin(&plan);
         let stop = Stop::default();
         let status = Arc::new(Status::starting());
         let shared = Shared {

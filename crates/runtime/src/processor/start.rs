@@ -98,6 +98,7 @@ impl Shared {
         for (partition, committed) in partitions.iter().zip(committed) {
             let range = self.transport.offsets(partition)?;
             let id = InputId { topic: Arc::clone(&partition.topic), partition: partition.partition };
+            super::metrics::joined(&id);
             let resumed = committed.is_some();
             let mut position = match committed {
                 Some(found) => Position::parse(found.offset, &found.metadata)?,
