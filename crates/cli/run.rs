@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use olocus_runtime::StartAt;
-use olocus_server::config::Config;
+use olocus_server::config::{Config, parse_address, parse_application_id};
 use olocus_server::{Engine, Overrides};
 use tracing_subscriber::EnvFilter;
 
@@ -41,7 +41,7 @@ pub(crate) struct Args {
     data_dir: Option<PathBuf>,
 
     /// Names the application: its consumer group, its transactional id and the prefix of its own topics
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = parse_application_id)]
     application_id: Option<String>,
 
     /// Where to begin in partitions of which nothing was committed: earliest, end or a time in RFC 3339
@@ -49,11 +49,11 @@ pub(crate) struct Args {
     from: StartAt,
 
     /// Address of health checks and topics [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse_address)]
     listen: Option<String>,
 
     /// Address of metrics [default: 127.0.0.1:9090]
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse_address)]
     metrics_listen: Option<String>,
 
     /// Log as JSON lines

@@ -224,6 +224,29 @@ impl Default for HttpConfig {
     }
 }
 
+/// An application id as it stands on a command line.
+///
+/// # Errors
+/// What keeps the text from being one.
+pub fn parse_application_id(text: &str) -> Result<String, String> {
+    match root::application_id_problem(text) {
+        None => Ok(text.to_owned()),
+        Some((message, help)) => Err(format!("{message}; {help}")),
+    }
+}
+
+/// An address to listen on, `host:port`, as it stands on a command line.
+///
+/// # Errors
+/// A text that is none.
+pub fn parse_address(text: &str) -> Result<String, String> {
+    let port = text.rsplit_once(':').map(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    match port {
+        Some(true) => Ok(text.to_owned()),
+        _ => Err(format!("`{text}` is not `host:port`")),
+    }
+}
+
 /// A problem of a file whose text there is nothing to show of.
 pub(crate) fn unusable(name: String, code: &'static str, message: &str) -> Diagnostics {
     Diagnostic::error(code, &SourceFile::new(name, ""), Span::empty(0), message).into()

@@ -121,18 +121,12 @@ pub(super) fn http(reader: &mut Reader<'_>, root: &mut Fields<'_>, http: &mut Ht
     let Some(mut fields) = reader.section(root.node("http"), "`http`") else { return };
     for (key, address) in [("listen", &mut http.listen), ("metrics_listen", &mut http.metrics_listen)] {
         let Some(text) = fields.string(key, reader.diagnostics) else { continue };
-        let port =
-            text.value.rsplit_once(':').map(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
-        if port == Some(true) {
-            address.clone_from(&text.value);
-        } else {
-            let message = format!("`{}` is not `host:port`", text.value);
-            reader.error(
-                "bad-address",
-                text.span,
-                message,
-                "write for example `127.0.0.1:8080`; the port 0 takes a free one",
-            );
+        match super::parse_address(&text.value) {
+            Ok(good) => *address = good,
+            Err(message) => {
+                let help = "write for example `127.0.0.1:8080`; the port 0 takes a free one";
+                reader.error("bad-address", text.span, message, help);
+            }
         }
     }
     http.token = reader.secret(&mut fields, ("token", "token_env", "token_file"));
