@@ -31,8 +31,8 @@ use crate::rules::{RulePaths, load_schemas, print_diagnostics};
 /// or from a stretch of Kafka topics. Matches go to standard output, one JSON object a line, in an order that depends
 /// only on the events; a summary goes to standard error. A final watermark closes all windows.
 ///
-/// Exit codes: 0 done, with matches or without; 1 a file or topic could not be read, or the rules have mistakes;
-/// 2 wrong usage.
+/// Exit codes: 0 done, with matches or without; 1 a file or topic could not be read, the rules have mistakes, or there were
+/// records and none of them could be read as an event; 2 wrong usage.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Rule file or folder; may be repeated
@@ -124,7 +124,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         outcome => outcome?,
     }
     output::tell(|err| run.summary.print(err));
-    Ok(ExitCode::SUCCESS)
+    Ok(if run.summary.saw_no_event() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// A replay under way.

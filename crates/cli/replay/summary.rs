@@ -81,6 +81,12 @@ impl Summary {
         }
     }
 
+    /// Whether nothing was evaluated although there were records: then the way to read them is wrong, and that there
+    /// are no matches says nothing.
+    pub(super) fn saw_no_event(&self) -> bool {
+        self.events == 0 && !self.dead.is_empty()
+    }
+
     pub(super) fn print(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "events         {}", self.events)?;
         let bound = format_duration(self.disorder);
@@ -107,6 +113,13 @@ impl Summary {
         writeln!(out, "matches        {}", self.matches.iter().sum::<u64>())?;
         for (rule, count) in self.rules.iter().zip(&self.matches) {
             writeln!(out, "  {rule}: {count}")?;
+        }
+        if self.saw_no_event() {
+            let dead: u64 = self.dead.values().map(|dead| dead.count).sum();
+            writeln!(
+                out,
+                "olocus: none of the {dead} records could be read as an event, so nothing was evaluated"
+            )?;
         }
         Ok(())
     }
