@@ -8,6 +8,19 @@ use crate::world::World;
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 #[test]
+fn a_durability_that_changes_nothing_is_told() {
+    let world = World::embedded();
+    let config = world.file("olocus.yaml", "orchestration: { events: { durability: relaxed } }");
+    let mut run =
+        command(&["run", "--log-json", "--rules", "rules/security.yaml", "--brokers", "127.0.0.1:9"]);
+    run.args(["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--config", &config]);
+    let log = Engine::start(run, Some("127.0.0.1:9")).stop();
+    assert!(log.contains("`events.durability` changes nothing on Kafka"), "{log}");
+    let engine = world.start(&["--config", &config, "--rules", "rules/security.yaml"]);
+    assert!(!engine.stop().contains("durability"));
+}
+
+#[test]
 fn the_example_of_the_specification_runs_once_its_transport_is_kafka() {
     let Some(path) = shared("spec/orchestration.md") else {
         eprintln!("SKIPPED: the specification is not beside the project");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use olocus_bus::{Embedded, EmbeddedOptions, Kafka, KafkaOptions, Transport};
+use olocus_bus::{Durability, Embedded, EmbeddedOptions, Kafka, KafkaOptions, Transport};
 use olocus_document::{Diagnostic, Diagnostics};
 use olocus_event::{Keyring, Sealing};
 use olocus_expr::Schemas;
@@ -116,6 +116,7 @@ impl Engine {
         check_randomness()?;
         let listeners = Listeners::bind(&config.http, secrets.token.is_some())?;
         let transport = open(&config, &secrets)?;
+        warn_of_durability(&config);
         crate::metrics::recorder();
         let options = options(&config, &secrets, start_at);
         let topics = match &config.transport {
@@ -331,6 +332,18 @@ fn kafka_properties(
         name.or_insert_with(|| config.application_id.clone());
     }
     all
+}
+
+/// Says that a durability changes nothing: on Kafka, nothing is published through the engine.
+fn warn_of_durability(config: &Config) {
+    if matches!(config.transport, TransportConfig::Kafka { .. })
+        && config.durability != Durability::Persistent
+    {
+        tracing::warn!(
+            "`events.durability` changes nothing on Kafka: what the engine writes is always persistent, and what \
+             others publish is as durable as their `acks`"
+        );
+    }
 }
 
 fn open_embedded(directory: &Path, ordering: Ordering) -> Result<Arc<dyn Transport>, StartError> {
