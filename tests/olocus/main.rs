@@ -5,6 +5,7 @@ mod bad_input;
 mod broken_log;
 mod check;
 mod command_line;
+mod commands;
 mod crash;
 mod discovery;
 mod documents;
