@@ -26,4 +26,5 @@ mod schemas;
 mod secrets;
 mod specification;
 mod support;
+mod tls;
 mod world;
