@@ -24,6 +24,7 @@ use self::summary::{Form, Summary};
 use crate::bounded::Bounded;
 use crate::failure::Failure;
 use crate::keys;
+use crate::output;
 use crate::rules::{RulePaths, load_schemas, print_diagnostics};
 
 /// Run rules over recorded events and print the matches.
@@ -32,8 +33,8 @@ use crate::rules::{RulePaths, load_schemas, print_diagnostics};
 /// or from a stretch of Kafka topics. Matches go to standard output, one JSON object a line, in an order that depends
 /// only on the events; a summary goes to standard error. A final watermark closes all windows.
 ///
-/// Exit codes: 0 done, with matches or without; 1 a file or topic could not be read, or the rules have mistakes;
-/// 2 wrong usage.
+/// Exit codes: 0 done, with matches or without; 1 a file or topic could not be read, the rules have mistakes, or there were
+/// records and none of them could be read as an event; 2 wrong usage.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Rule file or folder; may be repeated
@@ -138,10 +139,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         outcome => outcome?,
     }
     let missed: Vec<_> = run.bounded.missed().collect();
-    run.summary
-        .print(args.summary, &missed, args.at_limit, &mut io::stderr().lock())
-        .map_err(|cause| Failure::doing("write to standard error", cause))?;
-    Ok(ExitCode::SUCCESS)
+    output::tell(|err| run.summary.print(args.summary, &missed, args.at_limit, err));
+    Ok(if run.summary.saw_no_event() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// A replay under way.
@@ -208,7 +207,7 @@ fn plan(args: &Args) -> Result<Option<Arc<Plan>>, Failure> {
     source.event_type = args.type_expr.as_deref().map(|text| flag("--type-expr", text));
     source.out_of_order = args.out_of_order;
     let plan = compile(&files, &[source], &schemas, &mut diagnostics);
-    print_diagnostics(&diagnostics)?;
+    print_diagnostics(&diagnostics);
     Ok(plan.map(Arc::new))
 }
 

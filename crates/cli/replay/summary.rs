@@ -92,6 +92,12 @@ impl Summary {
         }
     }
 
+    /// Whether nothing was evaluated although there were records: then the way to read them is wrong, and that there
+    /// are no matches says nothing.
+    pub(super) fn saw_no_event(&self) -> bool {
+        self.events == 0 && !self.dead.is_empty()
+    }
+
     /// Writes the summary, with what each rule `missed` under this policy.
     pub(super) fn print(
         &self,
@@ -149,6 +155,13 @@ impl Summary {
         writeln!(out, "matches        {}", self.matches.iter().sum::<u64>())?;
         for (rule, count) in self.rules.iter().zip(&self.matches) {
             writeln!(out, "  {rule}: {count}")?;
+        }
+        if self.saw_no_event() {
+            let dead: u64 = self.dead.values().map(|dead| dead.count).sum();
+            writeln!(
+                out,
+                "olocus: none of the {dead} records could be read as an event, so nothing was evaluated"
+            )?;
         }
         Ok(())
     }

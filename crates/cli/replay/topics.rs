@@ -22,7 +22,7 @@ const HELD_BYTES_MAX: usize = 256 << 20;
 /// Feeds the committed records of the topics between `--since` and `--until`, or the ends at the start of the run.
 pub(super) fn feed(run: &mut Replay<'_>, brokers: &str, args: &Args) -> Result<(), Failure> {
     let reading = |cause: olocus_bus::Error| Failure::doing(format_args!("read topics of {brokers}"), cause);
-    let kafka = connection::kafka(brokers, &args.kafka)?;
+    let kafka = connection::kafka(brokers, &args.kafka, None)?;
     let stretches = stretches(&kafka, args).map_err(|cause| match cause {
         Missing::Bus(cause) => reading(cause),
         Missing::Topic(topic) => {

@@ -144,6 +144,11 @@ impl Plan {
         self.sources[source].time.is_none()
     }
 
+    /// Whether some source names `topic`, rather than a pattern that it matches.
+    pub(crate) fn names_topic(&self, topic: &str) -> bool {
+        self.sources().any(|source| source.topics.iter().any(|pattern| pattern.literal() == Some(topic)))
+    }
+
     /// The first source that reads `topic`.
     pub fn source_of(&self, topic: &str) -> Option<usize> {
         self.sources.iter().position(|source| source.spec.reads(topic))

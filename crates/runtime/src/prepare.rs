@@ -25,6 +25,8 @@ pub struct Preparer {
     needs: Vec<Needs>,
     /// Which tests an event type passes, remembered for the types seen.
     tests_of_type: HashMap<Arc<str>, Arc<[usize]>>,
+    /// Whether a pattern passes over what engines wrote because they could not use it.
+    passes_over_letters: bool,
 }
 
 /// A batch of one partition, decoded and judged: what [`Task::feed`](crate::Task::feed) takes.
@@ -53,6 +55,8 @@ pub struct Counts {
     pub unconverted: u64,
     /// Rows on which a condition could not be evaluated (division by zero and the like): NULL as well.
     pub failed: u64,
+    /// Dead letters and late records that were passed over.
+    pub passed_over: u64,
 }
 
 /// A record that cannot be an event, with the reason.
@@ -116,7 +120,15 @@ impl Preparer {
         };
         let decoders = plan.sources.iter().map(decoder).collect();
         let needs = plan.tests.iter().map(|test| Needs::of(&plan, test)).collect();
-        Preparer { plan, decoders, needs, tests_of_type: HashMap::new() }
+        Preparer { plan, decoders, needs, tests_of_type: HashMap::new(), passes_over_letters: false }
+    }
+
+    /// From now on, dead letters and late records, of whatever engine, are passed over in topics that no source
+    /// names: a pattern that takes them up would have two engines write each other's failures for ever.
+    #[must_use]
+    pub fn passing_over_letters(mut self) -> Preparer {
+        self.passes_over_letters = true;
+        self
     }
 
     /// Prepares records of one partition, which come in offset order, for the source with this index.
@@ -131,7 +143,24 @@ impl Preparer {
         mut records: Vec<Record>,
     ) -> impl Iterator<Item = Prepared> {
         let topic = Arc::clone(topic);
-        std::iter::from_fn(move || self.prepare_batch(source, &topic, partition, &mut records))
+        let end = records.last().map_or(0, |record| record.offset.saturating_add(1));
+        let came = records.len();
+        if self.passes_over_letters && !self.plan.names_topic(&topic) {
+            records.retain(|record| !is_letter(record));
+        }
+        let mut passed_over = (came - records.len()) as u64;
+        std::iter::from_fn(move || {
+            // With none left, that they were read is all there is to tell.
+            let mut prepared = match self.prepare_batch(source, &topic, partition, &mut records) {
+                None if passed_over > 0 => self.prepare_some(source, &topic, partition, &mut records),
+                prepared => prepared?,
+            };
+            if records.is_empty() {
+                prepared.next = prepared.next.max(end);
+                prepared.counts.passed_over = std::mem::take(&mut passed_over);
+            }
+            Some(prepared)
+        })
     }
 
     /// Prepares the first batch of these records and leaves the others; `None` if there are none.
@@ -142,8 +171,18 @@ impl Preparer {
         partition: i32,
         records: &mut Vec<Record>,
     ) -> Option<Prepared> {
+        (!records.is_empty()).then(|| self.prepare_some(source, topic, partition, records))
+    }
+
+    fn prepare_some(
+        &mut self,
+        source: usize,
+        topic: &Arc<str>,
+        partition: i32,
+        records: &mut Vec<Record>,
+    ) -> Prepared {
         let input = InputId { topic: Arc::clone(topic), partition };
-        let end = records.last()?.offset.saturating_add(1);
+        let end = records.last().map_or(0, |record| record.offset.saturating_add(1));
         let decoded = self.decoders[source].decode(topic, partition, std::mem::take(records));
         *records = decoded.rest;
         let next = records.first().map_or(end, |record| record.offset);
@@ -168,7 +207,7 @@ impl Preparer {
         } else {
             None
         };
-        Some(Prepared { input, next, batch, times: meta.time, hits, dead, oldest_logged, counts })
+        Prepared { input, next, batch, times: meta.time, hits, dead, oldest_logged, counts }
     }
 
     /// Time, type and key of each row, as the source says. Rows without a usable time leave the batch.
@@ -315,6 +354,12 @@ impl Preparer {
         }
         tests
     }
+}
+
+/// Whether an engine wrote a record because it could not use it, as its headers tell.
+fn is_letter(record: &Record) -> bool {
+    let tells = |name: &str| name.starts_with("olocus-dlq-") || name.starts_with("olocus-late-");
+    record.headers.iter().any(|(name, _)| tells(name))
 }
 
 impl Prepared {

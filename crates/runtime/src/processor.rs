@@ -107,7 +107,7 @@ pub struct Options {
     pub topics: OutputTopics,
     /// Settings of topics that are created when missing; others are created with the log's defaults.
     pub topic_specs: BTreeMap<String, TopicSpec>,
-    /// Settings of topics that are not named in `topic_specs`.
+    /// Partitions of topics whose settings name no number; one keeps a single order of all events in a topic.
     pub default_partitions: Option<u32>,
     /// Bounds of the rules' state.
     pub limits: olocus_cep::Limits,
@@ -150,6 +150,7 @@ impl Processor {
     /// and its [`Status`] says so.
     pub fn start(plan: Arc<Plan>, transport: Arc<dyn Transport>, options: Options) -> Handle {
         metrics::describe();
+        metrics::begin(&plan);
         let stop = Stop::default();
         let status = Arc::new(Status::starting());
         let shared = Shared {

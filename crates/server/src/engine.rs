@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use olocus_bus::{Embedded, EmbeddedOptions, Kafka, KafkaOptions, Transport};
+use olocus_bus::{Durability, Embedded, EmbeddedOptions, Kafka, KafkaOptions, Transport};
 use olocus_document::{Diagnostic, Diagnostics};
 use olocus_event::{Keyring, Sealing};
 use olocus_expr::Schemas;
@@ -116,6 +116,7 @@ impl Engine {
         check_randomness()?;
         let listeners = Listeners::bind(&config.http, secrets.token.is_some())?;
         let transport = open(&config, &secrets)?;
+        warn_of_durability(&config);
         crate::metrics::recorder();
         let options = options(&config, &secrets, start_at);
         let topics = match &config.transport {
@@ -290,7 +291,8 @@ fn keyring(keys: Option<&(&SecretRef, Secret)>, diagnostics: &mut Diagnostics) -
 
 fn bad_keys(reference: &SecretRef, cause: &str) -> Diagnostic {
     reference.problem("bad-keyring", format!("the keys can't be used: {cause}")).with_help(
-        "write `id:key`, one a line or with commas between them; a key is 32 bytes in base64 or hexadecimal",
+        "write one key, or `id:key`, one a line or with commas between them; a key is 32 bytes in base64 or \
+         hexadecimal",
     )
 }
 
@@ -298,23 +300,49 @@ fn open(config: &Config, secrets: &Secrets) -> Result<Arc<dyn Transport>, StartE
     match &config.transport {
         TransportConfig::Embedded { directory } => open_embedded(directory, config.ordering),
         TransportConfig::Kafka { brokers, properties } => {
-            let text = |(name, property): (&String, &Property)| match property {
-                Property::Text(text) => Some((name.clone(), text.clone())),
-                Property::Secret(_) => None,
-            };
-            let mut all: BTreeMap<String, String> = properties.iter().filter_map(text).collect();
-            all.extend(
-                secrets.properties.iter().map(|(name, secret)| (name.clone(), secret.expose().to_owned())),
-            );
             let options = KafkaOptions {
                 brokers: brokers.clone(),
-                properties: all,
+                properties: kafka_properties(config, properties, secrets),
                 client_id: config.application_id.clone(),
+                ..KafkaOptions::default()
             };
             let kafka =
                 Kafka::connect(options).map_err(|error| StartError::connect(brokers.clone(), error))?;
             Ok(Arc::new(kafka))
         }
+    }
+}
+
+/// Properties of librdkafka, with the secrets among them.
+fn kafka_properties(
+    config: &Config,
+    properties: &BTreeMap<String, Property>,
+    secrets: &Secrets,
+) -> BTreeMap<String, String> {
+    let text = |(name, property): (&String, &Property)| match property {
+        Property::Text(text) => Some((name.clone(), text.clone())),
+        Property::Secret(_) => None,
+    };
+    let mut all: BTreeMap<String, String> = properties.iter().filter_map(text).collect();
+    all.extend(secrets.properties.iter().map(|(name, secret)| (name.clone(), secret.expose().to_owned())));
+    // A name goes with every password; without one it is what the client calls itself elsewhere.
+    let with_password = |mechanism: &String| mechanism == "PLAIN" || mechanism.starts_with("SCRAM-");
+    if all.get("sasl.mechanisms").is_some_and(with_password) {
+        let name = all.entry("sasl.username".to_owned());
+        name.or_insert_with(|| config.application_id.clone());
+    }
+    all
+}
+
+/// Says that a durability changes nothing: on Kafka, nothing is published through the engine.
+fn warn_of_durability(config: &Config) {
+    if matches!(config.transport, TransportConfig::Kafka { .. })
+        && config.durability != Durability::Persistent
+    {
+        tracing::warn!(
+            "`events.durability` changes nothing on Kafka: what the engine writes is always persistent, and what \
+             others publish is as durable as their `acks`"
+        );
     }
 }
 

@@ -34,7 +34,7 @@ impl Deliveries {
     pub(super) fn new(options: &KafkaOptions, own: &[(&str, &str)]) -> Result<Self, Error> {
         let mut config = options.client();
         let mut default = |key: &str, value: &str| {
-            if !options.properties.contains_key(key) {
+            if !options.names(key) {
                 config.set(key, value);
             }
         };

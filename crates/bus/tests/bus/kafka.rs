@@ -90,6 +90,27 @@ fn many_records_arrive_once_in_one_transaction() {
 }
 
 #[test]
+fn whatever_other_programs_compress_with_is_read() {
+    let Some(world) = World::kafka() else {
+        return;
+    };
+    for codec in ["gzip", "zstd", "snappy", "lz4"] {
+        let topic = world.topic(1);
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", Broker::shared().unwrap().bootstrap());
+        // Enough in one batch for compression to save something, without which it is left out.
+        let theirs: BaseProducer =
+            config.set("compression.type", codec).set("linger.ms", "100").create().unwrap();
+        let payload = "x".repeat(1000);
+        for _ in 0..50 {
+            theirs.send(BaseRecord::<[u8], str>::to(&topic).partition(0).payload(&payload)).unwrap();
+        }
+        theirs.flush(PATIENCE).unwrap();
+        assert_eq!(world.values(&topic), vec![payload; 50], "{codec}");
+    }
+}
+
+#[test]
 fn open_transactions_are_not_read_and_are_waited_for() {
     let Some(world) = World::kafka() else {
         return;

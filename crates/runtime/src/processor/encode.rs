@@ -130,12 +130,21 @@ fn cloud_event(options: &Options, rule: &str, severity: &str, found: &Match) -> 
         id: found.id.clone(),
         source: format!("/olocus/{}/rules/{rule}", options.application_id),
         event_type: MATCH_TYPE.to_owned(),
-        subject: Some(found.key.as_json().to_owned()),
+        subject: subject(found.key.as_json()),
         time: Some(found.end),
         data_content_type: Some(content_type.to_owned()),
         data_schema: Some(MATCH_SCHEMA.to_owned()),
         extensions: extensions.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
         data: Some(data.into()),
+    }
+}
+
+/// The key of a match as the subject of its event: a text as it is, no key as none. A subject may not be empty.
+fn subject(key: &str) -> Option<String> {
+    match serde_json::from_str(key) {
+        Ok(serde_json::Value::Null) => None,
+        Ok(serde_json::Value::String(text)) => Some(text).filter(|text| !text.is_empty()),
+        Ok(_) | Err(_) => Some(key.to_owned()),
     }
 }
 
@@ -160,6 +169,21 @@ mod tests {
             [("null", "rule"), ("\"a\\\"b\"", "a\"b"), ("5", "5"), ("[\"a\",1]", "[\"a\",1]"), (&deep, &deep)]
         {
             assert_eq!(record_key("rule", &Key::single(key)), expected, "{key}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::subject;
+
+    #[test]
+    fn a_subject_is_plain_text() {
+        assert_eq!(subject("\"u1\"").as_deref(), Some("u1"));
+        assert_eq!(subject("5").as_deref(), Some("5"));
+        assert_eq!(subject("[\"u1\",5]").as_deref(), Some("[\"u1\",5]"));
+        for none in ["null", "\"\""] {
+            assert_eq!(subject(none), None);
         }
     }
 }

@@ -22,6 +22,10 @@ pub(super) fn describe() {
     );
     describe_counter!("olocus_conditions_failed_total", "Rows on which a condition could not be evaluated");
     describe_counter!("olocus_late_events_total", "Late events, by topic");
+    describe_counter!(
+        "olocus_passed_over_records_total",
+        "Dead letters and late records of engines that a pattern of topics came by, by topic"
+    );
     describe_counter!("olocus_matches_total", "Matches committed, by rule");
     describe_counter!("olocus_records_lost_total", "Records that the log deleted before they were read");
     describe_counter!("olocus_commit_failures_total", "Commits that had to be tried again");
@@ -53,8 +57,58 @@ pub(super) fn describe() {
     );
 }
 
+/// Causes for which a record goes to the dead-letter topic.
+const CAUSES: [&str; 20] = [
+    "bad-cloudevent",
+    "bad-compression",
+    "bad-envelope",
+    "bad-time",
+    "future-time",
+    "inflates-too-far",
+    "invalid-json",
+    "invalid-messagepack",
+    "invalid-utf8",
+    "no-payload",
+    "not-a-cloudevent",
+    "not-an-object",
+    "tampered",
+    "too-deep",
+    "too-large",
+    "trailing-data",
+    "truncated-json",
+    "truncated-messagepack",
+    "unknown-encoding",
+    "unknown-key",
+];
+
+/// Sets what counts for the whole processor to zero, so that the first of each is an increase to a scraper.
+pub(super) fn begin(plan: &Plan) {
+    for cause in CAUSES {
+        counter!("olocus_decode_failures_total", "cause" => cause).increment(0);
+    }
+    for rule in plan.rule_names() {
+        counter!("olocus_matches_total", "rule" => rule.to_owned()).increment(0);
+    }
+    counter!("olocus_values_unconverted_total").increment(0);
+    counter!("olocus_conditions_failed_total").increment(0);
+    counter!("olocus_commit_failures_total").increment(0);
+    counter!("olocus_time_forced_total").increment(0);
+}
+
+/// Sets what counts for an input to zero.
+pub(super) fn joined(id: &InputId) {
+    counter!("olocus_records_lost_total", &labels(id)).increment(0);
+    for name in ["olocus_events_total", "olocus_late_events_total", "olocus_passed_over_records_total"] {
+        counter!(name, "topic" => id.topic.to_string()).increment(0);
+    }
+}
+
 pub(super) fn prepared(prepared: &Prepared) {
     let topic = prepared.input().topic.to_string();
+    if prepared.counts.passed_over > 0 {
+        counter!("olocus_passed_over_records_total", "topic" => topic.clone())
+            .increment(prepared.counts.passed_over);
+    }
     counter!("olocus_events_total", "topic" => topic).increment(prepared.counts.events);
     counter!("olocus_values_unconverted_total").increment(prepared.counts.unconverted);
     counter!("olocus_conditions_failed_total").increment(prepared.counts.failed);

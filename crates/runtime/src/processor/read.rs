@@ -50,7 +50,8 @@ fn read(shared: &Shared, commands: &Receiver<ToReader>, out: &Sender<FromReader>
         .reader(ReaderOptions::default())
         .map_err(|cause| Error::bus("open the reader", cause))?;
     let options = &shared.options;
-    let mut preparer = Preparer::new(Arc::clone(&shared.plan), &options.keyring, options.decoding);
+    let mut preparer =
+        Preparer::new(Arc::clone(&shared.plan), &options.keyring, options.decoding).passing_over_letters();
     let mut backoff = Backoff::default();
     let mut retention = Retention::default();
     while !shared.stop.is_set() {

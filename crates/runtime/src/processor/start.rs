@@ -14,6 +14,9 @@ use crate::position::Position;
 /// lands there, and headers that tell why come on top of the 128 MiB that can be read.
 const LETTER_BYTES_MAX: usize = 129 << 20;
 
+/// Ends of the names of topics that engines write, and only engines read: see [`OutputTopics`](super::OutputTopics).
+const OUTPUTS: [&str; 3] = [".dead-letter", ".late", ".webhooks"];
+
 /// An input to read, and where from.
 #[derive(Debug)]
 pub(super) struct Start {
@@ -62,7 +65,10 @@ impl Shared {
                 self.transport.create_topics(&missing)?;
             }
             let existing = if missing.is_empty() { existing } else { self.transport.topics()? };
-            self.locate(&self.partitions_to_read(&existing))
+            let starts = self.locate(&self.partitions_to_read(&existing))?;
+            let written = self.own_topics().into_iter().filter_map(|topic| existing.get_key_value(topic));
+            self.warn_of_order(written.map(|(topic, count)| (topic.as_str(), *count)).collect());
+            Ok(starts)
         })
     }
 
@@ -71,12 +77,10 @@ impl Shared {
         let own: BTreeSet<&str> = self.own_topics().into_iter().collect();
         let mut partitions = Vec::new();
         for (topic, &count) in existing {
-            // A wildcard never picks up what the engine writes itself; a name that is spelled out does.
-            let named = self
-                .plan
-                .sources()
-                .any(|source| source.topics.iter().any(|pattern| pattern.literal() == Some(topic.as_str())));
-            if named || (self.plan.source_of(topic).is_some() && !own.contains(topic.as_str())) {
+            // A wildcard never picks up what the engine writes itself, nor what another one writes to topics for
+            // what it could not do; a name that is spelled out does.
+            let is_output = own.contains(topic.as_str()) || OUTPUTS.iter().any(|end| topic.ends_with(end));
+            if self.plan.names_topic(topic) || (self.plan.source_of(topic).is_some() && !is_output) {
                 let name: Arc<str> = topic.as_str().into();
                 let count = i32::try_from(count).unwrap_or(i32::MAX);
                 partitions.extend(
@@ -94,6 +98,7 @@ impl Shared {
         for (partition, committed) in partitions.iter().zip(committed) {
             let range = self.transport.offsets(partition)?;
             let id = InputId { topic: Arc::clone(&partition.topic), partition: partition.partition };
+            super::metrics::joined(&id);
             let resumed = committed.is_some();
             let mut position = match committed {
                 Some(found) => Position::parse(found.offset, &found.metadata)?,
@@ -117,7 +122,30 @@ impl Shared {
             }
             starts.push(Start { id, position, resumed });
         }
+        let counts = partitions.iter().map(|place| (&*place.topic, place.partition.unsigned_abs() + 1));
+        let mut largest = BTreeMap::new();
+        counts.for_each(|(topic, count)| {
+            let known: &mut u32 = largest.entry(topic).or_default();
+            *known = count.max(*known);
+        });
+        self.warn_of_order(largest);
         Ok(starts)
+    }
+
+    /// Says of which topics the log keeps no order although all events are to have one: those that others made with
+    /// more partitions.
+    fn warn_of_order(&self, partitions: BTreeMap<&str, u32>) {
+        if self.options.default_partitions != Some(1) {
+            return;
+        }
+        for (topic, partitions) in partitions.into_iter().filter(|(_, partitions)| *partitions > 1) {
+            tracing::warn!(
+                topic,
+                partitions,
+                "the order is to be global, and this topic keeps one only within each of \
+                its partitions; a topic with one partition keeps it"
+            );
+        }
     }
 
     /// Every topic that the engine writes to.
@@ -151,6 +179,7 @@ impl Shared {
             partitions: self.options.default_partitions,
             config: BTreeMap::new(),
         });
+        spec.partitions = spec.partitions.or(self.options.default_partitions);
         let topics = &self.options.topics;
         if [&topics.dead_letter, &topics.late].into_iter().any(|letters| &**letters == name) {
             let limit = spec.config.entry("max.message.bytes".to_owned());

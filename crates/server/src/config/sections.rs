@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 
 use olocus_bus::TopicSpec;
 use olocus_cep::Overflow;
-use olocus_document::{Fields, Node, Scalar, read};
+use olocus_document::{Diagnostic, Fields, Node, Scalar, read};
 
 use super::reader::Reader;
-use super::{HttpConfig, Limits, OutputNames};
+use super::{HttpConfig, Limits, Ordering, OutputNames};
 
 const NANOS_PER_MILLI: i64 = 1_000_000;
 
-pub(super) fn topics(reader: &mut Reader<'_>, root: &mut Fields<'_>) -> BTreeMap<String, TopicSpec> {
+pub(super) fn topics(
+    reader: &mut Reader<'_>,
+    root: &mut Fields<'_>,
+    ordering: Ordering,
+) -> BTreeMap<String, TopicSpec> {
     let Some(node) = root.node("topics").filter(|node| !node.is_null()) else { return BTreeMap::new() };
     let Some(mapping) = read::mapping(node, "`topics`", reader.file, reader.diagnostics) else {
         return BTreeMap::new();
@@ -19,6 +23,15 @@ pub(super) fn topics(reader: &mut Reader<'_>, root: &mut Fields<'_>) -> BTreeMap
     let mut topics = BTreeMap::new();
     for (name, node) in &mapping.entries {
         let spec = topic(reader, name, node);
+        if ordering == Ordering::Global
+            && let Some(partitions) =
+                spec.as_ref().and_then(|spec| spec.partitions).filter(|count| *count > 1)
+        {
+            let message =
+                format!("`{}` has {partitions} partitions, and `ordering: global` asks for one", name.value);
+            let warning = Diagnostic::warning("no-global-order", reader.file, name.span, message);
+            reader.diagnostics.push(warning.with_help("events keep their order only within a partition"));
+        }
         topics.extend(reader.topic_name(name).zip(spec));
     }
     topics
@@ -107,18 +120,12 @@ pub(super) fn http(reader: &mut Reader<'_>, root: &mut Fields<'_>, http: &mut Ht
     let Some(mut fields) = reader.section(root.node("http"), "`http`") else { return };
     for (key, address) in [("listen", &mut http.listen), ("metrics_listen", &mut http.metrics_listen)] {
         let Some(text) = fields.string(key, reader.diagnostics) else { continue };
-        let port =
-            text.value.rsplit_once(':').map(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
-        if port == Some(true) {
-            address.clone_from(&text.value);
-        } else {
-            let message = format!("`{}` is not `host:port`", text.value);
-            reader.error(
-                "bad-address",
-                text.span,
-                message,
-                "write for example `127.0.0.1:8080`; the port 0 takes a free one",
-            );
+        match super::parse_address(&text.value) {
+            Ok(good) => *address = good,
+            Err(message) => {
+                let help = "write for example `127.0.0.1:8080`; the port 0 takes a free one";
+                reader.error("bad-address", text.span, message, help);
+            }
         }
     }
     http.token = reader.secret(&mut fields, ("token", "token_env", "token_file"));
