@@ -12,6 +12,7 @@ mod engine;
 mod equality;
 mod fencing;
 mod http;
+mod idle;
 mod late;
 mod login;
 mod outage;

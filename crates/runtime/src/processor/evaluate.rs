@@ -5,17 +5,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, never, select, tick, unbounded};
-use olocus_bus::{OffsetRange, TopicPartition};
+use olocus_bus::{Ends, TopicPartition};
 
 use super::commit::{self, Done, Pending};
 use super::idle::{Idleness, Verdict};
 use super::read::{self, FromReader, ToReader};
 use super::start::Start;
-use super::watch::{self, FromWatcher};
+use super::watch::{self, FromWatcher, Question};
 use super::{Shared, metrics, spawn};
 use crate::Error;
 use crate::merge::InputId;
-use crate::position::{LATE_REMEMBERED, Position};
+use crate::position::Position;
 use crate::task::Task;
 
 /// Prepared batches that may wait for the evaluator.
@@ -78,11 +78,11 @@ struct Evaluator<'a> {
     task: Task,
     idleness: Idleness,
     to_reader: Sender<ToReader>,
-    to_watcher: Sender<Vec<TopicPartition>>,
+    to_watcher: Sender<Question>,
     /// Whether the watcher has been asked something that it has not answered yet.
     asking: bool,
     /// The ends of the partitions, as the watcher last told them.
-    ends: BTreeMap<TopicPartition, OffsetRange>,
+    ends: BTreeMap<TopicPartition, Ends>,
     to_commit: Sender<Pending>,
     committing: bool,
     last_commit: Instant,
@@ -95,7 +95,7 @@ impl<'a> Evaluator<'a> {
     fn new(
         shared: &'a Shared,
         to_reader: Sender<ToReader>,
-        to_watcher: Sender<Vec<TopicPartition>>,
+        to_watcher: Sender<Question>,
         to_commit: Sender<Pending>,
     ) -> Evaluator<'a> {
         Evaluator {
@@ -176,12 +176,14 @@ impl<'a> Evaluator<'a> {
     fn learn(&mut self, message: FromWatcher) -> Result<(), Error> {
         match message {
             FromWatcher::Joined(starts) => return self.join(starts),
-            FromWatcher::Ends { asked, ranges } => {
-                self.asking = false;
-                for (partition, range) in ranges {
+            FromWatcher::Ends { asked, largest, ends } => {
+                if largest.is_some() {
+                    self.asking = false;
+                }
+                for (partition, ends) in ends {
                     let id = InputId { topic: Arc::clone(&partition.topic), partition: partition.partition };
-                    self.idleness.range(&id, range, asked);
-                    self.ends.insert(partition, range);
+                    self.idleness.ends(&id, ends, asked, largest);
+                    self.ends.insert(partition, ends);
                 }
             }
             FromWatcher::Away => self.idleness.away(),
@@ -190,19 +192,20 @@ impl<'a> Evaluator<'a> {
     }
 
     fn decide(&mut self) -> Result<(), Error> {
-        match self.idleness.decide(&self.task, self.shared.options.clock.now()) {
+        match self.idleness.decide(&self.task, self.shared.options.clock.now())? {
             Verdict::Decide(decision) => self.task.decide(&decision),
-            Verdict::Ask(inputs) if !self.asking => {
+            Verdict::Ask { inputs, largest } if !self.asking => {
                 self.asking = true;
                 let partitions = inputs.iter().map(partition).collect();
-                self.to_watcher.send(partitions).or_else(|_| self.ended("watcher"))
+                let question = Question { partitions, largest };
+                self.to_watcher.send(question).or_else(|_| self.ended("watcher"))
             }
-            Verdict::Ask(_) | Verdict::Wait => Ok(()),
+            Verdict::Ask { .. } | Verdict::Wait => Ok(()),
         }
     }
 
-    /// Pauses inputs while the merge holds too much, those furthest ahead first, and inputs whose late records
-    /// no longer fit into a commit. If only inputs that hold time back are left, lets time go on.
+    /// Pauses inputs while the merge holds too much, those furthest ahead first. If only inputs that hold time back
+    /// are left, lets time go on.
     fn relieve(&mut self) -> Result<(), Error> {
         if self.task.is_rereading() {
             // Nothing is released before all is read again, so whoever was paused now would be waited for.
@@ -210,12 +213,7 @@ impl<'a> Evaluator<'a> {
         }
         let held = self.task.stats().held;
         let limit = self.shared.options.held_max;
-        let mut pause: BTreeSet<InputId> = self
-            .task
-            .inputs()
-            .filter(|input| input.late_remembered >= LATE_REMEMBERED)
-            .map(|input| input.id.clone())
-            .collect();
+        let mut pause = BTreeSet::new();
         if held >= limit || (held >= limit / 2 && !self.paused.is_empty()) {
             let ahead = self.task.furthest_ahead();
             if ahead.is_empty() && held >= limit {

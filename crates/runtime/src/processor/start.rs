@@ -97,7 +97,7 @@ impl Shared {
             let resumed = committed.is_some();
             let mut position = match committed {
                 Some(found) => Position::parse(found.offset, &found.metadata)?,
-                None => fresh(match self.options.start_at {
+                None => Position::at(match self.options.start_at {
                     StartAt::Earliest => range.start,
                     StartAt::End => range.stable_end,
                     StartAt::Time(time) => self.transport.offset_at(partition, time)?,
@@ -113,7 +113,7 @@ impl Shared {
             } else if position.offset > range.end {
                 tracing::warn!(topic = %partition.topic, partition = partition.partition, committed = position.offset,
                     end = range.end, "the topic is shorter than what was committed of it, as if created anew; reading it from its start");
-                position = fresh(range.start);
+                position = Position::at(range.start);
             }
             starts.push(Start { id, position, resumed });
         }
@@ -182,8 +182,4 @@ impl Shared {
         }
         Ok(None)
     }
-}
-
-fn fresh(offset: i64) -> Position {
-    Position { offset, next: offset, progress: crate::Progress::default(), frontier: None, late: Vec::new() }
 }

@@ -5,6 +5,9 @@ use proptest::prelude::*;
 
 use crate::support::{RULES, World, input, plan, preparer, task, transcript, world};
 
+/// A millisecond, the unit of the world's times, in nanoseconds.
+const NS: i64 = 1_000_000;
+
 /// Between two decisions: how many records of each partition are delivered, and the floors then raised.
 type Round = (Vec<usize>, Vec<Option<i64>>);
 
@@ -41,9 +44,10 @@ fn run(world: &World, rounds: &[Round], choices: &[(usize, usize)]) -> (String, 
                 task.feed(prepared).unwrap();
             }
         }
-        let raised = floors.iter().enumerate().filter_map(|(at, floor)| {
-            Some((input("t", i32::try_from(at).unwrap()), floor.as_ref()? * 1_000_000))
-        });
+        let raised = floors
+            .iter()
+            .enumerate()
+            .filter_map(|(at, floor)| Some((input("t", i32::try_from(at).unwrap()), floor.as_ref()? * NS)));
         task.decide(&Decision { floors: raised.collect() }).unwrap();
         let outputs = task.take_outputs();
         all.matches.extend(outputs.matches);
@@ -60,23 +64,29 @@ fn sorted(world: &World, rounds: &[Round]) -> (String, Vec<(i32, i64)>) {
     let (mut on_time, mut late) = (Vec::new(), Vec::new());
     let rest: Round = (vec![usize::MAX; world.partitions.len()], Vec::new());
     let mut next = vec![0_usize; world.partitions.len()];
-    let mut floor = vec![i64::MIN; world.partitions.len()];
-    let mut largest = vec![i64::MIN; world.partitions.len()];
+    let mut reached = vec![i64::MIN; world.partitions.len()];
     for (counts, floors) in rounds.iter().chain([&rest]) {
         for (at, events) in world.partitions.iter().enumerate() {
             let end = next[at].saturating_add(counts[at]).min(events.len());
             for (offset, event) in events.iter().enumerate().take(end).skip(next[at]) {
                 let place = (i32::try_from(at).unwrap(), i64::try_from(offset).unwrap());
-                if event.0 < largest[at].saturating_sub(world.bound).max(floor[at]) {
+                if event.0 * NS < reached[at] {
                     late.push(place);
                 } else {
-                    largest[at] = largest[at].max(event.0);
+                    reached[at] = reached[at].max((event.0 - world.bound) * NS);
                     on_time.push((event.0, place.0, place.1));
                 }
             }
             next[at] = end;
-            floor[at] = floor[at].max(floors.get(at).copied().flatten().unwrap_or(i64::MIN));
         }
+        // No floor goes further than the slowest partition.
+        let floor = |at: usize| {
+            let floor = floors.get(at).copied().flatten();
+            floor.map_or(i64::MIN, |floor| floor * NS).max(reached[at])
+        };
+        let (slowest, at_slowest) = (0..reached.len()).map(|at| (floor(at), at)).min().unwrap();
+        let within = |at: usize| floor(at).min(slowest.saturating_add(i64::from(at < at_slowest)));
+        reached = (0..reached.len()).map(|at| reached[at].max(within(at))).collect();
     }
     on_time.sort_unstable();
     let plan = plan(RULES, 0);
