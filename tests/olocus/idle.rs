@@ -36,21 +36,18 @@ fn steady_traffic_in_some_partitions_lets_time_go_on_without_the_others() {
     let engine = world.start(&["--config", &config, "--rules", &rules]);
     let seen = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let log = world.open();
-            let mut writer = log.writer(WriterOptions::default()).unwrap();
-            for n in 0_u64.. {
-                if seen.load(Ordering::Acquire) {
-                    return;
+        for topic in &topics {
+            scope.spawn(|| {
+                let log = world.open();
+                let mut writer = log.writer(WriterOptions::default()).unwrap();
+                for n in (0_u64..).take_while(|_| !seen.load(Ordering::Acquire)) {
+                    let event = json!({"n": n, "k": n % 3, "t": clock(0)}).to_string();
+                    let key = Some(format!("{}", n % 3).into());
+                    writer.send(&[OutRecord { key, ..record(topic, event) }]).unwrap();
+                    std::thread::sleep(Duration::from_millis(2));
                 }
-                let event = |topic: &String| -> OutRecord {
-                    let event = json!({"n": n, "k": n % 3, "t": clock(0)});
-                    OutRecord { key: Some(format!("{}", n % 3).into()), ..record(topic, event.to_string()) }
-                };
-                writer.send(&topics.each_ref().map(event)).unwrap();
-                std::thread::sleep(Duration::from_millis(8));
-            }
-        });
+            });
+        }
         let found = engine.tail(&world.topic("out"), 20);
         seen.store(true, Ordering::Release);
         let numbers: Vec<i64> =
