@@ -17,6 +17,7 @@ mod late;
 mod login;
 mod outage;
 mod promises;
+mod renewal;
 mod retention;
 mod rules;
 mod run;

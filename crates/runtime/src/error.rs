@@ -19,6 +19,7 @@ enum ErrorKind {
     Encoding(olocus_event::Error),
     Fenced { application: String },
     Gone { cause: olocus_bus::Error },
+    Unclear { what: String },
     Thread { name: &'static str },
 }
 
@@ -51,6 +52,10 @@ impl Error {
     /// The log does not have (any longer) what was to be read next.
     pub(crate) fn gone(cause: olocus_bus::Error) -> Error {
         Error { kind: ErrorKind::Gone { cause } }
+    }
+
+    pub(crate) fn unclear(what: String) -> Error {
+        Error { kind: ErrorKind::Unclear { what } }
     }
 
     pub(crate) fn thread(name: &'static str) -> Error {
@@ -102,6 +107,7 @@ impl fmt::Display for Error {
                     ),
                 }
             }
+            ErrorKind::Unclear { what } => f.write_str(what),
             ErrorKind::Thread { name } => write!(f, "the {name} thread ended without a word"),
         }
     }
@@ -116,6 +122,7 @@ impl std::error::Error for Error {
             ErrorKind::UnknownInput(_)
             | ErrorKind::Metadata { .. }
             | ErrorKind::Fenced { .. }
+            | ErrorKind::Unclear { .. }
             | ErrorKind::Thread { .. } => None,
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, never, select, tick, unbounded};
-use olocus_bus::{Ends, TopicPartition};
+use olocus_bus::{Ends, GroupOffset, TopicPartition};
 
 use super::commit::{self, Done, Pending};
 use super::idle::{Idleness, Verdict};
@@ -61,7 +61,7 @@ fn run_threads(shared: &Shared) -> Result<(), Error> {
         }),
     ];
     let mut evaluator = Evaluator::new(shared, to_reader, to_watcher, to_commit);
-    evaluator.join(starts)?;
+    evaluator.join(starts, false)?;
     shared.status.clear("start");
     let outcome = evaluator.run(&batches, &watched, &done);
     shared.stop.set();
@@ -87,7 +87,10 @@ struct Evaluator<'a> {
     committing: bool,
     last_commit: Instant,
     last_gauges: Instant,
+    last_renewal: Instant,
     committed: BTreeMap<InputId, Position>,
+    /// Inputs that the committer does not know yet, with what an earlier run committed of them.
+    joined: Vec<(InputId, Option<GroupOffset>)>,
     paused: BTreeSet<InputId>,
 }
 
@@ -110,7 +113,9 @@ impl<'a> Evaluator<'a> {
             committing: false,
             last_commit: Instant::now(),
             last_gauges: Instant::now(),
+            last_renewal: Instant::now(),
             committed: BTreeMap::new(),
+            joined: Vec::new(),
             paused: BTreeSet::new(),
         }
     }
@@ -143,16 +148,17 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Adds inputs to the task and has the reader read them.
-    fn join(&mut self, mut starts: Vec<Start>) -> Result<(), Error> {
+    fn join(&mut self, mut starts: Vec<Start>, started: bool) -> Result<(), Error> {
         // Inputs that were read before set the pace which new ones start at.
-        starts.sort_by_key(|start| !start.resumed);
+        starts.sort_by_key(|start| start.committed.is_none());
         let mut read = Vec::new();
-        for Start { id, position, resumed } in starts {
+        for Start { id, position, committed } in starts {
             let Some(source) = self.shared.plan.source_of(&id.topic) else { continue };
             let Some(spec) = self.shared.plan.sources().nth(source) else { continue };
-            let running = !resumed && self.task.progress().is_some();
+            let running = (started || committed.is_none()) && self.task.progress().is_some();
             read.push((partition(&id), position.offset));
             self.idleness.add(id.clone(), spec.idle_after);
+            self.joined.push((id.clone(), committed));
             self.task.add_input(id, spec.out_of_order, Some(position), running);
         }
         self.to_reader.send(ToReader::Add(read)).or_else(|_| self.ended("reader"))
@@ -175,7 +181,7 @@ impl<'a> Evaluator<'a> {
 
     fn learn(&mut self, message: FromWatcher) -> Result<(), Error> {
         match message {
-            FromWatcher::Joined(starts) => return self.join(starts),
+            FromWatcher::Joined(starts) => return self.join(starts, true),
             FromWatcher::Ends { asked, largest, ends } => {
                 if largest.is_some() {
                     self.asking = false;
@@ -270,11 +276,17 @@ impl<'a> Evaluator<'a> {
 
     fn pending(&mut self) -> Option<Pending> {
         let mut positions = self.task.positions();
-        positions.retain(|(id, position)| self.committed.get(id) != Some(position));
+        let renewal = self.shared.options.renew_interval;
+        if renewal.is_some_and(|interval| self.last_renewal.elapsed() >= interval) {
+            self.last_renewal = Instant::now();
+        } else {
+            positions.retain(|(id, position)| self.committed.get(id) != Some(position));
+        }
         if positions.is_empty() && self.task.pending_outputs() == 0 {
             return None;
         }
-        Some(Pending { outputs: self.task.take_outputs(), positions })
+        let joined = std::mem::take(&mut self.joined);
+        Some(Pending { outputs: self.task.take_outputs(), positions, joined })
     }
 
     fn committed(&mut self, done: Done) {

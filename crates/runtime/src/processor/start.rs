@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use olocus_bus::{TopicPartition, TopicSpec, Writer, WriterOptions};
+use olocus_bus::{GroupOffset, TopicPartition, TopicSpec, Writer, WriterOptions};
 
 use super::{Backoff, Shared, StartAt};
 use crate::Error;
@@ -19,8 +19,8 @@ const DEAD_LETTER_BYTES_MAX: usize = 128 << 20;
 pub(super) struct Start {
     pub(super) id: InputId,
     pub(super) position: Position,
-    /// Whether the position was committed by an earlier run.
-    pub(super) resumed: bool,
+    /// What an earlier run committed, if one did.
+    pub(super) committed: Option<GroupOffset>,
 }
 
 /// Why an attempt failed.
@@ -46,11 +46,13 @@ impl From<Error> for Failure {
 impl Shared {
     /// Opens the transactional writer, which fences a predecessor and waits for its last transaction.
     pub(super) fn open_writer(&self) -> Result<Option<Box<dyn Writer>>, Error> {
-        let id = self.options.application_id.clone();
-        self.retry("start", "open the writer", || {
-            let transactional_id = Some(id.clone());
-            Ok(self.transport.writer(WriterOptions { transactional_id, ..WriterOptions::default() })?)
-        })
+        self.retry("start", "open the writer", || Ok(self.writer()?))
+    }
+
+    /// Tries once to open it.
+    pub(super) fn writer(&self) -> Result<Box<dyn Writer>, olocus_bus::Error> {
+        let transactional_id = Some(self.options.application_id.clone());
+        self.transport.writer(WriterOptions { transactional_id, ..WriterOptions::default() })
     }
 
     /// Creates the topics that are missing and finds every partition to read with the place to begin at.
@@ -94,8 +96,7 @@ impl Shared {
         for (partition, committed) in partitions.iter().zip(committed) {
             let range = self.transport.offsets(partition)?;
             let id = InputId { topic: Arc::clone(&partition.topic), partition: partition.partition };
-            let resumed = committed.is_some();
-            let mut position = match committed {
+            let mut position = match &committed {
                 Some(found) => Position::parse(found.offset, &found.metadata)?,
                 None => Position::at(match self.options.start_at {
                     StartAt::Earliest => range.start,
@@ -115,7 +116,7 @@ impl Shared {
                     end = range.end, "the topic is shorter than what was committed of it, as if created anew; reading it from its start");
                 position = Position::at(range.start);
             }
-            starts.push(Start { id, position, resumed });
+            starts.push(Start { id, position, committed });
         }
         Ok(starts)
     }
