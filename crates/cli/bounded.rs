@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use olocus_event::{Keyring, Limits, Record};
-use olocus_runtime::{
-    Decision, InputId, Missed, Outputs, Plan, Position, Prepared, Preparer, Progress, Task,
-};
+use olocus_runtime::{InputId, Missed, Outputs, Plan, Position, Prepared, Preparer, Task};
 
 use crate::failure::Failure;
 
@@ -30,9 +28,7 @@ impl Bounded {
     pub(crate) fn add(&mut self, input: &InputId) -> Result<(), Failure> {
         let source = self.source(input)?;
         let bound = self.plan.sources().nth(source).map_or(0, |spec| spec.out_of_order);
-        let start =
-            Position { offset: 0, next: 0, progress: Progress::default(), frontier: None, late: Vec::new() };
-        self.task.add_input(input.clone(), bound, Some(start), false);
+        self.task.add_input(input.clone(), bound, Some(Position::at(0)), false);
         Ok(())
     }
 
@@ -53,7 +49,7 @@ impl Bounded {
 
     /// No further record comes from this input.
     pub(crate) fn end(&mut self, input: &InputId) -> Result<(), Failure> {
-        self.task.decide(&Decision { floors: vec![(input.clone(), i64::MAX)] }).map_err(evaluating)
+        self.task.end(input).map_err(evaluating)
     }
 
     /// A final watermark closes every window.

@@ -1,14 +1,15 @@
-//! Records whose timestamps are older than what their topic promises to keep.
+//! Records that the log may not keep, and topics that are deleted.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use olocus_bus::TopicSpec;
+use olocus_bus::{Kafka, KafkaOptions, TopicSpec};
 use rdkafka::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
-use crate::world::World;
+use crate::engine::Ended;
+use crate::world::{World, record};
 
 const RULES: &str = "
 version: 1
@@ -62,4 +63,33 @@ fn a_topic_that_may_lose_its_records_is_warned_of() {
     let warnings: Vec<&str> = log.lines().filter(|line| line.contains("retention")).collect();
     assert_eq!(warnings.len(), 1, "{log}");
     assert!(warnings[0].contains("WARN") && warnings[0].contains(&world.topic("old")), "{}", warnings[0]);
+}
+
+/// A topic is deleted and made anew under a running engine: it says what to do, and doing so works.
+#[test]
+fn a_topic_that_is_deleted_ends_the_engine_with_what_to_do() {
+    let Some(world) = World::kafka() else { return };
+    let topic = world.topic("fresh");
+    let spec = TopicSpec::new(&*topic).partitions(1);
+    world.write(std::slice::from_ref(&spec), &[record(&topic, "{}"), record(&topic, "{}")]);
+    let rules = world.file("rules.yaml", RULES);
+    let mut engine = world.start(&["--rules", &rules]);
+    let matches = format!("{}.matches", world.name);
+    engine.tail(&matches, 2);
+    let kafka = Kafka::connect(KafkaOptions {
+        brokers: world.brokers.clone().unwrap(),
+        client_id: "olocus-test".to_owned(),
+        ..KafkaOptions::default()
+    });
+    kafka.unwrap().delete_topics(&[&topic]).unwrap();
+    world.write(&[spec], &[]);
+    let Ended { status, log } = engine.ended();
+    assert_eq!(status.code(), Some(1), "{log}");
+    let told = log.lines().last().unwrap();
+    assert!(told.contains(&topic) && told.contains("deleted") && told.contains("Start again"), "{told}");
+
+    world.write(&[], &[record(&topic, "{}")]);
+    let engine = world.start(&["--rules", &rules]);
+    engine.tail(&matches, 3);
+    engine.stop();
 }

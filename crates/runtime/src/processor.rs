@@ -2,7 +2,8 @@
 //!
 //! - the *reader* polls records, decodes them and evaluates the predicates over each batch;
 //! - the *evaluator* owns the [`Task`](crate::Task), makes decisions and hands over what is to be committed;
-//! - the *committer* writes outputs and offsets in one transaction, and tries again until it is through;
+//! - the *committer* writes outputs and offsets in one transaction, and tries again until it is through, with a
+//!   new writer if need be;
 //! - the *watcher* asks for new topics and partitions, for lag, and whether the log can be reached.
 //!
 //! They are joined by bounded channels, so whatever is slow holds back whatever is before it, up to the
@@ -13,6 +14,7 @@ mod drops;
 mod encode;
 mod evaluate;
 mod idle;
+mod ledger;
 mod metrics;
 mod pressure;
 mod read;
@@ -103,6 +105,10 @@ pub struct Options {
     pub start_at: StartAt,
     /// Longest time between a result and its commit.
     pub commit_interval: Duration,
+    /// How often all offsets are committed again although nothing has changed. Kafka forgets the offsets of a group
+    /// and the transactional id of a writer that have not been used for a week, and a process whose place another has
+    /// taken learns it from its next commit. `None` where none of that can happen.
+    pub renew_interval: Option<Duration>,
     /// The topics that the engine writes to.
     pub topics: OutputTopics,
     /// Settings of topics that are created when missing; others are created with the log's defaults.

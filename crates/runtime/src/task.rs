@@ -4,7 +4,7 @@
 //! the same outputs, byte for byte, however the records were cut into batches or interleaved between
 //! partitions; only how many records of each input lie before a decision matters.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use olocus_cep::{Engine, Finding, Key, Row};
@@ -13,7 +13,7 @@ use crate::Error;
 use crate::matches::{Match, make_match};
 use crate::merge::{Delivery, InputId, InputIndex, Merge};
 use crate::plan::{KeyIndex, Plan, RulePlan, Test};
-use crate::position::{Position, Resume};
+use crate::position::{Again, Position, Resume, Terms, continue_terms};
 use crate::prepare::{DeadLetter, Hit, Prepared, StoredEvent};
 use crate::weight;
 use olocus_event::Record;
@@ -36,7 +36,8 @@ pub struct Task {
 /// What only the world outside can know, handed to the task as a value.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Decision {
-    /// New floors: no record of these inputs before these event times is awaited any longer.
+    /// New floors: no record of these inputs before these event times is awaited any longer. They are raised only
+    /// as far as that makes a difference, which is no further than the slowest input has got.
     pub floors: Vec<(InputId, i64)>,
 }
 
@@ -106,8 +107,6 @@ pub struct InputView<'a> {
     pub progress: Option<i64>,
     /// Its out-of-orderness bound in nanoseconds.
     pub bound: i64,
-    /// Late records that a commit has to remember.
-    pub late_remembered: usize,
     /// Whether records from before a restart are still to be read again. Nothing is released before they are.
     pub rereading: bool,
 }
@@ -116,8 +115,8 @@ pub struct InputView<'a> {
 struct InputState {
     /// The offset after the last record delivered, once there was one.
     next: Option<i64>,
-    /// Late records by offset with their time: a restart that reads them again must not take them for new.
-    late: BTreeMap<i64, i64>,
+    /// By which terms the records that may still wait, and those that follow, are judged.
+    terms: Vec<Terms>,
     resume: Option<Resume>,
     /// Whether records from before a restart are still to be read again. Until all of them are held again, nothing
     /// may be released: time has passed them already.
@@ -166,19 +165,22 @@ impl Task {
         if self.has_input(&id) {
             return;
         }
-        let progress = saved.as_ref().map(|saved| saved.progress).unwrap_or_default();
-        self.merge.add(id, bound, progress, joins_running);
-        let mut state = InputState::default();
-        if let Some(saved) = saved {
-            if let Some(frontier) = saved.frontier.clone() {
-                self.merge.restore_frontier(frontier);
-            }
-            state.next = Some(saved.next);
-            state.late = saved.late.iter().copied().collect();
-            state.resume = Resume::of(saved);
-            state.rereading = state.resume.is_some();
-        }
-        self.inputs.push(state);
+        let next = saved.as_ref().map(|saved| saved.next);
+        let saved = saved.unwrap_or_else(|| Position::at(0));
+        let floor = saved.progress.floor;
+        let again = saved.again.as_ref();
+        // A bound that cannot be remembered beside those before it does not hold yet.
+        let terms = continue_terms(again, saved.next, bound, None);
+        let bound = terms.last().map_or(bound, |terms| terms.bound);
+        let index = self.merge.add(id, bound, saved.progress, joins_running);
+        let joined = self.merge.saved(index).floor.filter(|_| joins_running);
+        let terms = match joined.filter(|&joined| Some(joined) > floor) {
+            None => terms,
+            joined => continue_terms(again, saved.next, bound, joined),
+        };
+        let resume = Resume::of(saved);
+        let rereading = resume.is_some();
+        self.inputs.push(InputState { next, terms, resume, rereading });
     }
 
     /// Whether the task has this input.
@@ -203,14 +205,14 @@ impl Task {
         for row in 0..prepared.times.len() {
             let hit = hits.next_if(|(at, _)| *at == row).map(|(_, hit)| hit);
             let (offset, time) = (prepared.batch.offset(row), prepared.times[row]);
-            if let Some(resume) = state.resume.as_ref().filter(|resume| resume.covers(offset)) {
-                if let Some(hit) = hit.filter(|_| resume.was_held(&prepared.input, offset, time)) {
-                    self.merge.hold_again(index, time, offset, hit);
+            if let Some(resume) = state.resume.as_mut().filter(|resume| resume.covers(offset)) {
+                let judged = resume.was_held(&prepared.input, offset, time);
+                if let (Some(judged), Some(hit)) = (judged, hit) {
+                    self.merge.hold_again(index, time, offset, judged, hit);
                 }
                 continue;
             }
             if let Delivery::Late { progress } = self.merge.deliver(index, time, offset, hit) {
-                state.late.insert(offset, time);
                 let (input, record) = (prepared.input.clone(), prepared.batch.record(row).detached());
                 self.outputs.add_late(Late { input, record, time, progress });
             }
@@ -236,15 +238,42 @@ impl Task {
         self.inputs.iter().any(|input| input.rereading)
     }
 
-    /// Takes a decision. Its effect lies after all records fed so far and before all that follow.
+    /// Takes a decision. Its effect lies after all records fed so far and before all that follow. While records from
+    /// before a restart are still to be read again it has none: nothing can be released then.
     ///
     /// # Errors
     /// An input that was never added, or a limit of a rule whose policy is to fail.
     pub fn decide(&mut self, decision: &Decision) -> Result<(), Error> {
-        for (input, floor) in &decision.floors {
-            let index = self.merge.index(input).ok_or_else(|| Error::unknown_input(input))?;
-            self.merge.raise_floor(index, *floor);
+        let floors = self.indexed(decision)?;
+        if self.is_rereading() {
+            return Ok(());
         }
+        self.merge.raise_floors(&floors);
+        self.release()
+    }
+
+    /// What a decision would really do, without the floors that would change nothing.
+    ///
+    /// # Errors
+    /// An input that was never added.
+    pub fn effective(&self, decision: &Decision) -> Result<Decision, Error> {
+        if self.is_rereading() {
+            return Ok(Decision::default());
+        }
+        let ids: Vec<&InputId> = self.merge.inputs().map(|(_, id)| id).collect();
+        let floors = self.merge.effective(&self.indexed(decision)?);
+        Ok(Decision {
+            floors: floors.into_iter().map(|(index, floor)| (ids[index.get()].clone(), floor)).collect(),
+        })
+    }
+
+    /// No record of this input will come any more.
+    ///
+    /// # Errors
+    /// An input that was never added, or a limit of a rule whose policy is to fail.
+    pub fn end(&mut self, id: &InputId) -> Result<(), Error> {
+        let index = self.merge.index(id).ok_or_else(|| Error::unknown_input(id))?;
+        self.merge.end(index);
         self.release()
     }
 
@@ -253,8 +282,11 @@ impl Task {
     /// # Errors
     /// A limit of a rule whose policy is to fail.
     pub fn finish(&mut self) -> Result<(), Error> {
-        let floors = self.merge.inputs().map(|(_, id)| (id.clone(), i64::MAX)).collect();
-        self.decide(&Decision { floors })
+        let inputs: Vec<InputIndex> = self.merge.inputs().map(|(index, _)| index).collect();
+        for index in inputs {
+            self.merge.end(index);
+        }
+        self.release()
     }
 
     /// What has been produced since the last call.
@@ -278,27 +310,29 @@ impl Task {
 
     /// What a restart must know of each input from which something was read.
     pub fn positions(&mut self) -> Vec<(InputId, Position)> {
-        let inputs: Vec<(InputIndex, InputId)> =
-            self.merge.inputs().map(|(index, id)| (index, id.clone())).collect();
-        let position = |(index, id): (InputIndex, InputId)| {
-            let state = &mut self.inputs[index.get()];
+        let Task { merge, inputs, .. } = self;
+        let position = |(index, id): (InputIndex, &InputId)| {
+            let state = &mut inputs[index.get()];
             let next = state.next?;
-            let offset = match state.resume.as_ref().filter(|_| state.rereading) {
-                Some(resume) => resume.offset,
-                None => self.merge.oldest_held(index).unwrap_or(next).min(next),
-            };
-            let frontier = self.merge.frontier().cloned();
-            let ahead = |offset: i64, time: i64| {
-                frontier.as_ref().is_none_or(|frontier| {
-                    (time, &id, offset) > (frontier.time, &frontier.input, frontier.offset)
-                })
-            };
-            state.late.retain(|&late, &mut time| late >= offset && ahead(late, time));
-            let late = state.late.iter().map(|(&offset, &time)| (offset, time)).collect();
-            let position = Position { offset, next, progress: self.merge.saved(index), frontier, late };
-            Some((id, position))
+            let progress = merge.saved(index);
+            if let Some(resume) = state.resume.as_ref().filter(|_| state.rereading) {
+                let again = Again { terms: state.terms.clone(), ..resume.again.clone() };
+                let (offset, next) = (resume.offset, next.max(resume.next));
+                return Some((id.clone(), Position { offset, next, progress, again: Some(again) }));
+            }
+            let held = merge.oldest_held(index);
+            let offset = held.map_or(next, |(offset, _)| offset);
+            // Only the last terms that began before it matter of those.
+            let past = state.terms.partition_point(|terms| terms.from <= offset).saturating_sub(1);
+            state.terms.drain(..past);
+            let again = held.map(|(_, progress)| {
+                let before = state.resume.as_ref().and_then(|resume| resume.again.frontier.clone());
+                let frontier = merge.frontier().cloned().max(before);
+                Again { progress, frontier, terms: state.terms.clone() }
+            });
+            Some((id.clone(), Position { offset, next, progress, again }))
         };
-        inputs.into_iter().filter_map(position).collect()
+        merge.inputs().filter_map(position).collect()
     }
 
     /// The earliest event time at which something can happen: a held record's, or a window's end. Floors below
@@ -322,7 +356,6 @@ impl Task {
             id,
             progress: self.merge.progress_of(index),
             bound: self.merge.bound(index),
-            late_remembered: self.inputs[index.get()].late.len(),
             rereading: self.inputs[index.get()].rereading,
         })
     }
@@ -369,6 +402,13 @@ impl Task {
             let stats = self.engine.rule_stats(rule).unwrap_or_default();
             Missed { dropped: stats.dropped, dropped_at: stats.dropped_at, missing_keys }
         })
+    }
+
+    fn indexed(&self, decision: &Decision) -> Result<Vec<(InputIndex, i64)>, Error> {
+        let index = |(id, floor): &(InputId, i64)| {
+            self.merge.index(id).map(|index| (index, *floor)).ok_or_else(|| Error::unknown_input(id))
+        };
+        decision.floors.iter().map(index).collect()
     }
 
     fn release(&mut self) -> Result<(), Error> {

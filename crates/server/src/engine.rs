@@ -26,6 +26,10 @@ const SCHEMAS: &str = "schemas/events";
 /// How often new topics and partitions are looked for.
 const DISCOVERY: Duration = Duration::from_secs(5);
 
+/// How often offsets are committed to Kafka although nothing has changed: so often that a process whose place another has
+/// taken notices soon, and so seldom that it costs nothing.
+const RENEWAL: Duration = Duration::from_secs(60);
+
 /// What a command line says over the configuration.
 #[derive(Debug, Clone)]
 pub struct Overrides {
@@ -369,6 +373,10 @@ fn options(config: &Config, secrets: &Secrets, start_at: StartAt) -> Options {
         application_id: config.application_id.clone(),
         start_at,
         commit_interval: config.commit_interval,
+        renew_interval: match config.transport {
+            TransportConfig::Embedded { .. } => None,
+            TransportConfig::Kafka { .. } => Some(RENEWAL),
+        },
         topics: output_topics(config),
         topic_specs: config.topics.clone(),
         default_partitions: partitions(config.ordering),
@@ -434,6 +442,7 @@ fn webhook_options(options: &Options, environment: Environment) -> webhook::Opti
         limits: options.decoding,
         environment,
         retry: Retry::default(),
+        renew_interval: options.renew_interval,
     }
 }
 

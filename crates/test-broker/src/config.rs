@@ -87,24 +87,45 @@ pub(crate) fn server_properties(options: &Options, ports: &Ports, directory: &Pa
 
 /// Formats the storage, where the SCRAM users are kept too.
 pub(crate) fn format_storage(options: &Options, classpath: &str, directory: &Path) -> Result<(), String> {
-    let mut command = Command::new("java");
-    command
-        .args(["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
-        .args(["-cp", classpath, "kafka.tools.StorageTool", "format"])
-        .args(["--standalone", "-t", CLUSTER_ID, "-c"])
-        .arg(path(directory));
+    let mut command = tool(classpath, "kafka.tools.StorageTool");
+    command.arg("format").args(["--standalone", "-t", CLUSTER_ID, "-c"]).arg(path(directory));
     for user in &options.scram_users {
         command
             .arg("--add-scram")
             .arg(format!("SCRAM-SHA-256=[name={},password={}]", user.name, user.password));
     }
+    run(command, "the broker's storage could not be formatted")
+}
+
+/// Changes the password of a user of a running broker.
+pub(crate) fn set_password(
+    classpath: &str,
+    bootstrap: &str,
+    user: &str,
+    password: &str,
+) -> Result<(), String> {
+    let mut command = tool(classpath, "kafka.admin.ConfigCommand");
+    command
+        .args(["--bootstrap-server", bootstrap, "--alter", "--entity-type", "users", "--entity-name", user])
+        .arg("--add-config")
+        .arg(format!("SCRAM-SHA-256=[password={password}]"));
+    run(command, "the password could not be changed")
+}
+
+fn tool(classpath: &str, class: &str) -> Command {
+    let mut command = Command::new("java");
+    command.args(["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]).args(["-cp", classpath, class]);
+    command
+}
+
+fn run(mut command: Command, failure: &str) -> Result<(), String> {
     let output =
         command.stdin(Stdio::null()).output().map_err(|error| format!("cannot run java: {error}"))?;
     if output.status.success() {
         return Ok(());
     }
     Err(format!(
-        "the broker's storage could not be formatted ({}):\n{}{}",
+        "{failure} ({}):\n{}{}",
         output.status,
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)

@@ -177,6 +177,14 @@ impl Broker {
         }
     }
 
+    /// Changes the password of a user of the SCRAM listener, who keeps the connections that are open.
+    ///
+    /// # Errors
+    /// If the broker does not take it.
+    pub fn set_password(&self, user: &str, password: &str) -> Result<(), String> {
+        config::set_password(&self.classpath, &self.bootstrap(), user, password)
+    }
+
     /// Starts the broker again on the same ports and data, killing it first if it runs.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ pub use options::KafkaOptions;
 
 use crate::name::{check_topic, is_internal};
 use crate::{
-    Durability, Error, GroupOffset, Membership, OffsetRange, Reader, ReaderOptions, TopicPartition,
+    Durability, Ends, Error, GroupOffset, Membership, OffsetRange, Reader, ReaderOptions, TopicPartition,
     TopicSettings, TopicSpec, Transport, Writer, WriterOptions,
 };
 use membership::GroupMember;
@@ -126,6 +126,33 @@ impl Transport for Kafka {
         let (start, stable_end) = range(&self.stable)?;
         let (_, end) = range(&self.whole)?;
         Ok(OffsetRange { start, stable_end, end })
+    }
+
+    fn ends(&self, of: &[TopicPartition]) -> Result<Vec<(TopicPartition, Ends)>, Error> {
+        for partition in of {
+            check_topic(&partition.topic)?;
+        }
+        // In this order the stable end is never past the end.
+        let found = self.stable.ends(of, self.options.patience).and_then(|stable| {
+            let whole = self.whole.ends(of, self.options.patience)?;
+            Ok((stable, whole))
+        });
+        match found {
+            Ok((stable, whole)) => Ok(of
+                .iter()
+                .filter_map(|of| Some((of.clone(), Ends { stable: *stable.get(of)?, end: *whole.get(of)? })))
+                .collect()),
+            // One that does not exist spoils the answer for all.
+            Err(error) if error.unknown_topic() => {
+                let ends = |of: &TopicPartition| match self.offsets(of) {
+                    Ok(range) => Some(Ok((of.clone(), Ends { stable: range.stable_end, end: range.end }))),
+                    Err(error) if error.unknown_topic() => None,
+                    Err(error) => Some(Err(error)),
+                };
+                of.iter().filter_map(ends).collect()
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn offset_at(&self, of: &TopicPartition, timestamp_ms: i64) -> Result<i64, Error> {

@@ -171,11 +171,6 @@ mod tests {
             assert_eq!(record_key("rule", &Key::single(key)), expected, "{key}");
         }
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::subject;
 
     #[test]
     fn a_subject_is_plain_text() {

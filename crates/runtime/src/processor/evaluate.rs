@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, never, select, tick, unbounded};
-use olocus_bus::{OffsetRange, TopicPartition};
+use olocus_bus::{Ends, GroupOffset, TopicPartition};
 
 use super::commit::{self, Done, Pending};
 use super::drops::Drops;
@@ -13,7 +13,7 @@ use super::idle::{Idleness, Verdict};
 use super::pressure::{self, Bounds};
 use super::read::{self, FromReader, ToReader};
 use super::start::Start;
-use super::watch::{self, FromWatcher};
+use super::watch::{self, FromWatcher, Question};
 use super::{Shared, metrics, spawn};
 use crate::Error;
 use crate::merge::InputId;
@@ -65,7 +65,7 @@ fn run_threads(shared: &Shared) -> Result<(), Error> {
         }),
     ];
     let mut evaluator = Evaluator::new(shared, to_reader, to_watcher, to_commit);
-    evaluator.join(starts)?;
+    evaluator.join(starts, false)?;
     shared.status.clear("start");
     let outcome = evaluator.run(&batches, &watched, &done);
     shared.stop.set();
@@ -82,16 +82,19 @@ struct Evaluator<'a> {
     task: Task,
     idleness: Idleness,
     to_reader: Sender<ToReader>,
-    to_watcher: Sender<Vec<TopicPartition>>,
+    to_watcher: Sender<Question>,
     /// Whether the watcher has been asked something that it has not answered yet.
     asking: bool,
     /// The ends of the partitions, as the watcher last told them.
-    ends: BTreeMap<TopicPartition, OffsetRange>,
+    ends: BTreeMap<TopicPartition, Ends>,
     to_commit: Sender<Pending>,
     committing: bool,
     last_commit: Instant,
     last_gauges: Instant,
+    last_renewal: Instant,
     committed: BTreeMap<InputId, Position>,
+    /// Inputs that the committer does not know yet, with what an earlier run committed of them.
+    joined: Vec<(InputId, Option<GroupOffset>)>,
     paused: BTreeSet<InputId>,
     drops: Drops,
 }
@@ -100,7 +103,7 @@ impl<'a> Evaluator<'a> {
     fn new(
         shared: &'a Shared,
         to_reader: Sender<ToReader>,
-        to_watcher: Sender<Vec<TopicPartition>>,
+        to_watcher: Sender<Question>,
         to_commit: Sender<Pending>,
     ) -> Evaluator<'a> {
         Evaluator {
@@ -115,7 +118,9 @@ impl<'a> Evaluator<'a> {
             committing: false,
             last_commit: Instant::now(),
             last_gauges: Instant::now(),
+            last_renewal: Instant::now(),
             committed: BTreeMap::new(),
+            joined: Vec::new(),
             paused: BTreeSet::new(),
             drops: Drops::default(),
         }
@@ -151,16 +156,17 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Adds inputs to the task and has the reader read them.
-    fn join(&mut self, mut starts: Vec<Start>) -> Result<(), Error> {
+    fn join(&mut self, mut starts: Vec<Start>, started: bool) -> Result<(), Error> {
         // Inputs that were read before set the pace which new ones start at.
-        starts.sort_by_key(|start| !start.resumed);
+        starts.sort_by_key(|start| start.committed.is_none());
         let mut read = Vec::new();
-        for Start { id, position, resumed } in starts {
+        for Start { id, position, committed } in starts {
             let Some(source) = self.shared.plan.source_of(&id.topic) else { continue };
             let Some(spec) = self.shared.plan.sources().nth(source) else { continue };
-            let running = !resumed && self.task.progress().is_some();
+            let running = (started || committed.is_none()) && self.task.progress().is_some();
             read.push((partition(&id), position.offset));
             self.idleness.add(id.clone(), spec.idle_after);
+            self.joined.push((id.clone(), committed));
             self.task.add_input(id, spec.out_of_order, Some(position), running);
         }
         self.to_reader.send(ToReader::Add(read)).or_else(|_| self.ended("reader"))
@@ -183,13 +189,15 @@ impl<'a> Evaluator<'a> {
 
     fn learn(&mut self, message: FromWatcher) -> Result<(), Error> {
         match message {
-            FromWatcher::Joined(starts) => return self.join(starts),
-            FromWatcher::Ends { asked, ranges } => {
-                self.asking = false;
-                for (partition, range) in ranges {
+            FromWatcher::Joined(starts) => return self.join(starts, true),
+            FromWatcher::Ends { asked, largest, ends } => {
+                if largest.is_some() {
+                    self.asking = false;
+                }
+                for (partition, ends) in ends {
                     let id = InputId { topic: Arc::clone(&partition.topic), partition: partition.partition };
-                    self.idleness.range(&id, range, asked);
-                    self.ends.insert(partition, range);
+                    self.idleness.ends(&id, ends, asked, largest);
+                    self.ends.insert(partition, ends);
                 }
             }
             FromWatcher::Away => self.idleness.away(),
@@ -198,14 +206,15 @@ impl<'a> Evaluator<'a> {
     }
 
     fn decide(&mut self) -> Result<(), Error> {
-        match self.idleness.decide(&self.task, self.shared.options.clock.now()) {
+        match self.idleness.decide(&self.task, self.shared.options.clock.now())? {
             Verdict::Decide(decision) => self.task.decide(&decision),
-            Verdict::Ask(inputs) if !self.asking => {
+            Verdict::Ask { inputs, largest } if !self.asking => {
                 self.asking = true;
                 let partitions = inputs.iter().map(partition).collect();
-                self.to_watcher.send(partitions).or_else(|_| self.ended("watcher"))
+                let question = Question { partitions, largest };
+                self.to_watcher.send(question).or_else(|_| self.ended("watcher"))
             }
-            Verdict::Ask(_) | Verdict::Wait => Ok(()),
+            Verdict::Ask { .. } | Verdict::Wait => Ok(()),
         }
     }
 
@@ -266,11 +275,17 @@ impl<'a> Evaluator<'a> {
 
     fn pending(&mut self) -> Option<Pending> {
         let mut positions = self.task.positions();
-        positions.retain(|(id, position)| self.committed.get(id) != Some(position));
+        let renewal = self.shared.options.renew_interval;
+        if renewal.is_some_and(|interval| self.last_renewal.elapsed() >= interval) {
+            self.last_renewal = Instant::now();
+        } else {
+            positions.retain(|(id, position)| self.committed.get(id) != Some(position));
+        }
         if positions.is_empty() && self.task.pending_outputs() == 0 {
             return None;
         }
-        Some(Pending { outputs: self.task.take_outputs(), positions })
+        let joined = std::mem::take(&mut self.joined);
+        Some(Pending { outputs: self.task.take_outputs(), positions, joined })
     }
 
     fn committed(&mut self, done: Done) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
-use olocus_bus::{OffsetRange, TopicPartition};
+use olocus_bus::{Ends, TopicPartition};
 
 use crate::merge::InputId;
 use crate::plan::Plan;
@@ -159,7 +159,7 @@ pub(super) fn gauges(
     now: i64,
     task: &Task,
     committed: &BTreeMap<InputId, Position>,
-    ends: &BTreeMap<TopicPartition, OffsetRange>,
+    ends: &BTreeMap<TopicPartition, Ends>,
 ) {
     let stats = task.stats();
     gauge!("olocus_state_bytes").set(stats.bytes as f64);
@@ -174,7 +174,7 @@ pub(super) fn gauges(
     for (id, position) in committed {
         let labels = labels(id);
         let partition = TopicPartition { topic: id.topic.clone(), partition: id.partition };
-        if let Some(end) = ends.get(&partition).map(|range| range.stable_end) {
+        if let Some(end) = ends.get(&partition).map(|ends| ends.stable) {
             gauge!("olocus_partition_end_offset", &labels).set(end as f64);
             gauge!("olocus_lag_records", &labels).set((end - position.offset).max(0) as f64);
         }

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use crate::merge::InputId;
-use crate::position::LATE_REMEMBERED;
 use crate::task::Task;
 
 /// How much may wait for its turn in event-time order.
@@ -23,7 +22,6 @@ pub(super) struct Relief {
 }
 
 /// Pauses inputs while more waits than fits, those ahead of the slowest; once some are paused, until half of it is gone.
-/// Pauses inputs whose late records no longer fit into a commit as well.
 ///
 /// While records from before a restart are read again nothing is released, and only the inputs that have theirs are
 /// paused: the others are waited for. What is held again of these was held within the bounds before.
@@ -31,22 +29,15 @@ pub(super) fn relief(task: &Task, bounds: Bounds, pausing: bool) -> Relief {
     let (held, bytes) = task.held();
     let full = held >= bounds.records || bytes >= bounds.bytes;
     let still_full = pausing && (held >= bounds.records / 2 || bytes >= bounds.bytes / 2);
-    let read_again = || task.inputs().filter(|input| !input.rereading);
-    let mut pause: BTreeSet<InputId> = read_again()
-        .filter(|input| input.late_remembered >= LATE_REMEMBERED)
-        .map(|input| input.id.clone())
-        .collect();
     if !full && !still_full {
-        return Relief { pause, force: false };
+        return Relief { pause: BTreeSet::new(), force: false };
     }
     if task.is_rereading() {
-        pause.extend(read_again().map(|input| input.id.clone()));
-        return Relief { pause, force: false };
+        let read_again = task.inputs().filter(|input| !input.rereading);
+        return Relief { pause: read_again.map(|input| input.id.clone()).collect(), force: false };
     }
     let ahead = task.furthest_ahead();
-    let force = full && ahead.is_empty();
-    pause.extend(ahead);
-    Relief { pause, force }
+    Relief { force: full && ahead.is_empty(), pause: ahead.into_iter().collect() }
 }
 
 #[cfg(test)]

@@ -72,6 +72,9 @@ fn read(shared: &Shared, commands: &Receiver<ToReader>, out: &Sender<FromReader>
                 shared.status.hinder("read", format!("failed to read: {error}; trying again"));
                 shared.stop.sleep(backoff.next());
             }
+            Err(error) if error.out_of_range().is_some() || error.unknown_topic() => {
+                return Err(Error::gone(error));
+            }
             Err(error) => return Err(Error::bus("read", error)),
         }
     }

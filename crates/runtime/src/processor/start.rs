@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use olocus_bus::{TopicPartition, TopicSpec, Writer, WriterOptions};
+use olocus_bus::{GroupOffset, TopicPartition, TopicSpec, Writer, WriterOptions};
 
 use super::{Backoff, Shared, StartAt};
 use crate::Error;
@@ -22,8 +22,8 @@ const OUTPUTS: [&str; 3] = [".dead-letter", ".late", ".webhooks"];
 pub(super) struct Start {
     pub(super) id: InputId,
     pub(super) position: Position,
-    /// Whether the position was committed by an earlier run.
-    pub(super) resumed: bool,
+    /// What an earlier run committed, if one did.
+    pub(super) committed: Option<GroupOffset>,
 }
 
 /// Why an attempt failed.
@@ -49,11 +49,13 @@ impl From<Error> for Failure {
 impl Shared {
     /// Opens the transactional writer, which fences a predecessor and waits for its last transaction.
     pub(super) fn open_writer(&self) -> Result<Option<Box<dyn Writer>>, Error> {
-        let id = self.options.application_id.clone();
-        self.retry("start", "open the writer", || {
-            let transactional_id = Some(id.clone());
-            Ok(self.transport.writer(WriterOptions { transactional_id, ..WriterOptions::default() })?)
-        })
+        self.retry("start", "open the writer", || Ok(self.writer()?))
+    }
+
+    /// Tries once to open it.
+    pub(super) fn writer(&self) -> Result<Box<dyn Writer>, olocus_bus::Error> {
+        let transactional_id = Some(self.options.application_id.clone());
+        self.transport.writer(WriterOptions { transactional_id, ..WriterOptions::default() })
     }
 
     /// Creates the topics that are missing and finds every partition to read with the place to begin at.
@@ -99,10 +101,9 @@ impl Shared {
             let range = self.transport.offsets(partition)?;
             let id = InputId { topic: Arc::clone(&partition.topic), partition: partition.partition };
             super::metrics::joined(&id);
-            let resumed = committed.is_some();
-            let mut position = match committed {
+            let mut position = match &committed {
                 Some(found) => Position::parse(found.offset, &found.metadata)?,
-                None => fresh(match self.options.start_at {
+                None => Position::at(match self.options.start_at {
                     StartAt::Earliest => range.start,
                     StartAt::End => range.stable_end,
                     StartAt::Time(time) => self.transport.offset_at(partition, time)?,
@@ -118,9 +119,9 @@ impl Shared {
             } else if position.offset > range.end {
                 tracing::warn!(topic = %partition.topic, partition = partition.partition, committed = position.offset,
                     end = range.end, "the topic is shorter than what was committed of it, as if created anew; reading it from its start");
-                position = fresh(range.start);
+                position = Position::at(range.start);
             }
-            starts.push(Start { id, position, resumed });
+            starts.push(Start { id, position, committed });
         }
         let counts = partitions.iter().map(|place| (&*place.topic, place.partition.unsigned_abs() + 1));
         let mut largest = BTreeMap::new();
@@ -212,8 +213,4 @@ impl Shared {
         }
         Ok(None)
     }
-}
-
-fn fresh(offset: i64) -> Position {
-    Position { offset, next: offset, progress: crate::Progress::default(), frontier: None, late: Vec::new() }
 }

@@ -5,6 +5,9 @@ use proptest::prelude::*;
 
 use crate::support::{RULES, World, plan, preparer, transcript, world};
 
+/// A millisecond, the unit of the world's times, in nanoseconds.
+const NS: i64 = 1_000_000;
+
 /// Between two decisions: how many records of each partition are delivered, and the floors then raised.
 type Round = (Vec<usize>, Vec<Option<i64>>);
 
@@ -55,7 +58,7 @@ fn run(world: &World, rounds: &[Round], choices: &[(usize, usize)]) -> Outcome {
         let raised = floors
             .iter()
             .zip(&world.partitions)
-            .filter_map(|(floor, partition)| Some((partition.id.clone(), floor.as_ref()? * 1_000_000)));
+            .filter_map(|(floor, partition)| Some((partition.id.clone(), floor.as_ref()? * NS)));
         task.decide(&Decision { floors: raised.collect() }).unwrap();
         let outputs = task.take_outputs();
         all.matches.extend(outputs.matches);
@@ -75,27 +78,34 @@ fn run(world: &World, rounds: &[Round], choices: &[(usize, usize)]) -> Outcome {
 /// The same world with the on-time records in their final order, one after the other.
 fn sorted(world: &World, rounds: &[Round]) -> Outcome {
     let (mut on_time, mut late, mut dead) = (Vec::new(), Vec::new(), Vec::new());
-    let partitions = world.partitions.len();
-    let mut next = vec![0_usize; partitions];
-    let mut floor = vec![i64::MIN; partitions];
-    let mut largest = vec![i64::MIN; partitions];
+    let partitions = &world.partitions;
+    let mut next = vec![0_usize; partitions.len()];
+    let mut reached = vec![i64::MIN; partitions.len()];
     for (counts, floors) in with_rest(world, rounds) {
-        for (at, partition) in world.partitions.iter().enumerate() {
+        for (at, partition) in partitions.iter().enumerate() {
             let end = next[at].saturating_add(counts[at]).min(partition.events.len());
             for (offset, event) in partition.events.iter().enumerate().take(end).skip(next[at]) {
                 let place = (partition.id.clone(), i64::try_from(offset).unwrap());
                 if event.broken {
                     dead.push(place);
-                } else if event.time < largest[at].saturating_sub(partition.bound).max(floor[at]) {
+                } else if event.time * NS < reached[at] {
                     late.push(place);
                 } else {
-                    largest[at] = largest[at].max(event.time);
+                    reached[at] = reached[at].max((event.time - partition.bound) * NS);
                     on_time.push((event.time, place, at, offset));
                 }
             }
             next[at] = end;
-            floor[at] = floor[at].max(floors[at].unwrap_or(i64::MIN));
         }
+        // No floor goes further than the slowest partition.
+        let floor = |at: usize| {
+            let floor = floors.get(at).copied().flatten();
+            floor.map_or(i64::MIN, |floor| floor * NS).max(reached[at])
+        };
+        let id = |at: usize| &partitions[at].id;
+        let (slowest, id_slowest) = (0..reached.len()).map(|at| (floor(at), id(at))).min().unwrap();
+        let within = |at: usize| floor(at).min(slowest.saturating_add(i64::from(id(at) < id_slowest)));
+        reached = (0..reached.len()).map(|at| reached[at].max(within(at))).collect();
     }
     on_time.sort();
     let plan = plan(RULES, 0);

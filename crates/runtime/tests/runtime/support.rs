@@ -92,12 +92,23 @@ pub(crate) struct Event {
     pub(crate) broken: bool,
 }
 
-/// A world of up to so many partitions, which are of one topic and of another in turn.
+/// A world of up to so many partitions.
 pub(crate) fn world(partitions: usize) -> impl Strategy<Value = World> {
+    worlds(partitions, 0..6, 0..40, 0..25)
+}
+
+/// Worlds of up to so many partitions, which are of one topic and of another in turn, with bounds, times and numbers of
+/// events in these ranges.
+pub(crate) fn worlds(
+    partitions: usize,
+    bounds: Range<i64>,
+    times: Range<i64>,
+    events: Range<usize>,
+) -> impl Strategy<Value = World> {
     let user = prop_oneof![9 => (0_u8..3).prop_map(Some), 1 => Just(None)];
-    let event = (0_i64..40, 0_u8..3, user, 0_i64..10, prop::bool::weighted(0.05))
+    let event = (times, 0_u8..3, user, 0_i64..10, prop::bool::weighted(0.05))
         .prop_map(|(time, kind, user, value, broken)| Event { time, kind, user, value, broken });
-    let partition = (0_i64..6, prop::collection::vec(event, 0..25));
+    let partition = (bounds, prop::collection::vec(event, events));
     prop::collection::vec(partition, 1..=partitions).prop_map(|partitions| World {
         partitions: (0_i32..)
             .zip(partitions)
@@ -135,6 +146,13 @@ impl World {
         for prepared in preparer.prepare(0, topic, *partition, records) {
             task.feed(prepared).unwrap();
         }
+    }
+}
+
+impl Event {
+    /// Whether it is one with more than 2 as its value.
+    pub(crate) fn hits(&self) -> bool {
+        !self.broken && self.value > 2
     }
 }
 

@@ -6,6 +6,7 @@ use olocus_event::{Headers, Keyring, Limits, Record};
 use olocus_expr::Schemas;
 
 use super::*;
+use crate::position::{Again, Terms};
 use crate::{Plan, Position, Preparer, Progress, SourceSpec, compile};
 
 const RULES: &str = "{ version: 1, rules: [ { name: r, sequence: [ { step: s, event: t } ] } ] }";
@@ -89,8 +90,10 @@ fn time_is_moved_on_by_bytes_where_nobody_is_ahead() {
 
 #[test]
 fn while_records_are_read_again_those_that_have_theirs_wait() {
-    let progress = Progress { largest: Some(0), floor: None };
-    let saved = Position { offset: 0, next: 2, progress, frontier: None, late: Vec::new() };
+    let progress = Progress { largest: Some(0), watermark: Some(0), floor: None };
+    let terms = vec![Terms { from: 0, bound: 0, floor: None }];
+    let again = Some(Again { progress: Progress::default(), frontier: None, terms });
+    let saved = Position { offset: 0, next: 2, progress, again };
     let mut bench = Bench::new();
     bench.add(0, Some(saved));
     bench.add(1, None);
