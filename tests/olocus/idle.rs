@@ -24,13 +24,13 @@ orchestration:
   sources: [ { topics: [PREFIX.t0, PREFIX.t1, PREFIX.t2, PREFIX.t3], time: t, out_of_order: 500ms } ]
 ";
 
-/// Few keys in many partitions, and never a moment without an event: most partitions are silent, and each question
+/// Few keys in very many partitions, and never a moment without an event: most partitions are silent, and each question
 /// whether they really are is answered only after further events have come.
 #[test]
 fn steady_traffic_in_some_partitions_lets_time_go_on_without_the_others() {
     let Some(world) = World::kafka() else { return };
     let topics = [0, 1, 2, 3].map(|n| world.topic(&format!("t{n}")));
-    let specs = topics.each_ref().map(|topic| TopicSpec::new(topic.as_str()).partitions(16));
+    let specs = topics.each_ref().map(|topic| TopicSpec::new(topic.as_str()).partitions(64));
     world.write(&specs, &[]);
     let (config, rules) = (world.file("olocus.yaml", CONFIG), world.file("rules.yaml", RULES));
     let engine = world.start(&["--config", &config, "--rules", &rules]);
