@@ -204,6 +204,28 @@ fn kinds_of_aggregates() {
 }
 
 #[test]
+fn keys_convert_as_events_do() {
+    for (having, key, expected) in [
+        ("k + 0 = 9", "\"9\"", true),
+        ("k + 0 is null", "\" 9\"", true),
+        ("k + 0 is null", "\"+9\"", true),
+        ("k + 0 is null", "\".75e2\"", true),
+        ("k > 29s", "\"30\"", true),
+        ("k < 0s", "\"-30s\"", true),
+        ("k > meta_limit and k < meta.time", "1", false),
+        ("date_part('hour', k) = 12", "\"2024-05-01 12:00:00\"", true),
+    ] {
+        let (_, exprs) = window(Some(having), &[], &["k", "meta_limit", "meta.time"]);
+        let by = [
+            Value::Json(key.into()),
+            Value::Json("\"1970-01-01T00:00:00Z\"".into()),
+            Value::Json("\"2024-05-01T00:00:00Z\"".into()),
+        ];
+        assert_eq!(exprs.having.unwrap().holds(&[], &by), expected, "{having} {key}");
+    }
+}
+
+#[test]
 fn windows_group() {
     let having = "count(*) > 3 and host = 'x'";
     let found =
