@@ -24,6 +24,7 @@ mod evaluation;
 mod functions;
 mod infer;
 mod lex;
+mod literal;
 mod logic;
 mod matching;
 mod names;

@@ -106,9 +106,11 @@ impl<'a> Compilation<'a> {
                 self.window(rule, window, event, filter.as_ref(), index)
             }
         }?;
+        let key = body.key.map(|KeyIndex(key)| self.keys[key].fields.as_slice()).unwrap_or_default();
+        let by: Vec<&str> = key.iter().map(|field| self.compiler.normalized_value(*field)).collect();
         Some(RulePlan {
             name: rule.name.value.clone(),
-            version: version::of(rule, &body.meaning),
+            version: version::of(rule, &by, &body.meaning),
             severity: rule.severity,
             key: body.key,
             key_is_list: rule.by_is_list,
