@@ -19,6 +19,7 @@ mod atom;
 mod calls;
 mod compare;
 mod compiler;
+mod doubts;
 mod equality;
 mod evaluation;
 mod functions;

@@ -9,7 +9,7 @@ use olocus_document::{Diagnostic, Diagnostics, Scalar, Spanned};
 use olocus_expr::{Aggregate, Compiler, EventScope, PredicateId, Problem, Schemas, ValueId};
 
 use super::draft::check_draft;
-use super::{KeyIndex, KeyPlan, OutputPlan, Plan, RulePlan, SourcePlan, Test, version};
+use super::{KeyIndex, KeyPlan, OutputPlan, Plan, RulePlan, SourcePlan, Test, doubts, version};
 use crate::source::SourceSpec;
 
 /// Compiles the enabled rules of `files` for events of `sources`. Every mistake of every rule, enabled or
@@ -37,6 +37,9 @@ fn compile_here(
         rules.extend(compilation.rule(rule, rules.len()));
     }
     let Compilation { compiler, mut tests, keys, inputs, .. } = compilation;
+    for rule in all_rules(files) {
+        doubts::check(rule, schemas, diagnostics);
+    }
     for rule in all_rules(files).filter(|rule| !rule.enabled) {
         // A disabled rule must be right too, but leaves nothing behind in the plan.
         Compilation::new(Arc::clone(schemas), diagnostics).rule(rule, 0);
