@@ -48,6 +48,8 @@ pub struct Compiler {
     predicate_names: HashMap<String, PredicateId>,
     values: Vec<ValueForm>,
     value_names: HashMap<(String, bool), ValueId>,
+    /// By value, its normalised form.
+    value_texts: Vec<String>,
     retained: Vec<usize>,
 }
 
@@ -207,6 +209,16 @@ impl Compiler {
         &self.predicates[id.index()].normalized
     }
 
+    /// The value or field in normalised form: the same for all spellings of one meaning.
+    ///
+    /// # Panics
+    ///
+    /// If the id is of another compiler.
+    #[must_use]
+    pub fn normalized_value(&self, id: ValueId) -> &str {
+        &self.value_texts[id.index()]
+    }
+
     /// Ends compilation.
     #[must_use]
     pub fn finish(self) -> Program {
@@ -267,6 +279,7 @@ impl Compiler {
         };
         let id = ValueId(self.values.len() as u32);
         self.values.push(form);
+        self.value_texts.push(name.0.clone());
         self.value_names.insert(name, id);
         Ok(id)
     }

@@ -1,5 +1,7 @@
 //! Expressions over the events of a match.
 
+use std::borrow::Cow;
+
 use olocus_event::Value;
 
 use crate::one_row::OneRow;
@@ -24,7 +26,7 @@ impl MatchExpr {
         let value = |(step, slot): &(usize, usize)| {
             rows.get(*step).and_then(|row| row.get(*slot)).unwrap_or(&Value::Null)
         };
-        self.row.evaluate(self.places.iter().map(value))
+        self.row.evaluate(self.places.iter().map(value).map(Cow::Borrowed))
     }
 
     /// The expression in normalised form: the same for all spellings of one meaning.

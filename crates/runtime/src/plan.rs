@@ -2,6 +2,7 @@
 //! and for each rule a machine that reads their bits.
 
 mod compile;
+mod doubts;
 mod draft;
 mod version;
 

@@ -94,7 +94,9 @@ fn booleans_durations_and_times_convert_from_text() {
     assert_eq!(read(Kind::Duration, "300"), (Value::Seconds(300.0), 0));
     assert_eq!(read(Kind::Duration, "\"5m\""), (Value::Seconds(300.0), 0));
     assert_eq!(read(Kind::Duration, "\"PT5M\""), (Value::Seconds(300.0), 0));
-    assert_eq!(read(Kind::Duration, "\"300\""), (Value::Null, 1));
+    assert_eq!(read(Kind::Duration, "\"300\""), (Value::Seconds(300.0), 0));
+    assert_eq!(read(Kind::Duration, r#""\u0033.5""#), (Value::Seconds(3.5), 0));
+    assert_eq!(read(Kind::Duration, "\" 300\""), (Value::Null, 1));
     assert_eq!(read(Kind::Duration, "false"), (Value::Null, 1));
     assert_eq!(read(Kind::Time, "\"1970-01-01 00:00:01\""), (Value::Time(1_000_000_000), 0));
     assert_eq!(read(Kind::Time, "\"1970-01-01T01:00:01+01:00\""), (Value::Time(1_000_000_000), 0));

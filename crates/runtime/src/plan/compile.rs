@@ -9,7 +9,7 @@ use olocus_document::{Diagnostic, Diagnostics, Scalar, Spanned};
 use olocus_expr::{Aggregate, Compiler, EventScope, PredicateId, Problem, Schemas, ValueId};
 
 use super::draft::check_draft;
-use super::{KeyIndex, KeyPlan, OutputPlan, Plan, RulePlan, SourcePlan, Test, version};
+use super::{KeyIndex, KeyPlan, OutputPlan, Plan, RulePlan, SourcePlan, Test, doubts, version};
 use crate::source::SourceSpec;
 
 /// Compiles the enabled rules of `files` for events of `sources`. Every mistake of every rule, enabled or
@@ -37,6 +37,9 @@ fn compile_here(
         rules.extend(compilation.rule(rule, rules.len()));
     }
     let Compilation { compiler, mut tests, keys, inputs, .. } = compilation;
+    for rule in all_rules(files) {
+        doubts::check(rule, schemas, diagnostics);
+    }
     for rule in all_rules(files).filter(|rule| !rule.enabled) {
         // A disabled rule must be right too, but leaves nothing behind in the plan.
         Compilation::new(Arc::clone(schemas), diagnostics).rule(rule, 0);
@@ -106,9 +109,11 @@ impl<'a> Compilation<'a> {
                 self.window(rule, window, event, filter.as_ref(), index)
             }
         }?;
+        let key = body.key.map(|KeyIndex(key)| self.keys[key].fields.as_slice()).unwrap_or_default();
+        let by: Vec<&str> = key.iter().map(|field| self.compiler.normalized_value(*field)).collect();
         Some(RulePlan {
             name: rule.name.value.clone(),
-            version: version::of(rule, &body.meaning),
+            version: version::of(rule, &by, &body.meaning),
             severity: rule.severity,
             key: body.key,
             key_is_list: rule.by_is_list,
