@@ -21,9 +21,10 @@ test:
 	set -o pipefail; cargo test --workspace --locked --no-fail-fast 2>&1 | tee "$(CARGO_TARGET_DIR)/test.log"; \
 	status=$$?; awk -f .ci/summary.awk "$(CARGO_TARGET_DIR)/test.log"; exit $$status
 
-## lint: formatting, clippy and the documentation, without warnings
+## lint: formatting of sources and rules, clippy and the documentation, without warnings
 lint:
 	cargo fmt --all --check
+	cargo run --quiet --locked -- rules fmt --check rules
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
 

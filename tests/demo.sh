@@ -5,6 +5,8 @@
 #   OLOCUS=PATH   the engine            DATA=FILE   the recording, a zip or NDJSON of Windows events
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# What the commands below are told is not to be mixed with what holds for other engines.
+unset OLOCUS_BROKERS OLOCUS_SERVER OLOCUS_TOKEN OLOCUS_KEYS
 
 olocus=${OLOCUS:?names the engine: run make demo}
 recording=${DATA:-../shared/data/security-datasets/purplesharp_ad_playbook_I.zip}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use olocus_event::{Keyring, Limits, Record};
-use olocus_runtime::{Decision, InputId, Outputs, Plan, Position, Prepared, Preparer, Progress, Task};
+use olocus_runtime::{InputId, Missed, Outputs, Plan, Position, Prepared, Preparer, Task};
 
 use crate::failure::Failure;
 
@@ -28,20 +28,18 @@ impl Bounded {
     pub(crate) fn add(&mut self, input: &InputId) -> Result<(), Failure> {
         let source = self.source(input)?;
         let bound = self.plan.sources().nth(source).map_or(0, |spec| spec.out_of_order);
-        let start =
-            Position { offset: 0, next: 0, progress: Progress::default(), frontier: None, late: Vec::new() };
-        self.task.add_input(input.clone(), bound, Some(start), false);
+        self.task.add_input(input.clone(), bound, Some(Position::at(0)), false);
         Ok(())
     }
 
-    /// Decodes the next records of an input.
+    /// Decodes the next records of an input, as many as fill a batch; `None` once there are none left.
     pub(crate) fn prepare(
         &mut self,
         input: &InputId,
-        records: Vec<Record>,
-    ) -> Result<Vec<Prepared>, Failure> {
+        records: &mut Vec<Record>,
+    ) -> Result<Option<Prepared>, Failure> {
         let source = self.source(input)?;
-        Ok(self.preparer.prepare(source, &input.topic, input.partition, records))
+        Ok(self.preparer.prepare_batch(source, &input.topic, input.partition, records))
     }
 
     /// Evaluates what was prepared, in the order of preparation within an input.
@@ -51,7 +49,7 @@ impl Bounded {
 
     /// No further record comes from this input.
     pub(crate) fn end(&mut self, input: &InputId) -> Result<(), Failure> {
-        self.task.decide(&Decision { floors: vec![(input.clone(), i64::MAX)] }).map_err(evaluating)
+        self.task.end(input).map_err(evaluating)
     }
 
     /// A final watermark closes every window.
@@ -64,9 +62,14 @@ impl Bounded {
         self.task.inputs().find(|view| view.id == input).and_then(|view| view.progress)
     }
 
-    /// Number of events that wait for their turn in event-time order.
-    pub(crate) fn held(&self) -> usize {
-        self.task.stats().held
+    /// Number of events that wait for their turn in event-time order, and what they take in memory.
+    pub(crate) fn held(&self) -> (usize, usize) {
+        self.task.held()
+    }
+
+    /// What each rule did not take into account.
+    pub(crate) fn missed(&self) -> impl Iterator<Item = Missed> {
+        self.task.missed()
     }
 
     /// The inputs that are ahead of the slowest, furthest ahead first.

@@ -1,6 +1,7 @@
 //! Where events are published to and read from: Kafka, or the HTTP interface of an engine on the embedded log.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use olocus_bus::{Kafka, KafkaOptions, Transport};
 
@@ -11,18 +12,19 @@ use crate::http::Client;
 #[derive(Debug, clap::Args)]
 #[group(id = "connection")]
 pub(crate) struct Args {
-    /// Kafka brokers to ask first, as host:port, with commas between them
-    #[arg(long, value_name = "HOST:PORT", env = "OLOCUS_BROKERS", conflicts_with = "server")]
+    /// Kafka brokers to ask first, as host:port, with commas between them [env: OLOCUS_BROKERS]
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "server")]
     brokers: Option<String>,
 
     /// A property of librdkafka for --brokers, such as security.protocol=SSL; may be given several times. `NAME=@FILE`
     /// reads the value from a file, which keeps secrets off the command line
-    #[arg(long = "kafka", value_name = "NAME=VALUE", requires = "brokers")]
+    #[arg(long = "kafka", value_name = "NAME=VALUE", conflicts_with = "server")]
     kafka: Vec<String>,
 
-    /// Engine on the embedded log to talk to, where there are no brokers
-    #[arg(long, value_name = "URL", env = "OLOCUS_SERVER", default_value = "http://127.0.0.1:8080")]
-    server: String,
+    /// Engine on the embedded log to talk to, where no brokers are named [env: OLOCUS_SERVER] [default:
+    /// http://127.0.0.1:8080]
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
 
     /// Bearer token for --server
     #[arg(long, value_name = "TOKEN", env = "OLOCUS_TOKEN", hide_env_values = true)]
@@ -37,28 +39,63 @@ pub(crate) enum Connection {
     Server(Client),
 }
 
+/// Where that log is.
+#[derive(Debug, PartialEq, Eq)]
+enum Place {
+    Brokers(String),
+    Server(String),
+}
+
+/// Where an engine listens unless it is told otherwise.
+const SERVER: &str = "http://127.0.0.1:8080";
+
 impl Args {
     /// Connects. A server is first reached when it is asked for something.
-    pub(crate) fn connect(&self) -> Result<Connection, Failure> {
-        let Some(brokers) = &self.brokers else {
-            return Ok(Connection::Server(Client::new(&self.server, self.token.clone())?));
-        };
-        Ok(Connection::Bus(Box::new(kafka(brokers, &self.kafka)?)))
+    /// Questions to brokers are given up after `patience`, or after some seconds where that is longer.
+    pub(crate) fn connect(&self, patience: Option<Duration>) -> Result<Connection, Failure> {
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        match self.place(variable) {
+            Place::Brokers(brokers) => Ok(Connection::Bus(Box::new(kafka(&brokers, &self.kafka, patience)?))),
+            Place::Server(_) if !self.kafka.is_empty() => {
+                Err(Failure::usage("use --kafka without brokers: name them with --brokers or OLOCUS_BROKERS"))
+            }
+            Place::Server(url) => Ok(Connection::Server(Client::new(&url, self.token.clone())?)),
+        }
+    }
+
+    /// What the command line says; only where that is nothing, the environment.
+    fn place(&self, variable: impl Fn(&str) -> Option<String>) -> Place {
+        match (&self.brokers, &self.server) {
+            (Some(brokers), _) => Place::Brokers(brokers.clone()),
+            (None, Some(url)) => Place::Server(url.clone()),
+            (None, None) => match (variable("OLOCUS_BROKERS"), variable("OLOCUS_SERVER")) {
+                (Some(brokers), _) => Place::Brokers(brokers),
+                (None, url) => Place::Server(url.unwrap_or_else(|| SERVER.to_owned())),
+            },
+        }
     }
 }
 
 /// A client of these brokers, with properties of librdkafka as they stand on the command line.
-pub(crate) fn kafka(brokers: &str, properties: &[String]) -> Result<Kafka, Failure> {
+pub(crate) fn kafka(
+    brokers: &str,
+    properties: &[String],
+    patience: Option<Duration>,
+) -> Result<Kafka, Failure> {
     let properties = properties.iter().map(|text| property(text)).collect::<Result<BTreeMap<_, _>, _>>()?;
-    let options = KafkaOptions { brokers: brokers.to_owned(), properties, ..KafkaOptions::default() };
+    let mut options = KafkaOptions { brokers: brokers.to_owned(), properties, ..KafkaOptions::default() };
+    options.patience = options.patience.min(patience.unwrap_or(Duration::MAX));
     Kafka::connect(options)
         .map_err(|cause| Failure::doing(format_args!("connect to the brokers at {brokers}"), cause))
 }
 
 fn property(text: &str) -> Result<(String, String), Failure> {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     let (name, value) = text
         .split_once('=')
-        .ok_or_else(|| Failure::new(format!("read the Kafka property `{text}`: expected NAME=VALUE")))?;
+        .filter(|(name, _)| !name.is_empty() && name.bytes().all(is_part))
+        // Without quoting it: there may be a secret in it.
+        .ok_or_else(|| Failure::new("read a Kafka property: expected --kafka NAME=VALUE"))?;
     let value = match value.strip_prefix('@') {
         Some(path) => std::fs::read_to_string(path)
             .map_err(|cause| {
@@ -104,16 +141,32 @@ mod tests {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(property("a.b=c=d").unwrap(), pair("a.b", "c=d"));
         assert_eq!(property(&format!("p=@{}", path.display())).unwrap(), pair("p", "se=cret"));
-        assert_eq!(
-            property("p").unwrap_err().to_string(),
-            "read the Kafka property `p`: expected NAME=VALUE"
-        );
+        for wrong in ["sasl.password hunter2", "sasl.password hunter2==", "=hunter2"] {
+            let told = property(wrong).unwrap_err().to_string();
+            assert_eq!(told, "read a Kafka property: expected --kafka NAME=VALUE");
+        }
         assert!(
             property("p=@/nowhere/x")
                 .unwrap_err()
                 .to_string()
                 .starts_with("read the Kafka property p from /nowhere/x: ")
         );
+    }
+
+    #[test]
+    fn the_command_line_wins_over_the_environment() {
+        let args = |brokers: Option<&str>, server: Option<&str>| Args {
+            brokers: brokers.map(str::to_owned),
+            kafka: Vec::new(),
+            server: server.map(str::to_owned),
+            token: None,
+        };
+        let both = |name: &str| Some(format!("{name} of the environment"));
+        assert_eq!(args(Some("b"), None).place(both), Place::Brokers("b".to_owned()));
+        assert_eq!(args(None, Some("s")).place(both), Place::Server("s".to_owned()));
+        let brokers = Place::Brokers("OLOCUS_BROKERS of the environment".to_owned());
+        assert_eq!(args(None, None).place(both), brokers);
+        assert_eq!(args(None, None).place(|_| None), Place::Server(SERVER.to_owned()));
     }
 
     #[test]

@@ -31,11 +31,7 @@ pub(crate) enum Refusal {
 impl Client {
     /// A client of the server at a URL. Nothing is sent yet.
     pub(crate) fn new(url: &str, token: Option<String>) -> Result<Self, Failure> {
-        if !url.starts_with("http://") && !url.starts_with("https://") {
-            return Err(Failure::new(format!(
-                "use the server `{url}`: its URL must begin with http:// or https://"
-            )));
-        }
+        check_url(url)?;
         let tls =
             TlsConfig::builder().provider(TlsProvider::NativeTls).root_certs(RootCerts::PlatformVerifier);
         // A redirect would carry the token elsewhere, and a body of events is not to be sent as a GET.
@@ -95,8 +91,9 @@ impl Client {
         let said =
             response.body_mut().with_config().limit(MESSAGE_BYTES_MAX).read_to_string().unwrap_or_default();
         let mut message = format!("get the server at {} to do it: {status}", self.url);
-        if !said.trim().is_empty() {
-            message += &format!(": {}", said.trim());
+        let reason = reason(&said);
+        if !reason.is_empty() {
+            message += &format!(": {reason}");
         }
         Err(match status {
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
@@ -107,12 +104,39 @@ impl Client {
                 Refusal::Later(message, seconds.map(Duration::from_secs))
             }
             StatusCode::NOT_FOUND => Refusal::NotFound,
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            StatusCode::UNAUTHORIZED => {
                 Refusal::Final(format!("{message}; give its token with --token or OLOCUS_TOKEN"))
             }
             _ => Refusal::Final(message),
         })
     }
+}
+
+/// Refuses a URL that is none of a server. What may be a secret is not quoted.
+fn check_url(url: &str) -> Result<(), Failure> {
+    let Some(rest) = ["http://", "https://"].iter().find_map(|scheme| url.strip_prefix(scheme)) else {
+        let shown = if url.contains(['@', '?']) { String::new() } else { format!(" `{url}`") };
+        return Err(Failure::new(format!(
+            "use the server{shown}: its URL must begin with http:// or https://"
+        )));
+    };
+    if rest.split(['/', '?', '#']).next().is_some_and(|authority| authority.contains('@')) {
+        return Err(Failure::new(
+            "use the server: its URL has a user name in it, which is never sent; give a token with --token or \
+             OLOCUS_TOKEN",
+        ));
+    }
+    if rest.contains(['?', '#']) {
+        return Err(Failure::new("use the server: its URL must end before any `?` or `#`"));
+    }
+    Ok(())
+}
+
+/// What a body says is wrong: its `error`, or else all of it.
+fn reason(body: &str) -> String {
+    let said = serde_json::from_str::<serde_json::Value>(body).ok();
+    let error = said.as_ref().and_then(|said| said.get("error")?.as_str());
+    error.unwrap_or(body).trim().to_owned()
 }
 
 /// Whether an error will not go away by itself.
@@ -179,6 +203,36 @@ mod tests {
     fn urls_without_a_scheme_are_refused() {
         assert!(Client::new("127.0.0.1:8080", None).is_err());
         assert_eq!(Client::new("http://x/", None).unwrap().url(), "http://x");
+    }
+
+    #[test]
+    fn secrets_in_a_url_are_refused_and_not_quoted() {
+        for url in ["http://me:hunter2@x", "me:hunter2@x", "https://x/?token=hunter2", "x?token=hunter2"] {
+            let told = Client::new(url, None).err().unwrap().to_string();
+            assert!(!told.contains("hunter2"), "{told}");
+        }
+        Client::new("http://x/a@b", None).unwrap();
+    }
+
+    #[test]
+    fn a_refusal_is_told_in_the_words_of_the_server() {
+        let answer = |status: &str| {
+            let body = r#"{"error":"the topic `t` is the engine's own"}"#;
+            let length = body.len();
+            format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}")
+        };
+        for (status, hint) in
+            [("401 Unauthorized", true), ("403 Forbidden", false), ("400 Bad Request", false)]
+        {
+            let server = test_server::Server::start(vec![answer(status)]);
+            let client = Client::new(&server.url(), None).unwrap();
+            let Err(Refusal::Final(told)) = client.post_events("t", "application/json", b"{}") else {
+                panic!("{status}");
+            };
+            assert!(told.contains(": the topic `t` is the engine's own") && !told.contains('{'), "{told}");
+            assert_eq!(told.contains("--token"), hint, "{told}");
+            server.requests();
+        }
     }
 }
 

@@ -10,13 +10,19 @@ use crate::failure::Failure;
 #[derive(Debug, clap::Args)]
 #[group(id = "keys")]
 pub(crate) struct Args {
-    /// File with the keys, one `id:key` a line, each key 32 bytes in base64 or hexadecimal; the first one encrypts.
-    /// The text may instead stand in the environment variable OLOCUS_KEYS
+    /// File with the keys, one `id:key` a line, each key 32 bytes in base64 or hexadecimal; the first one encrypts. One
+    /// key alone needs no id and has the id `default`. The text may instead stand in the environment variable
+    /// OLOCUS_KEYS
     #[arg(long, value_name = "FILE")]
     keyring: Option<PathBuf>,
 }
 
 impl Args {
+    /// Whether the command line names keys.
+    pub(crate) fn are_named(&self) -> bool {
+        self.keyring.is_some()
+    }
+
     /// Reads the keys; `None` where there are none.
     pub(crate) fn load(&self) -> Result<Option<Keyring>, Failure> {
         let (text, place) = match &self.keyring {

@@ -9,16 +9,19 @@ mod generate;
 mod http;
 mod input;
 mod keys;
+mod output;
 mod publish;
 mod replay;
 mod rules;
 mod run;
 mod tail;
 
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser};
+
+use self::failure::Failure;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -45,6 +48,8 @@ enum Command {
 }
 
 /// Print a completion script for a shell: `olocus completions bash > /etc/bash_completion.d/olocus`.
+///
+/// Exit codes: 0 all was written, or the reader closed the pipe; 1 it could not be written; 2 wrong usage.
 #[derive(Debug, clap::Args)]
 struct CompletionArgs {
     /// The shell
@@ -60,16 +65,19 @@ fn main() -> ExitCode {
         Command::Rules(command) => rules::run(&command),
         Command::Run(args) => run::run(&args),
         Command::Tail(args) => tail::run(&args),
-        Command::Completions(args) => {
-            clap_complete::generate(args.shell, &mut Cli::command(), "olocus", &mut io::stdout());
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Completions(args) => completions(&args),
     };
     outcome.unwrap_or_else(|failure| {
-        // Where standard error is gone there is nobody left to tell.
-        let _ = writeln!(io::stderr(), "olocus: failed to {failure}");
-        ExitCode::FAILURE
+        output::tell(|err| writeln!(err, "olocus: failed to {failure}"));
+        failure.exit_code()
     })
+}
+
+fn completions(args: &CompletionArgs) -> Result<ExitCode, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "olocus", &mut script);
+    output::stdout().write_all(&script).map_err(output::failed)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 #[cfg(test)]

@@ -1,16 +1,17 @@
 //! `olocus run`: the stream processor.
 
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use olocus_runtime::StartAt;
-use olocus_server::config::Config;
+use olocus_server::config::{Config, parse_address, parse_application_id};
 use olocus_server::{Engine, Overrides};
 use tracing_subscriber::EnvFilter;
 
 use crate::failure::Failure;
+use crate::output;
 use crate::rules::print_diagnostics;
 
 /// Run the stream processor: events from topics, through rules, to matches on topics.
@@ -40,7 +41,7 @@ pub(crate) struct Args {
     data_dir: Option<PathBuf>,
 
     /// Names the application: its consumer group, its transactional id and the prefix of its own topics
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = parse_application_id)]
     application_id: Option<String>,
 
     /// Where to begin in partitions of which nothing was committed: earliest, end or a time in RFC 3339
@@ -48,11 +49,11 @@ pub(crate) struct Args {
     from: StartAt,
 
     /// Address of health checks and topics [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse_address)]
     listen: Option<String>,
 
     /// Address of metrics [default: 127.0.0.1:9090]
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse_address)]
     metrics_listen: Option<String>,
 
     /// Log as JSON lines
@@ -70,7 +71,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         None => Config::default(),
         Some(path) => {
             let (config, diagnostics) = Config::load(path);
-            print_diagnostics(&diagnostics)?;
+            print_diagnostics(&diagnostics);
             let Some(config) = config.filter(|_| !diagnostics.has_errors()) else {
                 return Ok(ExitCode::FAILURE);
             };
@@ -91,21 +92,20 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         Ok(engine) => engine,
         Err(error) => {
             if let Some(diagnostics) = error.diagnostics() {
-                print_diagnostics(diagnostics)?;
+                print_diagnostics(diagnostics);
                 return Ok(ExitCode::FAILURE);
             }
             return Err(Failure::doing("start the engine", error));
         }
     };
-    print_diagnostics(engine.warnings())?;
+    print_diagnostics(engine.warnings());
     tracing::info!(health = %engine.address(), metrics = %engine.metrics_address(), "the engine runs");
     signals.wait_while(|| !engine.is_finished());
     engine.stop();
     match engine.wait() {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) if error.is_fenced() => {
-            // Where standard error is gone there is nobody left to tell.
-            let _ = writeln!(io::stderr(), "olocus: {error}");
+            output::tell(|err| writeln!(err, "olocus: {error}"));
             Ok(ExitCode::from(FENCED))
         }
         Err(error) => Err(Failure::doing("go on", error)),
@@ -150,7 +150,12 @@ fn log_to_stderr(json: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     // Colours are for terminals; in a file they are noise.
     let ansi = io::stderr().is_terminal();
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(ansi)
+        .with_writer(io::stderr)
+        // Told on standard error as well: where that is gone, it would end the thread that logged.
+        .log_internal_errors(false);
     if json {
         builder.json().init();
     } else {

@@ -32,6 +32,24 @@ orchestration:
   limits: { inflated_bytes: 1MiB }
 ";
 
+/// What a topic of the embedded log takes: key, value and headers of a record together.
+const LARGEST: usize = 128 << 20;
+
+#[test]
+fn the_largest_record_that_can_be_read_becomes_a_dead_letter() {
+    let world = World::embedded();
+    let topic = world.topic("in");
+    // Not even UTF-8, so that nothing is inflated or parsed at length.
+    world.write(&[TopicSpec::new(&*topic).partitions(1)], &[record(&topic, vec![0xff; LARGEST])]);
+    let engine = world.start(&["--rules", &world.file("rules.yaml", RULES)]);
+    engine.publish(&topic, &json!({"user": "a", "volume": 11}).to_string(), &[]);
+    engine.tail(&world.topic("out"), 1);
+    engine.stop();
+    let dead = world.records(&world.topic("dead-letter"));
+    assert_eq!(dead.len(), 1);
+    assert_eq!(dead[0].1.value.as_ref().map(Bytes::len), Some(LARGEST));
+}
+
 const LARGE: usize = 50_000_000;
 
 on_both_logs!(each_bad_record_is_kept_with_its_cause_and_the_stream_goes_on);

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use crate::engine::{command, command_with_input};
 use crate::support::text;
 
-const COMMANDS: [&[&str]; 9] = [
+const COMMANDS: [&[&str]; 10] = [
     &["run"],
     &["publish"],
     &["tail"],
@@ -16,6 +16,7 @@ const COMMANDS: [&[&str]; 9] = [
     &["rules", "check"],
     &["rules", "test"],
     &["rules", "fmt"],
+    &["completions"],
 ];
 
 #[test]
@@ -42,6 +43,11 @@ fn wrong_usage_ends_with_2_and_what_cannot_be_done_with_1() {
         &["fly"],
         &["run", "--brokers", "x", "--data-dir", "y"],
         &["run", "--from", "yesterday"],
+        &["run", "--application-id", "a/b"],
+        &["run", "--application-id", ""],
+        &["run", "--listen", "here"],
+        &["run", "--metrics-listen", "9090"],
+        &["tail", "t", "--kafka", "a=b"],
         &["publish"],
         &["publish", "no topic"],
         &["tail", "t", "--timeout", "soon"],
@@ -94,6 +100,20 @@ fn a_reader_that_has_enough_ends_the_pipe_well() {
 }
 
 #[test]
+fn following_a_log_that_is_not_there_fails_once_its_time_is_over() {
+    // Nobody listens on a port that was free a moment ago.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for connection in [["--server", &format!("http://{free}")], ["--brokers", &free.to_string()]] {
+        let output =
+            command(&[&["tail", "t", "--timeout", "1500ms"], &connection[..]].concat()).output().unwrap();
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert_eq!(told.matches("trying again").count(), 1, "{told}");
+        assert!(told.contains("olocus: failed to ") && told.contains(&free.to_string()), "{told}");
+    }
+}
+
+#[test]
 fn events_on_standard_input_are_replayed() {
     let day = text(&command(&["generate", "enterprise", "--events", "2000"]).output().unwrap().stdout);
     let options =
@@ -112,6 +132,61 @@ fn a_replay_tells_why_events_are_dead_and_where_the_first_one_is() {
     let told = text(&output.stderr);
     assert!(told.contains("bad-time: 2, first at -/0/1: "), "{told}");
     assert!(told.contains("truncated-json: 1, first at -/0/2: "), "{told}");
+}
+
+#[test]
+fn a_replay_in_which_no_record_is_an_event_says_so_and_fails() {
+    let args = ["replay", "--rules", "rules/security.yaml", "--input", "-", "--time-field", "at"];
+    let output = command_with_input(&args, "{\"time\": 1}\n{\"time\": 2}\n");
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(&output.stderr);
+    assert!(told.contains("none of the 2 records could be read as an event"), "{told}");
+    assert!(command_with_input(&args, "").status.success(), "no record at all is no mistake");
+}
+
+#[test]
+fn what_cannot_be_piped_is_told() {
+    for (magic, what) in [("PK\u{3}\u{4}…", "a zip archive"), ("PAR1…", "a Parquet file")] {
+        let output = command_with_input(&["publish", "t", "-", "--server", "http://127.0.0.1:9"], magic);
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert!(told.contains(&format!("it is {what}")) && told.contains("name it as a file"), "{told}");
+    }
+}
+
+#[test]
+fn a_replay_gives_the_same_matches_however_its_file_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let day = text(&command(&["generate", "enterprise", "--events", "20000"]).output().unwrap().stdout);
+    let (file, deeper) = (folder.path().join("day.ndjson"), folder.path().join("deeper"));
+    std::fs::create_dir(&deeper).unwrap();
+    std::fs::write(&file, &day).unwrap();
+    let rules = std::fs::canonicalize(crate::support::root().join("rules/security.yaml")).unwrap();
+    let replay = |inputs: &[&str]| {
+        let mut replay = command(&["replay", "--time-field", "time", "--type-expr", "type", "--rules"]);
+        replay.arg(&rules).current_dir(folder.path());
+        inputs.iter().for_each(|input| {
+            replay.args(["--input", input]);
+        });
+        replay.output().unwrap()
+    };
+    let whole = file.to_str().unwrap();
+    let [short, long] = [replay(&["day.ndjson"]), replay(&[whole])];
+    assert!(short.status.success() && !short.stdout.is_empty(), "{}", text(&short.stderr));
+    assert_eq!(text(&short.stdout), text(&long.stdout));
+
+    std::os::unix::fs::symlink(&file, deeper.join("link.ndjson")).unwrap();
+    std::fs::write(deeper.join("day.ndjson"), &day).unwrap();
+    for (inputs, why) in [
+        (&["day.ndjson", whole][..], "it is named twice"),
+        (&["day.ndjson", "deeper/link.ndjson"], "it is named twice"),
+        (&["day.ndjson", "deeper/day.ndjson"], "rename one"),
+        (&["-", "-"], "it is named twice"),
+    ] {
+        let refused = replay(inputs);
+        assert_eq!(refused.status.code(), Some(1), "{inputs:?}");
+        assert!(text(&refused.stderr).contains(why), "{}", text(&refused.stderr));
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Which topics are read when no source is configured.
 
+use olocus_bus::TopicSpec;
 use serde_json::{Value, json};
 
 use crate::engine::Engine;
@@ -50,8 +51,19 @@ fn a_wildcard_picks_up_new_topics_and_never_the_engines_own_outputs(world: &Worl
 
 fn a_global_order_takes_topics_of_one_partition(world: &World) {
     let rules = world.file("rules.yaml", RULES);
-    let config = world.file("olocus.yaml", "orchestration: { events: { ordering: global } }");
-    world.start(&["--config", &config, "--rules", &rules]).stop();
+    // A topic that is described without a number of partitions, and one that is there with several.
+    let config = "\
+orchestration:
+  events: { ordering: global }
+  topics: { PREFIX.alerts: { retention: 1d } }
+  sources: [ { topics: [PREFIX.many, PREFIX.new] } ]
+";
+    let several = TopicSpec { partitions: Some(3), ..TopicSpec::new(world.topic("many")) };
+    world.write(&[several], &[]);
+    let config = world.file("olocus.yaml", config);
+    let log = world.start(&["--config", &config, "--rules", &rules]).stop();
+    let warnings: Vec<&str> = log.lines().filter(|line| line.contains("order is to be global")).collect();
+    assert!(warnings.len() == 1 && warnings[0].contains(&world.topic("many")), "{log}");
     let engine =
         Engine::start(world.run_as(&world.topic("keyed"), &["--rules", &rules]), world.brokers.as_deref());
     engine.once_ready().stop();

@@ -88,6 +88,12 @@ impl Engine {
             .sum()
     }
 
+    /// Whether a metric is there, whatever its value.
+    pub(crate) fn has_metric(&self, name: &str) -> bool {
+        let (_, metrics) = get(&format!("{}/metrics", self.metrics_url));
+        metrics.lines().any(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])))
+    }
+
     /// Publishes lines of JSON and expects it to succeed.
     pub(crate) fn publish(&self, topic: &str, lines: &str, options: &[&str]) {
         let connection: Vec<&str> = self.connection.iter().map(String::as_str).collect();

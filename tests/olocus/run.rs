@@ -23,10 +23,33 @@ rules:
 ";
 
 on_both_logs!(
+    what_counts_is_there_at_zero_from_the_start,
     matches_come_and_a_restart_does_nothing_twice,
     the_last_match_is_seen_without_a_further_event,
     a_run_begins_where_it_is_told_to,
 );
+
+fn what_counts_is_there_at_zero_from_the_start(world: &World) {
+    let options = chain(world);
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    let engine = world.start(&options);
+    for name in [
+        "olocus_events_total",
+        "olocus_decode_failures_total",
+        "olocus_values_unconverted_total",
+        "olocus_conditions_failed_total",
+        "olocus_late_events_total",
+        "olocus_passed_over_records_total",
+        "olocus_matches_total",
+        "olocus_records_lost_total",
+        "olocus_commit_failures_total",
+        "olocus_time_forced_total",
+    ] {
+        assert!(engine.has_metric(name), "{name}");
+        assert_eq!(engine.metric(name, ""), 0.0, "{name}");
+    }
+    engine.stop();
+}
 
 /// Events that are a moment apart come in any order from several partitions.
 const SOURCES: &str = "

@@ -1,5 +1,6 @@
 //! Runs the binary.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -16,6 +17,11 @@ pub(crate) fn root() -> &'static Path {
 pub(crate) fn shared(path: &str) -> Option<PathBuf> {
     let file = root().join("../shared").join(path);
     file.is_file().then_some(file)
+}
+
+/// Says why a test does not run. Standard error of a passing test is captured; the runner's own is not.
+pub(crate) fn skipped(why: &str) {
+    let _ = writeln!(std::fs::OpenOptions::new().append(true).open("/dev/stderr").unwrap(), "SKIPPED: {why}");
 }
 
 pub(crate) fn text(bytes: &[u8]) -> String {

@@ -31,6 +31,7 @@ enum ErrorKind {
     Retryable,
     Fenced,
     OutcomeUnknown,
+    WriterLost,
     UnknownTopic,
     TooLarge,
     Denied,
@@ -59,6 +60,13 @@ impl Error {
     #[must_use]
     pub fn outcome_unknown(&self) -> bool {
         matches!(self.kind, ErrorKind::OutcomeUnknown)
+    }
+
+    /// Whether the writer can write nothing any more, although no other is known to have its id: a new one may. Whether
+    /// the commit that found it out was written has to be asked of the log.
+    #[must_use]
+    pub fn writer_lost(&self) -> bool {
+        matches!(self.kind, ErrorKind::WriterLost)
     }
 
     /// Whether a topic or partition does not exist.
@@ -110,6 +118,10 @@ impl Error {
 
     pub(crate) fn unknown_outcome(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::OutcomeUnknown, message)
+    }
+
+    pub(crate) fn lost(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::WriterLost, message)
     }
 
     pub(crate) fn no_topic(message: impl Into<String>) -> Self {

@@ -26,6 +26,7 @@ pub use embedded::{Clock, Embedded, EmbeddedOptions};
 pub use error::{Error, OutOfRange};
 pub use kafka::{Kafka, KafkaOptions};
 pub use transport::{
-    Commit, Durability, End, Fetched, GroupOffset, Membership, MembershipEvent, OffsetCommit, OffsetRange,
-    Reader, ReaderOptions, TopicPartition, TopicSettings, TopicSpec, Transport, Writer, WriterOptions,
+    Commit, Durability, End, Ends, Fetched, GroupOffset, Membership, MembershipEvent, OffsetCommit,
+    OffsetRange, Reader, ReaderOptions, TopicPartition, TopicSettings, TopicSpec, Transport, Writer,
+    WriterOptions,
 };

@@ -38,6 +38,13 @@ pub trait Transport: Send + Sync {
     /// If the partition does not exist or the log cannot be reached.
     fn offsets(&self, of: &TopicPartition) -> Result<OffsetRange, Error>;
 
+    /// The ends of many partitions, by as few questions as the log allows. Those that do not exist or cannot tell now
+    /// are left out.
+    ///
+    /// # Errors
+    /// If the log cannot be reached.
+    fn ends(&self, of: &[TopicPartition]) -> Result<Vec<(TopicPartition, Ends)>, Error>;
+
     /// The offset of the first record written at `timestamp_ms` (milliseconds since the Unix epoch) or later; the end
     /// of the partition if there is none.
     ///
@@ -125,8 +132,9 @@ pub trait Writer: Send {
     ///
     /// # Errors
     /// [`Error::retryable`]: nothing was written, the same commit may be made again. [`Error::fenced`]: another writer
-    /// has the id now. [`Error::outcome_unknown`]: it may or may not have been written. Everything else: nothing was
-    /// written and the same commit would fail again.
+    /// has the id now. [`Error::outcome_unknown`]: it may or may not have been written, and this writer can write nothing
+    /// any more. [`Error::writer_lost`]: the same, for another cause than that the answer is missing. Everything else:
+    /// nothing was written and the same commit would fail again.
     fn commit(&mut self, commit: &Commit) -> Result<(), Error>;
 
     /// Writes records outside transactions and returns when all are as durable as the writer promises. Transactional
@@ -231,6 +239,15 @@ pub struct OffsetRange {
     pub start: i64,
     /// The last stable offset: everything before it is decided. Readers see no further.
     pub stable_end: i64,
+    /// The high watermark: one past the last record, decided or not.
+    pub end: i64,
+}
+
+/// The end of a partition, as the log knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// The last stable offset: everything before it is decided. Readers see no further.
+    pub stable: i64,
     /// The high watermark: one past the last record, decided or not.
     pub end: i64,
 }

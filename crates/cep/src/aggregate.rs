@@ -74,6 +74,17 @@ impl fmt::Display for AggregateFunction {
     }
 }
 
+impl Scalar {
+    /// What it owns on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        match self {
+            // With the two reference counts.
+            Scalar::Text(text) => text.len() + 2 * size_of::<usize>(),
+            _ => 0,
+        }
+    }
+}
+
 /// Which end of the order is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Extreme {

@@ -41,6 +41,8 @@ pub struct Row<'a, E> {
     pub inputs: &'a [Scalar],
     /// What findings carry of the event.
     pub event: &'a E,
+    /// What the event owns beyond its own type, in bytes: what it costs to hold it.
+    pub weight: usize,
     /// With a weight in bytes, of at least 1, windows hand this event on in [`Found::Window::events`].
     pub keep: Option<usize>,
 }

@@ -25,6 +25,20 @@ pub enum Limit {
     WindowEvents,
     /// [`Limits::keys_per_rule`](crate::Limits::keys_per_rule).
     Keys,
+    /// [`Limits::state_bytes_per_rule`](crate::Limits::state_bytes_per_rule).
+    StateBytes,
+}
+
+impl Limit {
+    /// The name of the field of [`Limits`](crate::Limits).
+    pub fn name(self) -> &'static str {
+        match self {
+            Limit::PartialMatches => "partial_matches_per_rule",
+            Limit::WindowEvents => "window_events_per_rule",
+            Limit::Keys => "keys_per_rule",
+            Limit::StateBytes => "state_bytes_per_rule",
+        }
+    }
 }
 
 impl Error {
@@ -62,6 +76,7 @@ impl fmt::Display for Error {
                     Limit::PartialMatches => "partial matches",
                     Limit::WindowEvents => "window events",
                     Limit::Keys => "keys",
+                    Limit::StateBytes => "bytes",
                 };
                 write!(f, "rule {rule} already holds its limit of {most} {what}")
             }

@@ -84,6 +84,8 @@ pub(crate) struct Held {
     pub(crate) entries: usize,
     /// Distinct values that the entries remember; they count against the limit like entries.
     pub(crate) values: usize,
+    /// What events and texts in them own, in bytes.
+    pub(crate) heap: usize,
 }
 
 /// What one rule holds for all its keys. A key that holds nothing takes no memory.
@@ -99,6 +101,7 @@ pub(crate) struct Keyed<S: State> {
     held: Held,
     key_bytes: usize,
     dropped: u64,
+    dropped_at: Option<Limit>,
 }
 
 #[derive(Debug)]
@@ -113,6 +116,7 @@ struct Ceiling {
     rule: usize,
     held: usize,
     keys: usize,
+    bytes: usize,
     policy: Overflow,
 }
 
@@ -123,17 +127,19 @@ impl<S: State> Keyed<S> {
     pub(crate) fn new(rule: usize, plan: S::Plan, limits: &Limits) -> Keyed<S> {
         let held = match S::LIMIT {
             Limit::PartialMatches => limits.partial_matches_per_rule,
-            Limit::WindowEvents | Limit::Keys => limits.window_events_per_rule,
+            Limit::WindowEvents | Limit::Keys | Limit::StateBytes => limits.window_events_per_rule,
         };
+        let (keys, bytes) = (limits.keys_per_rule, limits.state_bytes_per_rule);
         Keyed {
             plan,
-            ceiling: Ceiling { rule, held, keys: limits.keys_per_rule, policy: limits.policy },
+            ceiling: Ceiling { rule, held, keys, bytes, policy: limits.policy },
             slots: HashMap::default(),
             ages: VecDeque::new(),
             next_age: 0,
             held: Held::default(),
             key_bytes: 0,
             dropped: 0,
+            dropped_at: None,
         }
     }
 
@@ -165,27 +171,39 @@ impl<S: State> Keyed<S> {
         let held = self.held.entries + self.held.values;
         let (partial_matches, window_events) = match S::LIMIT {
             Limit::PartialMatches => (held, 0),
-            Limit::WindowEvents | Limit::Keys => (0, held),
+            Limit::WindowEvents | Limit::Keys | Limit::StateBytes => (0, held),
         };
-        // A key is shared by the table, the agenda and the ages; the two words are its reference counts.
-        let per_key = size_of::<(Key, Slot<S>)>()
-            + size_of::<(i64, usize, Key)>()
-            + 2 * size_of::<usize>()
-            + if S::HAS_LATER_STEPS { size_of::<(Key, Vec<usize>, usize)>() } else { 0 }
-            + S::state_bytes(&self.plan);
-        let bytes = self.slots.len() * per_key
-            + self.key_bytes
-            + self.held.entries * S::entry_bytes(&self.plan)
-            + self.held.values * DISTINCT_VALUE_BYTES
-            + self.ages.len() * size_of::<(u64, Key)>();
         Stats {
             partial_matches,
             keys: self.slots.len(),
             window_events,
-            bytes,
+            bytes: self.bytes(),
             dropped: self.dropped,
+            dropped_at: self.dropped_at,
             untold: 0,
         }
+    }
+
+    /// The memory that all of it takes, by an estimate that depends on what is held and not on how it came about.
+    fn bytes(&self) -> usize {
+        self.slots.len() * self.bytes_per_key()
+            + self.key_bytes
+            + self.held.entries * self.bytes_per_entry()
+            + self.held.values * DISTINCT_VALUE_BYTES
+            + self.held.heap
+    }
+
+    fn bytes_per_key(&self) -> usize {
+        // A key is shared by the table, the agenda and the ages; the two words are its reference counts.
+        size_of::<(Key, Slot<S>)>()
+            + size_of::<(i64, usize, Key)>()
+            + 2 * size_of::<usize>()
+            + if S::HAS_LATER_STEPS { size_of::<(Key, Vec<usize>, usize)>() } else { 0 }
+            + S::state_bytes(&self.plan)
+    }
+
+    fn bytes_per_entry(&self) -> usize {
+        S::entry_bytes(&self.plan) + size_of::<(u64, Key)>()
     }
 
     /// Takes the row in, if it has a place here and the limits allow it.
@@ -229,6 +247,7 @@ impl<S: State> Keyed<S> {
         };
         if !self.slots.contains_key(key) && self.slots.len() >= self.ceiling.keys {
             // With a limit of no keys at all there is none to drop.
+            self.dropped_at = Some(Limit::Keys);
             if !self.may_drop(Limit::Keys, self.ceiling.keys)? || !self.drop_oldest_key(registry) {
                 self.dropped += 1;
                 return Ok(false);
@@ -237,14 +256,20 @@ impl<S: State> Keyed<S> {
         loop {
             let state = self.slots.get(key).map(|slot| &slot.state);
             let growth = S::growth(state, &self.plan, row).unwrap_or(0);
-            if growth == 0 || self.held.entries + self.held.values + growth <= self.ceiling.held {
-                return Ok(true);
-            }
+            let bytes = row.weight
+                + if growth > 0 { self.bytes_per_entry() } else { 0 }
+                + if state.is_none() { self.bytes_per_key() + key.as_json().len() } else { 0 };
             // What would not even fit into an empty rule is not worth emptying it.
-            if !self.may_drop(S::LIMIT, self.ceiling.held)?
-                || least > self.ceiling.held
-                || !self.drop_oldest_entry(registry)
-            {
+            let (limit, most, fits_alone) =
+                if growth > 0 && self.held.entries + self.held.values + growth > self.ceiling.held {
+                    (S::LIMIT, self.ceiling.held, least <= self.ceiling.held)
+                } else if self.bytes() + bytes > self.ceiling.bytes {
+                    (Limit::StateBytes, self.ceiling.bytes, bytes <= self.ceiling.bytes)
+                } else {
+                    return Ok(true);
+                };
+            self.dropped_at = Some(limit);
+            if !self.may_drop(limit, most)? || !fits_alone || !self.drop_oldest_entry(registry) {
                 self.dropped += 1;
                 return Ok(false);
             }
@@ -305,6 +330,7 @@ impl<S: State> Keyed<S> {
         let after = slot.state.held();
         self.held.entries = self.held.entries - before.entries + after.entries;
         self.held.values = self.held.values - before.values + after.values;
+        self.held.heap = self.held.heap - before.heap + after.heap;
         Some(result)
     }
 

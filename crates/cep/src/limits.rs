@@ -13,6 +13,8 @@ pub struct Limits {
     pub window_events_per_rule: usize,
     /// Keys for which one rule may hold anything.
     pub keys_per_rule: usize,
+    /// Bytes that one rule may hold, by the estimate of [`Stats::bytes`](crate::Stats::bytes).
+    pub state_bytes_per_rule: usize,
     /// What happens at a bound.
     pub policy: Overflow,
 }
@@ -30,13 +32,25 @@ pub enum Overflow {
     Fail,
 }
 
+impl Overflow {
+    /// Its name in configurations.
+    pub fn name(self) -> &'static str {
+        match self {
+            Overflow::DropOldest => "drop_oldest",
+            Overflow::DropNewest => "drop_newest",
+            Overflow::Fail => "fail",
+        }
+    }
+}
+
 impl Default for Limits {
-    /// A million partial matches, window entries and keys per rule; the oldest are dropped.
+    /// A million partial matches, window entries and keys per rule, and 1 GiB; the oldest are dropped.
     fn default() -> Limits {
         Limits {
             partial_matches_per_rule: 1_000_000,
             window_events_per_rule: 1_000_000,
             keys_per_rule: 1_000_000,
+            state_bytes_per_rule: 1 << 30,
             policy: Overflow::DropOldest,
         }
     }

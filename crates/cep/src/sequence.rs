@@ -26,6 +26,8 @@ pub(crate) struct Pattern {
 pub(crate) struct Sequence<E> {
     /// Partial matches that wait for step `index + 1`, oldest first.
     waiting: Box<[VecDeque<Partial<E>>]>,
+    /// What the events of all of them own.
+    heap: usize,
 }
 
 #[derive(Debug)]
@@ -35,6 +37,8 @@ struct Partial<E> {
     start: i64,
     /// From this time on the step waited for comes too late; `None` if it never does.
     deadline: Option<i64>,
+    /// What its events own. An event that several took counts for the newest of them, which is the last to go.
+    heap: usize,
     events: Vec<E>,
 }
 
@@ -61,7 +65,7 @@ impl<E: Clone> State for Sequence<E> {
 
     fn new(plan: &Pattern) -> Sequence<E> {
         let queues = plan.withins.len().saturating_sub(1);
-        Sequence { waiting: (0..queues).map(|_| VecDeque::new()).collect() }
+        Sequence { waiting: (0..queues).map(|_| VecDeque::new()).collect(), heap: 0 }
     }
 
     fn advance(&mut self, plan: &Pattern, row: &Row<'_, E>, found: &mut dyn FnMut(Found<E>)) {
@@ -72,10 +76,17 @@ impl<E: Clone> State for Sequence<E> {
                 continue;
             }
             let (here, beyond) = self.waiting.split_at_mut(step);
+            if let Some(newest) = here[index].back_mut() {
+                newest.heap += row.weight;
+                self.heap += row.weight;
+            }
             for mut partial in here[index].drain(..) {
                 partial.events.push(row.event.clone());
                 match beyond.first_mut() {
-                    None => found(Found::Sequence { events: partial.events }),
+                    None => {
+                        self.heap -= partial.heap;
+                        found(Found::Sequence { events: partial.events });
+                    }
                     Some(next) => {
                         partial.deadline = plan.deadline(step + 1, row.time, partial.start);
                         next.push_back(partial);
@@ -93,7 +104,8 @@ impl<E: Clone> State for Sequence<E> {
         let mut events = Vec::with_capacity(plan.withins.len());
         events.push(row.event.clone());
         let deadline = plan.deadline(1, row.time, row.time);
-        self.waiting[0].push_back(Partial { age, start: row.time, deadline, events });
+        self.heap += row.weight;
+        self.waiting[0].push_back(Partial { age, start: row.time, deadline, heap: row.weight, events });
     }
 
     fn wake_at(&self, _: &Pattern) -> Option<i64> {
@@ -102,14 +114,16 @@ impl<E: Clone> State for Sequence<E> {
 
     fn wake(&mut self, _: &Pattern, at: i64, _: &mut dyn FnMut(Found<E>)) {
         for queue in &mut self.waiting {
-            while queue.front().and_then(|partial| partial.deadline).is_some_and(|deadline| deadline <= at) {
-                queue.pop_front();
+            while let Some(late) =
+                queue.pop_front_if(|partial| partial.deadline.is_some_and(|deadline| deadline <= at))
+            {
+                self.heap -= late.heap;
             }
         }
     }
 
     fn held(&self) -> Held {
-        Held { entries: self.waiting.iter().map(VecDeque::len).sum(), values: 0 }
+        Held { entries: self.waiting.iter().map(VecDeque::len).sum(), values: 0, heap: self.heap }
     }
 
     fn ages(&self) -> impl Iterator<Item = u64> {
@@ -126,6 +140,7 @@ impl<E: Clone> State for Sequence<E> {
 
     fn drop_oldest(&mut self) -> u64 {
         let dropped = self.waiting.iter_mut().rev().find_map(VecDeque::pop_front);
+        self.heap -= dropped.as_ref().map_or(0, |partial| partial.heap);
         u64::from(dropped.is_some())
     }
 

@@ -2,6 +2,8 @@
 
 use std::ops::AddAssign;
 
+use crate::error::Limit;
+
 /// What an engine or one of its rules holds at the moment, and what its limits made it drop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -14,13 +16,16 @@ pub struct Stats {
     /// for hopping windows the part between two neighbouring starts of windows) and one per distinct value that a
     /// `count distinct` must remember.
     pub window_events: usize,
-    /// An estimate of the memory in use: the numbers above times the sizes of the types that hold them (the caller's
-    /// event type by its `size_of`), and the texts of the keys. What events and texts own on the heap is not counted.
+    /// An estimate of the memory in use: the numbers above times the sizes of the types that hold them, the texts of
+    /// keys and of values, and of events what [`Row::weight`](crate::Row::weight) says. An event counts in each rule that
+    /// holds it.
     pub bytes: usize,
     /// Since the start: partial matches and window events that a limit made the engine drop or refuse.
     pub dropped: u64,
     /// Since the start: matches of patterns that were not told, as one event completed too many.
     pub untold: u64,
+    /// The limit because of which something was last dropped or refused.
+    pub dropped_at: Option<Limit>,
 }
 
 impl AddAssign for Stats {
@@ -31,5 +36,6 @@ impl AddAssign for Stats {
         self.bytes += other.bytes;
         self.dropped += other.dropped;
         self.untold += other.untold;
+        self.dropped_at = other.dropped_at.or(self.dropped_at);
     }
 }

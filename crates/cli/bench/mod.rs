@@ -17,7 +17,6 @@ mod report;
 mod site;
 mod throughput;
 
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -27,6 +26,7 @@ use self::interrupt::Interrupt;
 use self::report::Report;
 use self::site::Site;
 use crate::failure::Failure;
+use crate::output;
 
 /// Measure the engine from topic to topic: throughput, CPU time, latency and memory.
 ///
@@ -83,9 +83,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let (throughput, latency) = measured?;
     closed?;
     let report = Report::new(args, transport, &throughput, &latency);
-    let mut out = io::stdout().lock();
+    let mut out = output::stdout();
     let written = if args.json { report.write_json(&mut out) } else { report.write_table(&mut out) };
-    written.map_err(|cause| Failure::doing("write to standard output", cause))?;
+    written.map_err(output::failed)?;
     let complaints = [throughput.found.complaint("throughput"), latency.found.complaint("latency")];
     for complaint in complaints.iter().flatten() {
         say(complaint);
@@ -118,6 +118,5 @@ impl Found {
 
 /// Tells what is going on, on standard error.
 fn say(text: &str) {
-    // Where standard error is gone there is nobody left to tell.
-    let _ = writeln!(io::stderr(), "{text}");
+    output::tell(|err| writeln!(err, "{text}"));
 }

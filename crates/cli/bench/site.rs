@@ -1,6 +1,6 @@
 //! The log that a bench runs on, and what it leaves there until the end.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -183,11 +183,8 @@ impl Site {
 }
 
 fn connect(brokers: &str, prefix: &str) -> Result<Kafka, Failure> {
-    let options = KafkaOptions {
-        brokers: brokers.to_owned(),
-        properties: BTreeMap::new(),
-        client_id: prefix.to_owned(),
-    };
+    let options =
+        KafkaOptions { brokers: brokers.to_owned(), client_id: prefix.to_owned(), ..KafkaOptions::default() };
     let failed = |cause| Failure::doing(format_args!("connect to the brokers at {brokers}"), cause);
     let kafka = Kafka::connect(options).map_err(failed)?;
     kafka.health().map_err(failed)?;

@@ -145,6 +145,17 @@ impl Source {
     fn from_reader(name: &str, mut raw: Box<dyn BufRead + Send>, progress: Progress) -> Result<Self, Error> {
         let failed = |cause| Error::io(name, cause);
         let head = peek(&mut raw).map_err(failed)?;
+        let jumps = [
+            (ZIP_MAGIC, "a zip archive"),
+            (ZIP_EMPTY_MAGIC, "a zip archive"),
+            (PARQUET_MAGIC, "a Parquet file"),
+        ];
+        if let Some((_, what)) = jumps.iter().find(|(magic, _)| head == *magic) {
+            let why = format!(
+                "is {what}, whose directory stands at its end: name it as a file instead of piping it"
+            );
+            return Err(Error::unusable(name, &why));
+        }
         let text: Box<dyn BufRead + Send> = if head.starts_with(&GZIP_MAGIC) {
             let unpacked = flate2::bufread::MultiGzDecoder::new(raw);
             Box::new(BufReader::with_capacity(BUFFER_BYTES, unpacked))

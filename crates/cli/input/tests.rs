@@ -4,6 +4,9 @@ use std::path::PathBuf;
 use arrow::array::{
     Int64Array, RecordBatch, StringArray, TimestampMillisecondArray, TimestampNanosecondArray,
 };
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::file::properties::WriterProperties;
 use tempfile::TempDir;
 use zip::CompressionMethod;
 use zip::write::SimpleFileOptions;
@@ -215,7 +218,7 @@ fn rows_of_parquet_become_objects() {
     ])
     .unwrap();
     let mut bytes = Vec::new();
-    let mut writer = parquet::arrow::ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
     writer.write(&batch).unwrap();
     writer.close().unwrap();
     let expected = [
@@ -224,6 +227,16 @@ fn rows_of_parquet_become_objects() {
         r#":2 {"name":"c","count":3,"local":"1970-01-01T00:00:00Z","zoned":"1970-01-01T00:00:00.000000003Z"}"#,
     ];
     check("a.parquet", &bytes, &expected, None);
+    for packing in
+        [Compression::LZ4, Compression::LZ4_RAW, Compression::SNAPPY, Compression::GZIP(Default::default())]
+    {
+        let properties = WriterProperties::builder().set_compression(packing).build();
+        let mut packed = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut packed, batch.schema(), Some(properties)).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        check("a.parquet", &packed, &expected, None);
+    }
     let cut = Fixture::new("a.parquet", &bytes[..bytes.len() - 4]);
     assert!(
         read(&cut, 5).1.unwrap().starts_with("read a.parquet: it is not a Parquet file that can be read: ")

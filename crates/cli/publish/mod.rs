@@ -12,7 +12,7 @@ mod sink;
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,6 +27,7 @@ use crate::connection::{self, Connection, check_topic, parse_topic};
 use crate::failure::Failure;
 use crate::input::{self, Source};
 use crate::keys;
+use crate::output;
 
 /// Publish the events of a file, or of standard input, to a topic.
 ///
@@ -99,7 +100,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let expressions = Expressions::compile(args.topic_expr.as_deref(), args.type_expr.as_deref())?;
     let sources = input::open(&args.file)?;
     let bar = progress_bar(&sources);
-    let sink: Box<dyn Sink> = match args.connection.connect()? {
+    let sink: Box<dyn Sink> = match args.connection.connect(None)? {
         Connection::Bus(transport) => Box::new(BusSink::new(transport, &|what| tell(&bar, what))?),
         Connection::Server(client) => Box::new(HttpSink::new(client)),
     };
@@ -223,8 +224,7 @@ impl Publisher {
 /// Writes a line to standard error, above the progress bar.
 fn tell(bar: &ProgressBar, what: impl fmt::Display) {
     bar.suspend(|| {
-        // Where standard error is gone there is nobody left to tell.
-        let _ = writeln!(io::stderr(), "olocus: {what}");
+        output::tell(|err| writeln!(err, "olocus: {what}"));
     });
 }
 

@@ -1,6 +1,7 @@
 //! `olocus replay`: rules over files or a stretch of topics, with no state on disk.
 
 mod files;
+mod limits;
 mod matches;
 mod summary;
 mod topics;
@@ -12,16 +13,18 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use olocus_cep::rule::TypePattern;
+use olocus_cep::{Limit, Overflow};
 use olocus_document::{Scalar, SourceFile};
 use olocus_event::Keyring;
 use olocus_event::time::TimeUnit;
 use olocus_runtime::{Plan, Prepared, SourceSpec, compile};
 
 use self::matches::MatchLines;
-use self::summary::Summary;
+use self::summary::{Form, Summary};
 use crate::bounded::Bounded;
 use crate::failure::Failure;
 use crate::keys;
+use crate::output;
 use crate::rules::{RulePaths, load_schemas, print_diagnostics};
 
 /// Run rules over recorded events and print the matches.
@@ -30,8 +33,8 @@ use crate::rules::{RulePaths, load_schemas, print_diagnostics};
 /// or from a stretch of Kafka topics. Matches go to standard output, one JSON object a line, in an order that depends
 /// only on the events; a summary goes to standard error. A final watermark closes all windows.
 ///
-/// Exit codes: 0 done, with matches or without; 1 a file or topic could not be read, or the rules have mistakes;
-/// 2 wrong usage.
+/// Exit codes: 0 done, with matches or without; 1 a file or topic could not be read, the rules have mistakes, or there were
+/// records and none of them could be read as an event; 2 wrong usage.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Rule file or folder; may be repeated
@@ -92,6 +95,19 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     dead_letters: Option<PathBuf>,
 
+    /// A limit of what each rule may hold, such as partial_matches_per_rule=5000000; may be repeated. Names and defaults
+    /// are those of `limits` in the configuration file; sizes are numbers of bytes
+    #[arg(long = "limit", value_name = "NAME=N", value_parser = limits::parse)]
+    limits: Vec<(Limit, usize)>,
+
+    /// What happens at a limit: drop_oldest, drop_newest or fail
+    #[arg(long, value_name = "POLICY", default_value = "drop_oldest", value_parser = limits::parse_policy)]
+    at_limit: Overflow,
+
+    /// How the summary is written: text, or json for one object on one line
+    #[arg(long, value_name = "FORM", default_value = "text", value_parser = summary::parse_form)]
+    summary: Form,
+
     #[command(flatten)]
     keys: keys::Args,
 
@@ -106,7 +122,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let keyring = Arc::new(args.keys.load()?.unwrap_or_else(Keyring::empty));
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let mut run = Replay {
-        bounded: Bounded::new(Arc::clone(&plan), &keyring, olocus_cep::Limits::default()),
+        bounded: Bounded::new(Arc::clone(&plan), &keyring, limits::of(&args.limits, args.at_limit)),
         matches: MatchLines::new(&mut out),
         summary: Summary::new(&plan),
         late: open(args.late.as_ref())?,
@@ -122,10 +138,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         Err(_) if run.matches.closed() => return Ok(ExitCode::SUCCESS),
         outcome => outcome?,
     }
-    run.summary
-        .print(&mut io::stderr().lock())
-        .map_err(|cause| Failure::doing("write to standard error", cause))?;
-    Ok(ExitCode::SUCCESS)
+    let missed: Vec<_> = run.bounded.missed().collect();
+    output::tell(|err| run.summary.print(args.summary, &missed, args.at_limit, err));
+    Ok(if run.summary.saw_no_event() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// A replay under way.
@@ -192,7 +207,7 @@ fn plan(args: &Args) -> Result<Option<Arc<Plan>>, Failure> {
     source.event_type = args.type_expr.as_deref().map(|text| flag("--type-expr", text));
     source.out_of_order = args.out_of_order;
     let plan = compile(&files, &[source], &schemas, &mut diagnostics);
-    print_diagnostics(&diagnostics)?;
+    print_diagnostics(&diagnostics);
     Ok(plan.map(Arc::new))
 }
 

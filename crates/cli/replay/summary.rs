@@ -3,8 +3,19 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 
+use olocus_cep::{Limit, Overflow};
 use olocus_document::format_duration;
-use olocus_runtime::{DeadLetter, InputId, Outputs, Plan, Prepared};
+use olocus_runtime::{DeadLetter, InputId, Missed, Outputs, Plan, Prepared};
+use serde_json::{Map, Value as Json, json};
+
+/// How a summary is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Lines for people.
+    Text,
+    /// One JSON object on one line.
+    Json,
+}
 
 /// Counts over a whole run.
 pub(super) struct Summary {
@@ -81,7 +92,27 @@ impl Summary {
         }
     }
 
-    pub(super) fn print(&self, out: &mut dyn Write) -> io::Result<()> {
+    /// Whether nothing was evaluated although there were records: then the way to read them is wrong, and that there
+    /// are no matches says nothing.
+    pub(super) fn saw_no_event(&self) -> bool {
+        self.events == 0 && !self.dead.is_empty()
+    }
+
+    /// Writes the summary, with what each rule `missed` under this policy.
+    pub(super) fn print(
+        &self,
+        form: Form,
+        missed: &[Missed],
+        policy: Overflow,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        match form {
+            Form::Text => self.print_text(missed, policy, out),
+            Form::Json => writeln!(out, "{}", self.to_json(missed, policy)),
+        }
+    }
+
+    fn print_text(&self, missed: &[Missed], policy: Overflow, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "events         {}", self.events)?;
         let bound = format_duration(self.disorder);
         match self.late {
@@ -104,10 +135,70 @@ impl Summary {
         if self.failed > 0 {
             writeln!(out, "conditions that could not be evaluated, taken as NULL  {}", self.failed)?;
         }
+        let rules = || self.rules.iter().zip(missed);
+        let keyless: u64 = missed.iter().map(|missed| missed.missing_keys).sum();
+        if keyless > 0 {
+            writeln!(out, "events without the key of a rule, which took no part in it  {keyless}")?;
+            for (rule, Missed { missing_keys, .. }) in rules().filter(|(_, missed)| missed.missing_keys > 0) {
+                writeln!(out, "  {rule}: {missing_keys}")?;
+            }
+        }
+        let dropped: u64 = missed.iter().map(|missed| missed.dropped).sum();
+        if dropped > 0 {
+            let policy = policy.name();
+            writeln!(out, "state dropped at a limit ({policy}), so that matches may be missing  {dropped}")?;
+            for (rule, missed) in rules().filter(|(_, missed)| missed.dropped > 0) {
+                let limit = missed.dropped_at.map_or("", Limit::name);
+                writeln!(out, "  {rule}: {} (raise --limit {limit}=N)", missed.dropped)?;
+            }
+        }
         writeln!(out, "matches        {}", self.matches.iter().sum::<u64>())?;
         for (rule, count) in self.rules.iter().zip(&self.matches) {
             writeln!(out, "  {rule}: {count}")?;
         }
+        if self.saw_no_event() {
+            let dead: u64 = self.dead.values().map(|dead| dead.count).sum();
+            writeln!(
+                out,
+                "olocus: none of the {dead} records could be read as an event, so nothing was evaluated"
+            )?;
+        }
         Ok(())
+    }
+
+    fn to_json(&self, missed: &[Missed], policy: Overflow) -> Json {
+        let dead = self.dead.iter().map(|(code, Dead { count, first: (input, offset), cause })| {
+            let first = json!({ "topic": &*input.topic, "partition": input.partition, "offset": offset });
+            ((*code).to_owned(), json!({ "count": count, "first": first, "detail": cause }))
+        });
+        let rules = self.rules.iter().zip(&self.matches).zip(missed).map(|((rule, matches), missed)| {
+            let mut told = json!({
+                "matches": matches,
+                "missing_keys": missed.missing_keys,
+                "state_dropped": missed.dropped,
+            });
+            if let Some(limit) = missed.dropped_at {
+                told["limit"] = limit.name().into();
+                told["policy"] = policy.name().into();
+            }
+            (rule.clone(), told)
+        });
+        json!({
+            "events": self.events,
+            "late": self.late,
+            "disorder": format_duration(self.disorder),
+            "dead_lettered": dead.collect::<Map<_, _>>(),
+            "values_unconverted": self.unconverted,
+            "conditions_failed": self.failed,
+            "rules": rules.collect::<Map<_, _>>(),
+        })
+    }
+}
+
+pub(super) fn parse_form(text: &str) -> Result<Form, String> {
+    match text {
+        "text" => Ok(Form::Text),
+        "json" => Ok(Form::Json),
+        _ => Err("not a form; text or json".to_owned()),
     }
 }

@@ -16,11 +16,13 @@ const SILENCE_MAX: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(200);
 /// Events that may wait for their turn in event-time order before the partitions furthest ahead are paused.
 const HELD_MAX: usize = 200_000;
+/// What these may take in memory.
+const HELD_BYTES_MAX: usize = 256 << 20;
 
 /// Feeds the committed records of the topics between `--since` and `--until`, or the ends at the start of the run.
 pub(super) fn feed(run: &mut Replay<'_>, brokers: &str, args: &Args) -> Result<(), Failure> {
     let reading = |cause: olocus_bus::Error| Failure::doing(format_args!("read topics of {brokers}"), cause);
-    let kafka = connection::kafka(brokers, &args.kafka)?;
+    let kafka = connection::kafka(brokers, &args.kafka, None)?;
     let stretches = stretches(&kafka, args).map_err(|cause| match cause {
         Missing::Bus(cause) => reading(cause),
         Missing::Topic(topic) => {
@@ -67,10 +69,8 @@ fn read(
                 part.end.is_some() || part.records.last().is_some_and(|last| last.offset + 1 >= end);
             part.records.retain(|record| record.offset < end);
             let id = id(&partition);
-            if !part.records.is_empty() {
-                for prepared in run.bounded.prepare(&id, part.records)? {
-                    run.feed(prepared)?;
-                }
+            while let Some(prepared) = run.bounded.prepare(&id, &mut part.records)? {
+                run.feed(prepared)?;
             }
             over |= part.end.is_some_and(|found| found.offset >= end);
             if over {
@@ -93,8 +93,8 @@ fn hold_back(
     open: &HashMap<TopicPartition, i64>,
     paused: &mut BTreeSet<TopicPartition>,
 ) -> Result<(), olocus_bus::Error> {
-    let held = run.bounded.held();
-    if held >= HELD_MAX {
+    let (held, bytes) = run.bounded.held();
+    if held >= HELD_MAX || bytes >= HELD_BYTES_MAX {
         let partition =
             |id: InputId| TopicPartition { topic: Arc::clone(&id.topic), partition: id.partition };
         let ahead = run.bounded.furthest_ahead().into_iter().map(partition);
@@ -102,7 +102,7 @@ fn hold_back(
             ahead.filter(|partition| open.contains_key(partition) && !paused.contains(partition)).collect();
         reader.pause(&newly)?;
         paused.extend(newly);
-    } else if held < HELD_MAX / 2 && !paused.is_empty() {
+    } else if held < HELD_MAX / 2 && bytes < HELD_BYTES_MAX / 2 && !paused.is_empty() {
         let all: Vec<_> = std::mem::take(paused).into_iter().collect();
         reader.resume(&all)?;
     }

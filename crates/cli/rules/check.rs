@@ -1,6 +1,6 @@
 //! `olocus rules check`: every mistake of every rule file.
 
-use std::io::{self, Write};
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use olocus_document::Diagnostics;
@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::{RulePaths, load_schemas, print_diagnostics};
 use crate::failure::Failure;
+use crate::output;
 
 /// Check rule files: all mistakes of all files, each with its place and what would be right.
 ///
@@ -33,7 +34,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     if args.json {
         print_json(&diagnostics)?;
     } else {
-        print_diagnostics(&diagnostics)?;
+        print_diagnostics(&diagnostics);
     }
     if !failed && !args.json {
         let rules: usize = files.iter().map(|file| file.rules.len()).sum();
@@ -42,16 +43,13 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
             super::plural(rules, "rule"),
             super::plural(files.len(), "file")
         );
-        io::stdout()
-            .lock()
-            .write_all(text.as_bytes())
-            .map_err(|cause| Failure::doing("write to standard output", cause))?;
+        output::stdout().write_all(text.as_bytes()).map_err(output::failed)?;
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn print_json(diagnostics: &Diagnostics) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
+    let mut out = output::stdout();
     for problem in diagnostics.iter() {
         let (line, column) = problem.file.line_column(problem.span.start);
         let (end_line, end_column) = problem.file.line_column(problem.span.end);
@@ -66,7 +64,7 @@ fn print_json(diagnostics: &Diagnostics) -> Result<(), Failure> {
             "end_column": end_column,
             "help": problem.help,
         });
-        writeln!(out, "{object}").map_err(|cause| Failure::doing("write to standard output", cause))?;
+        writeln!(out, "{object}").map_err(output::failed)?;
     }
     Ok(())
 }

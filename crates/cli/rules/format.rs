@@ -1,12 +1,13 @@
 //! `olocus rules fmt`: one layout for all rule files.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use pretty_yaml::config::{FormatOptions, LayoutOptions};
+use pretty_yaml::config::{FormatOptions, LanguageOptions, LayoutOptions, Quotes};
 
 use crate::failure::Failure;
+use crate::output;
 
 /// Bring rule files into one layout; comments and meaning stay as they are.
 ///
@@ -24,42 +25,56 @@ pub(crate) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let (files, diagnostics) = olocus_server::find_rule_files(&args.paths);
-    if diagnostics.has_errors() {
-        super::print_diagnostics(&diagnostics)?;
-        return Ok(ExitCode::FAILURE);
-    }
-    let mut out = io::stdout().lock();
-    let mut differing = 0;
+    // A path that leads nowhere does not keep the files of the others from being formatted, nor does a file that is
+    // no YAML.
+    super::print_diagnostics(&diagnostics);
+    let mut good = !diagnostics.has_errors();
+    let mut out = output::stdout();
     for path in files {
-        let name = path.display();
-        let text = std::fs::read_to_string(&path)
-            .map_err(|cause| Failure::doing(format_args!("read {name}"), cause))?;
-        let formatted =
-            layout(&text).map_err(|cause| Failure::doing(format_args!("format {name}"), cause))?;
-        if formatted == text {
-            continue;
-        }
-        differing += 1;
-        let verb = if args.check { "differs" } else { "formatted" };
-        writeln!(out, "{verb} {name}").map_err(|cause| Failure::doing("write to standard output", cause))?;
-        if !args.check {
-            write_beside(&path, &formatted)
-                .map_err(|cause| Failure::doing(format_args!("write {name}"), cause))?;
+        match format(&path, args.check) {
+            Ok(None) => {}
+            Ok(Some(did)) => {
+                good &= !args.check;
+                writeln!(out, "{did} {}", path.display()).map_err(output::failed)?;
+            }
+            Err(failure) => {
+                good = false;
+                output::tell(|err| writeln!(err, "olocus: failed to {failure}"));
+            }
         }
     }
-    Ok(if args.check && differing > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Formats a file, or only looks; tells what it did where there was something to do.
+fn format(path: &Path, check: bool) -> Result<Option<&'static str>, Failure> {
+    let name = path.display();
+    let text =
+        std::fs::read_to_string(path).map_err(|cause| Failure::doing(format_args!("read {name}"), cause))?;
+    let formatted = layout(&text).map_err(|cause| Failure::doing(format_args!("format {name}"), cause))?;
+    if formatted == text {
+        return Ok(None);
+    }
+    if check {
+        return Ok(Some("differs"));
+    }
+    write_beside(path, &formatted).map_err(|cause| Failure::doing(format_args!("write {name}"), cause))?;
+    Ok(Some("formatted"))
 }
 
 fn layout(text: &str) -> Result<String, String> {
+    // Events of tests stand on a line each, which is long, and conditions have single quotes already.
     let options = FormatOptions {
-        layout: LayoutOptions { print_width: 120, ..LayoutOptions::default() },
-        ..FormatOptions::default()
+        layout: LayoutOptions { print_width: 160, ..LayoutOptions::default() },
+        language: LanguageOptions { quotes: Quotes::PreferSingle, ..LanguageOptions::default() },
     };
     pretty_yaml::format_text(text, &options).map_err(|cause| cause.to_string())
 }
 
-/// Writes a new file and moves it over the old one, so that a crash leaves one of the two and never a half.
-fn write_beside(path: &std::path::Path, text: &str) -> io::Result<()> {
+/// Writes a new file and moves it over the old one, so that a crash leaves one of the two and never a half. A link stays
+/// one: the file that it leads to is replaced.
+fn write_beside(path: &Path, text: &str) -> io::Result<()> {
+    let path = &path.canonicalize()?;
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".olocus-fmt");
     let beside = path.with_file_name(name);

@@ -4,7 +4,7 @@ mod check;
 mod format;
 mod test;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use olocus_document::{Diagnostics, Level};
 use olocus_expr::Schemas;
 
 use crate::failure::Failure;
+use crate::output;
 
 /// Check, test and format rule files.
 #[derive(Debug, clap::Subcommand)]
@@ -52,7 +53,7 @@ pub(crate) fn load_schemas(named: Option<&Path>) -> Result<Arc<Schemas>, Failure
         Some(folder) => {
             let (schemas, diagnostics) = olocus_server::load_schemas(folder);
             if diagnostics.has_errors() {
-                print_diagnostics(&diagnostics)?;
+                print_diagnostics(&diagnostics);
                 return Err(Failure::new(format!("read the event schemas in {}", folder.display())));
             }
             Ok(Arc::new(schemas))
@@ -61,19 +62,21 @@ pub(crate) fn load_schemas(named: Option<&Path>) -> Result<Arc<Schemas>, Failure
 }
 
 /// Prints diagnostics to standard error, with colours on a terminal, and how many there are.
-pub(crate) fn print_diagnostics(diagnostics: &Diagnostics) -> Result<(), Failure> {
-    let stderr = io::stderr();
-    let color = stderr.is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let mut out = stderr.lock();
+pub(crate) fn print_diagnostics(diagnostics: &Diagnostics) {
+    let color = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let errors = diagnostics.iter().filter(|problem| problem.level == Level::Error).count();
     let warnings = diagnostics.len() - errors;
-    let written = write!(out, "{}", diagnostics.render(color)).and_then(|()| match (errors, warnings) {
-        (0, 0) => Ok(()),
-        (errors, 0) => writeln!(out, "{}", plural(errors, "error")),
-        (0, warnings) => writeln!(out, "{}", plural(warnings, "warning")),
-        (errors, warnings) => writeln!(out, "{}, {}", plural(errors, "error"), plural(warnings, "warning")),
+    output::tell(|err| {
+        write!(err, "{}", diagnostics.render(color))?;
+        match (errors, warnings) {
+            (0, 0) => Ok(()),
+            (errors, 0) => writeln!(err, "{}", plural(errors, "error")),
+            (0, warnings) => writeln!(err, "{}", plural(warnings, "warning")),
+            (errors, warnings) => {
+                writeln!(err, "{}, {}", plural(errors, "error"), plural(warnings, "warning"))
+            }
+        }
     });
-    written.map_err(|cause| Failure::doing("write to standard error", cause))
 }
 
 fn plural(count: usize, what: &str) -> String {

@@ -1,6 +1,6 @@
 //! `olocus rules test`: runs the tests that rule files carry.
 
-use std::io::{self, Write};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use serde_json::Value;
 use super::{RulePaths, load_schemas, print_diagnostics};
 use crate::bounded::Bounded;
 use crate::failure::Failure;
+use crate::output;
 
 /// Run the tests that rule files carry.
 ///
@@ -37,11 +38,11 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let schemas = load_schemas(args.rules.schemas.as_deref())?;
     let (files, mut diagnostics) = olocus_server::load_rules(&args.rules.paths);
     compile(&files, &[SourceSpec::default_for(&files)], &schemas, &mut diagnostics);
-    print_diagnostics(&diagnostics)?;
+    print_diagnostics(&diagnostics);
     if diagnostics.has_errors() {
         return Ok(ExitCode::FAILURE);
     }
-    let mut out = io::stdout().lock();
+    let mut out = output::stdout();
     let mut report = Report::new("olocus rules test");
     let (mut passed, mut failed) = (0, 0);
     for file in &files {
@@ -60,7 +61,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
                         why.replace('\n', "\n       ")
                     ),
                 };
-                written.map_err(|cause| Failure::doing("write to standard output", cause))?;
+                written.map_err(output::failed)?;
                 if outcome.is_ok() {
                     passed += 1;
                 } else {
@@ -71,8 +72,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         }
         report.add_test_suite(suite);
     }
-    writeln!(out, "{passed} passed, {failed} failed")
-        .map_err(|cause| Failure::doing("write to standard output", cause))?;
+    writeln!(out, "{passed} passed, {failed} failed").map_err(output::failed)?;
     if let Some(path) = &args.junit {
         let name = path.display();
         let xml = report.to_string().map_err(|cause| Failure::doing("make the JUnit report", cause))?;
@@ -114,15 +114,14 @@ fn plan_of(file: &RuleFile, rule: &Rule, schemas: &Arc<Schemas>) -> Result<Arc<P
 
 fn matches_of(plan: &Arc<Plan>, events: &[TestEvent]) -> Result<Vec<Match>, Failure> {
     let input = InputId { topic: "test".into(), partition: 0 };
-    let records = expand(events)
+    let mut records = expand(events)
         .into_iter()
         .zip(0..)
         .map(|((time, event), offset)| record(event, time, offset))
         .collect();
     let mut run = Bounded::new(Arc::clone(plan), &Arc::new(Keyring::empty()), olocus_cep::Limits::default());
     run.add(&input)?;
-    let prepared = run.prepare(&input, records)?;
-    for prepared in prepared {
+    while let Some(prepared) = run.prepare(&input, &mut records)? {
         if let Some(dead) = prepared.dead_letters().first() {
             return Err(Failure::new(format!("read a test event: {}", dead.cause)));
         }

@@ -5,7 +5,8 @@ use std::thread;
 use std::time::Instant;
 
 use olocus_bus::{Reader, ReaderOptions, TopicPartition, Transport};
-use olocus_event::{Keyring, Limits, Record, record_to_json};
+use olocus_event::{Keyring, Limits};
+use olocus_server::record_line;
 use serde_json::Value;
 
 use super::{From, LOOK_EVERY, Output};
@@ -25,12 +26,11 @@ pub(super) fn follow(
     let limits = Limits::default();
     while !output.is_done() {
         if looked.is_none_or(|looked| looked.elapsed() >= LOOK_EVERY) {
-            follower.look(from)?;
-            looked = Some(Instant::now());
-            if from == From::End {
+            if follower.look(from, output)? && from == From::End {
                 // What appears after the first look is new, wherever it begins.
                 from = From::Beginning;
             }
+            looked = Some(Instant::now());
         }
         let Some(reader) = &mut follower.reader else {
             thread::sleep(output.step(LOOK_EVERY));
@@ -39,6 +39,7 @@ pub(super) fn follow(
         let fetched = match reader.poll(RECORDS, output.step(LOOK_EVERY)) {
             Ok(fetched) => fetched,
             Err(error) if error.retryable() => {
+                output.away(format_args!("read {topic}: {error}"));
                 thread::sleep(output.step(LOOK_EVERY));
                 continue;
             }
@@ -46,8 +47,8 @@ pub(super) fn follow(
         };
         for run in fetched {
             for record in &run.records {
-                match line(topic, run.partition, record, keyring, &limits) {
-                    Ok(line) => output.line(line.as_bytes())?,
+                match record_line(topic, run.partition, record, keyring, &limits) {
+                    Ok(line) => output.line(Value::Object(line).to_string().as_bytes())?,
                     Err(why) => {
                         output.problem(format_args!("{topic}/{}/{}: {why}", run.partition, record.offset));
                     }
@@ -56,7 +57,7 @@ pub(super) fn follow(
         }
         output.flush()?;
     }
-    output.flush()
+    output.finish()
 }
 
 /// A topic's partitions as far as they are known, and their reader.
@@ -69,18 +70,23 @@ struct Follower<'a> {
 }
 
 impl Follower<'_> {
-    /// Looks for partitions that are new.
-    fn look(&mut self, from: From) -> Result<(), Failure> {
+    /// Looks for partitions that are new; tells whether the log answered.
+    fn look(&mut self, from: From, output: &mut Output<'_>) -> Result<bool, Failure> {
         let found = match self.find(from) {
             Ok(found) => found,
-            // The log is away, or the topic not quite there yet: look again later.
-            Err(error) if error.retryable() || error.unknown_topic() => return Ok(()),
+            // The topic is not quite there yet: look again later.
+            Err(error) if error.unknown_topic() => Vec::new(),
+            Err(error) if error.retryable() => {
+                output.away(format_args!("look for {}: {error}", self.topic));
+                return Ok(false);
+            }
             Err(error) => {
                 return Err(Failure::doing(format_args!("look for {}", self.topic), error));
             }
         };
+        output.reached();
         if found.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         let failed = |error| Failure::doing(format_args!("read {}", self.topic), error);
         let reader = match &mut self.reader {
@@ -89,7 +95,7 @@ impl Follower<'_> {
         };
         reader.add(&found).map_err(failed)?;
         self.known.extend(found.iter().map(|(partition, _)| partition.partition));
-        Ok(())
+        Ok(true)
     }
 
     fn find(&self, from: From) -> Result<Vec<(TopicPartition, i64)>, olocus_bus::Error> {
@@ -112,47 +118,5 @@ impl Follower<'_> {
     }
 }
 
-/// A record as a line of JSON with its coordinates.
-fn line(
-    topic: &str,
-    partition: i32,
-    record: &Record,
-    keyring: &Keyring,
-    limits: &Limits,
-) -> Result<String, olocus_event::Error> {
-    let mut event = record_to_json(topic, partition, record, keyring, limits)?;
-    if let Value::Object(event) = &mut event {
-        let key = record.key.as_ref().map(|key| String::from_utf8_lossy(key).into_owned());
-        event.insert("topic".into(), topic.into());
-        event.insert("partition".into(), partition.into());
-        event.insert("offset".into(), record.offset.into());
-        event.insert("key".into(), key.into());
-    }
-    Ok(event.to_string())
-}
-
 /// Records that are read at once.
 const RECORDS: usize = 1000;
-
-#[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::*;
-
-    #[test]
-    fn lines_have_coordinates() {
-        let record = Record {
-            offset: 7,
-            key: Some(Bytes::from_static(b"k")),
-            value: Some(Bytes::from_static(br#"{"a":1}"#)),
-            ..Record::default()
-        };
-        let line = line("t", 2, &record, &Keyring::empty(), &Limits::default()).unwrap();
-        let event: Value = serde_json::from_str(&line).unwrap();
-        assert_eq!(event["id"], "t/2/7");
-        assert_eq!(event["data"]["a"], 1);
-        assert_eq!((&event["topic"], &event["partition"]), (&"t".into(), &2.into()));
-        assert_eq!((&event["offset"], &event["key"]), (&7.into(), &"k".into()));
-    }
-}

@@ -15,18 +15,21 @@ use std::time::{Duration, Instant};
 
 use olocus_event::Keyring;
 use olocus_event::time::{TimeUnit, format_rfc3339, time_from_value};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::connection::{self, Connection, parse_topic};
 use crate::failure::Failure;
 use crate::keys;
+use crate::output::tell;
 
 /// Print the events of a topic as they come, each as a line of JSON.
 ///
-/// A line is a CloudEvents JSON object with `topic`, `partition`, `offset` and `key` beside its attributes. Only
-/// committed records are shown. A topic that does not exist yet is waited for.
+/// A line is a CloudEvents JSON object with `topic`, `partition`, `offset` and `key` beside its attributes; of a dead letter
+/// and of a late record, it says why and where that was under `dead_letter` or `late`. Only committed records are shown. A
+/// topic that does not exist yet is waited for. A record that cannot be shown is told on standard error.
 ///
 /// Exit codes: 0 after --count events, after --timeout without an event, or when the reader closed the pipe; 1 the log
-/// could not be read, or a record could not be shown; 2 wrong usage.
+/// could not be reached in that time or read, or a record could not be shown; 2 wrong usage.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Topic to read
@@ -56,19 +59,24 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let to = Box::new(BufWriter::new(io::stdout().lock()));
     let mut output = Output::new(to, args.count, args.timeout);
+    output.reader_left = reader_left;
     if output.is_done() {
         return Ok(ExitCode::SUCCESS);
     }
-    match args.connection.connect()? {
+    match args.connection.connect(args.timeout)? {
         Connection::Bus(transport) => {
             let keyring = args.keys.load()?.unwrap_or_else(Keyring::empty);
             bus::follow(transport.as_ref(), &args.topic, args.from, &keyring, &mut output)?;
         }
+        Connection::Server(_) if args.keys.are_named() => {
+            return Err(Failure::usage(
+                "use --keyring with --server: the engine opens what it streams, with the keys of its own configuration",
+            ));
+        }
         Connection::Server(client) => server::follow(client, &args.topic, args.from, &mut output)?,
     }
     if output.failed > PROBLEMS_TOLD {
-        // Where standard error is gone there is nobody left to tell.
-        let _ = writeln!(io::stderr(), "olocus: {} records could not be shown", output.failed);
+        tell(|err| writeln!(err, "olocus: {} records could not be shown", output.failed));
     }
     Ok(if output.failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -118,16 +126,38 @@ struct Output<'a> {
     last: Instant,
     /// Records that could not be shown.
     failed: u64,
+    contact: Contact,
+    /// Tells whether nobody reads any longer what is printed.
+    reader_left: fn() -> bool,
+}
+
+/// What is known of the log's being there.
+#[derive(Debug, PartialEq, Eq)]
+enum Contact {
+    /// It has not answered yet; why, as far as that was told.
+    Never(Option<String>),
+    /// It answers.
+    Made,
+    /// It answered once and does no longer, which was told.
+    Lost,
 }
 
 impl<'a> Output<'a> {
     fn new(to: Box<dyn Write + 'a>, count: Option<u64>, timeout: Option<Duration>) -> Self {
-        Self { to, left: count, timeout, last: Instant::now(), failed: 0 }
+        Self {
+            to,
+            left: count,
+            timeout,
+            last: Instant::now(),
+            failed: 0,
+            contact: Contact::Never(None),
+            reader_left: || false,
+        }
     }
 
     /// Whether nothing more is wanted.
     fn is_done(&self) -> bool {
-        self.left == Some(0) || self.patience() == Some(Duration::ZERO)
+        self.left == Some(0) || self.patience() == Some(Duration::ZERO) || (self.reader_left)()
     }
 
     /// How long to wait for an event; `None` is for ever.
@@ -157,21 +187,47 @@ impl<'a> Output<'a> {
         self.judge(flushed)
     }
 
+    /// The log has answered.
+    fn reached(&mut self) {
+        self.contact = Contact::Made;
+    }
+
+    /// Says once that the log does not answer, with what cannot be done and why.
+    fn away(&mut self, what: impl fmt::Display) {
+        if matches!(self.contact, Contact::Never(None) | Contact::Made) {
+            tell(|err| writeln!(err, "olocus: can't {what}; trying again"));
+        }
+        self.contact = match self.contact {
+            Contact::Never(_) => Contact::Never(Some(what.to_string())),
+            Contact::Made | Contact::Lost => Contact::Lost,
+        };
+    }
+
+    /// Shows the rest. That nothing came in time is a failure where nothing could have come.
+    fn finish(&mut self) -> Result<(), Failure> {
+        self.flush()?;
+        match &mut self.contact {
+            Contact::Never(why) if self.left != Some(0) && !(self.reader_left)() => {
+                let why =
+                    why.take().unwrap_or_else(|| "reach the log: there was no answer in time".to_owned());
+                Err(Failure::new(why))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Says that something is not shown, and why.
     fn problem(&mut self, what: impl fmt::Display) {
         self.failed += 1;
         self.last = Instant::now();
-        // Where standard error is gone there is nobody left to tell.
-        let _ = match self.failed.cmp(&PROBLEMS_TOLD) {
-            Ordering::Less => writeln!(io::stderr(), "olocus: failed to show {what}"),
+        let failed = self.failed;
+        tell(|err| match failed.cmp(&PROBLEMS_TOLD) {
+            Ordering::Less => writeln!(err, "olocus: failed to show {what}"),
             Ordering::Equal => {
-                writeln!(
-                    io::stderr(),
-                    "olocus: failed to show {what}; further records like this are only counted"
-                )
+                writeln!(err, "olocus: failed to show {what}; further records like this are only counted")
             }
             Ordering::Greater => Ok(()),
-        };
+        });
     }
 
     fn judge(&mut self, outcome: io::Result<()>) -> Result<(), Failure> {
@@ -189,6 +245,14 @@ impl<'a> Output<'a> {
 
 /// Records that cannot be shown are reported up to this number.
 const PROBLEMS_TOLD: u64 = 20;
+
+/// Whether the pipe that standard output is has no reader any longer.
+fn reader_left() -> bool {
+    let stdout = io::stdout();
+    let mut asked = [PollFd::new(&stdout, PollFlags::empty())];
+    let answered = poll(&mut asked, Some(&Timespec::default()));
+    answered.is_ok() && asked[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
+}
 
 fn parse_timeout(text: &str) -> Result<Duration, String> {
     let nanoseconds =
@@ -261,6 +325,22 @@ mod tests {
         assert!(output.is_done());
         output.line(b"b").unwrap();
         output.flush().unwrap();
+    }
+
+    #[test]
+    fn a_log_that_never_answered_is_a_failure_and_one_that_did_is_none() {
+        let mut unheard = output(&Pipe::default(), None);
+        assert!(unheard.finish().unwrap_err().to_string().contains("no answer in time"));
+        unheard.away("reach it: refused");
+        assert_eq!(unheard.finish().unwrap_err().to_string(), "reach it: refused");
+        let mut heard = output(&Pipe::default(), None);
+        heard.reached();
+        heard.away("reach it: refused");
+        heard.finish().unwrap();
+        let mut left = output(&Pipe::default(), None);
+        left.reader_left = || true;
+        assert!(left.is_done());
+        left.finish().unwrap();
     }
 
     #[test]

@@ -27,6 +27,10 @@ pub(super) fn follow(
 
 /// What comes from the stream.
 enum Incoming {
+    /// The server has answered.
+    Reached,
+    /// It does not answer, or not yet with what it is asked for.
+    Away(String),
     Line(Vec<u8>),
     /// It cannot be had, or not any longer.
     Failed(Failure),
@@ -36,11 +40,16 @@ fn print(lines: &Receiver<Incoming>, url: &str, output: &mut Output<'_>) -> Resu
     while !output.is_done() {
         match lines.recv_timeout(output.step(LOOK_EVERY)) {
             Ok(Incoming::Line(line)) => {
-                output.line(&line)?;
+                match unreadable(&line) {
+                    Some(why) => output.problem(why),
+                    None => output.line(&line)?,
+                }
                 if lines.is_empty() {
                     output.flush()?;
                 }
             }
+            Ok(Incoming::Reached) => output.reached(),
+            Ok(Incoming::Away(why)) => output.away(why),
             Ok(Incoming::Failed(failure)) => {
                 output.flush()?;
                 return Err(failure);
@@ -52,7 +61,7 @@ fn print(lines: &Receiver<Incoming>, url: &str, output: &mut Output<'_>) -> Resu
             }
         }
     }
-    output.flush()
+    output.finish()
 }
 
 /// Waits for the topic and hands its lines over, until nobody wants them or the stream ends.
@@ -61,6 +70,7 @@ fn stream(client: &Client, topic: &str, from: From, to: &Sender<Incoming>) {
     loop {
         match client.stream(topic, &from.to_string()) {
             Ok(body) => {
+                let _ = to.send(Incoming::Reached);
                 if let Err(cause) = hand_over(body, to) {
                     let failure =
                         Failure::doing(format_args!("read on from the server at {}", client.url()), cause);
@@ -74,13 +84,15 @@ fn stream(client: &Client, topic: &str, from: From, to: &Sender<Incoming>) {
                 return;
             }
             Err(Refusal::NotFound) => {
+                let _ = to.send(Incoming::Reached);
                 // All that is written once the topic is there is new.
                 if from == From::End {
                     from = From::Beginning;
                 }
                 thread::sleep(LOOK_EVERY);
             }
-            Err(Refusal::Later(_, asked)) => {
+            Err(Refusal::Later(why, asked)) => {
+                let _ = to.send(Incoming::Away(why));
                 thread::sleep(asked.unwrap_or(LOOK_EVERY).min(Duration::from_secs(5)));
             }
         }
@@ -106,6 +118,24 @@ fn hand_over(body: impl Read, to: &Sender<Incoming>) -> io::Result<()> {
             return Ok(());
         }
     }
+}
+
+/// Why a line stands for a record that the engine could not show, and which one that is.
+fn unreadable(line: &[u8]) -> Option<String> {
+    // An event begins with its attributes; only the few other lines are taken apart.
+    if !line.starts_with(b"{\"error\":") {
+        return None;
+    }
+    let Refused { error, topic, partition, offset } = serde_json::from_slice(line).ok()?;
+    Some(format!("{topic}/{partition}/{offset}: {error}"))
+}
+
+#[derive(serde::Deserialize)]
+struct Refused {
+    error: String,
+    topic: String,
+    partition: i32,
+    offset: i64,
 }
 
 /// Lines that wait to be printed.
@@ -146,6 +176,22 @@ mod tests {
     }
 
     #[test]
+    fn a_record_that_could_not_be_shown_is_a_problem_and_no_line() {
+        let refused =
+            r#"{"error":"no key","cause":"unknown-key","topic":"t","partition":0,"offset":3,"key":null}"#;
+        assert_eq!(unreadable(refused.as_bytes()).unwrap(), "t/0/3: no key");
+        let server = Server::start(vec![ok(&format!("{refused}\n{{\"specversion\":\"1.0\"}}\n"))]);
+        let client = Client::new(&server.url(), None).unwrap();
+        let mut seen = Vec::new();
+        let mut output = Output::new(Box::new(&mut seen), Some(1), None);
+        follow(client, "t", From::End, &mut output).unwrap();
+        assert_eq!(output.failed, 1);
+        drop(output);
+        assert_eq!(seen, b"{\"specversion\":\"1.0\"}\n");
+        server.requests();
+    }
+
+    #[test]
     fn lines_are_handed_over_without_blank_ones() {
         let (sender, receiver) = bounded(10);
         hand_over(&b"{\"a\":1}\r\n\n \n{\"a\":2}"[..], &sender).unwrap();
@@ -155,6 +201,7 @@ mod tests {
             .map(|incoming| match incoming {
                 Incoming::Line(line) => line,
                 Incoming::Failed(failure) => panic!("{failure}"),
+                Incoming::Reached | Incoming::Away(_) => panic!("no answer of a server"),
             })
             .collect();
         assert_eq!(lines, [b"{\"a\":1}", b"{\"a\":2}"]);

@@ -128,7 +128,7 @@ impl Diagnostic {
         let start = self.file.line_start(first);
         let end = self.file.line_end(last).max(start);
         let (line, _) = self.file.line_column(start);
-        let text = self.file.text();
+        let text = self.file.shown();
         let within = |span: Span| {
             let from = text.floor_char_boundary(span.start.clamp(start, end));
             let to = text.ceil_char_boundary(span.end.clamp(from, end));

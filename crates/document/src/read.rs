@@ -28,7 +28,13 @@ pub fn wrong_type(
         ("a list", _) => Some("start each item with `- `, or write `[ a, b ]`".to_owned()),
         ("a mapping", _) => Some("write it as `key: value`".to_owned()),
         (_, Some(scalar)) if expected.contains("string") => {
-            Some(format!("put it in quotes: '{}'", scalar.value))
+            let is_masked = file.shown().get(node.span.start..node.span.end)
+                != file.text().get(node.span.start..node.span.end);
+            Some(if is_masked {
+                "put it in quotes".to_owned()
+            } else {
+                format!("put it in quotes: '{}'", scalar.value)
+            })
         }
         _ => None,
     };

@@ -7,6 +7,8 @@ use std::sync::Arc;
 pub struct SourceFile {
     name: String,
     text: Arc<str>,
+    /// What excerpts show, where that is not the text: as long, with its line breaks.
+    shown: Option<String>,
     /// Byte offset of the start of each line; the first is 0.
     line_starts: Vec<usize>,
 }
@@ -14,9 +16,20 @@ pub struct SourceFile {
 impl SourceFile {
     /// A file of that name and text.
     pub fn new(name: impl Into<String>, text: impl Into<Arc<str>>) -> Arc<SourceFile> {
+        SourceFile::masked(name, text, |_| None)
+    }
+
+    /// A file whose excerpts show what `mask` makes of its text, so that no message shows a secret in it. The mask
+    /// replaces characters by as many bytes, so that every place stays what it was; `None` shows the text itself.
+    pub fn masked(
+        name: impl Into<String>,
+        text: impl Into<Arc<str>>,
+        mask: impl FnOnce(&str) -> Option<String>,
+    ) -> Arc<SourceFile> {
         let text = text.into();
+        let shown = mask(&text).filter(|shown| shown.len() == text.len());
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Arc::new(SourceFile { name: name.into(), text, line_starts })
+        Arc::new(SourceFile { name: name.into(), text, shown, line_starts })
     }
 
     /// The name shown to users.
@@ -27,6 +40,11 @@ impl SourceFile {
     /// The whole text.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The text as excerpts show it.
+    pub fn shown(&self) -> &str {
+        self.shown.as_deref().unwrap_or(&self.text)
     }
 
     /// Line and column of a byte offset, both counted from 1, columns in characters. An offset
@@ -118,6 +136,14 @@ mod tests {
         assert_eq!(file.line_column(6), (2, 1));
         assert_eq!(file.line_column(9), (2, 2));
         assert_eq!(file.line_column(1000), (2, 3));
+    }
+
+    #[test]
+    fn a_mask_keeps_places() {
+        let file = SourceFile::masked("f", "a: secret\n", |text| Some(text.replace("secret", "******")));
+        assert_eq!((file.text(), file.shown()), ("a: secret\n", "a: ******\n"));
+        let file = SourceFile::masked("f", "a: secret\n", |_| Some("moved".to_owned()));
+        assert_eq!(file.shown(), file.text());
     }
 
     #[test]

@@ -3,17 +3,12 @@
 use arrow::array::{
     BooleanBuilder, Float64Builder, Int64Builder, StringBuilder, TimestampNanosecondBuilder, UInt64Builder,
 };
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 
 use crate::column::{Column, NumberColumn};
-use crate::duration::parse_seconds;
-use crate::json;
-use crate::message_pack;
+use crate::convert::{as_bool, as_json, as_number, as_seconds, as_text, as_time};
 use crate::number::Number;
 use crate::projection::Kind;
 use crate::raw::Raw;
-use crate::time::{parse_timestamp, write_rfc3339};
 
 /// A column that grows by one row at a time.
 #[expect(
@@ -136,98 +131,4 @@ fn append_text(builder: &mut StringBuilder, text: Option<&str>) -> bool {
     let text = text.filter(|text| builder.values_slice().len() + text.len() <= i32::MAX as usize);
     builder.append_option(text);
     text.is_some()
-}
-
-fn as_text<'a>(raw: Raw<'a>, scratch: &'a mut String) -> Option<&'a str> {
-    match raw {
-        Raw::Missing | Raw::Null | Raw::Unsupported => return None,
-        Raw::Text(text) | Raw::JsonNumber(text) => return Some(text),
-        Raw::Bool(value) => return Some(if value { "true" } else { "false" }),
-        Raw::Float(float) if !float.is_finite() => return None,
-        Raw::Float(float) => Number::Float(float).write_plain(scratch),
-        Raw::Int(int) => Number::Int(int).write_plain(scratch),
-        Raw::Wide(wide) => Number::Wide(wide).write_plain(scratch),
-        Raw::Escaped(body) => json::unescape(body, scratch),
-        Raw::Binary(bytes) => STANDARD.encode_string(bytes, scratch),
-        Raw::Time(time) => write_rfc3339(time, scratch),
-        Raw::JsonContainer(text) => json::write_compact(text, scratch),
-        Raw::PackedContainer(bytes) => message_pack::write_json(bytes, scratch),
-    }
-    Some(scratch)
-}
-
-fn as_json<'a>(raw: Raw<'a>, scratch: &'a mut String) -> Option<&'a str> {
-    match raw {
-        Raw::Missing | Raw::Null | Raw::Unsupported => return None,
-        Raw::Bool(value) => return Some(if value { "true" } else { "false" }),
-        Raw::JsonNumber(_) | Raw::Int(_) | Raw::Wide(_) | Raw::Float(_) => {
-            as_number(raw, &mut String::new())?.write_canonical(scratch);
-        }
-        Raw::Text(text) => json::quote(text, scratch),
-        Raw::Escaped(body) => {
-            let mut text = String::with_capacity(body.len());
-            json::unescape(body, &mut text);
-            json::quote(&text, scratch);
-        }
-        Raw::Binary(bytes) => {
-            scratch.push('"');
-            STANDARD.encode_string(bytes, scratch);
-            scratch.push('"');
-        }
-        Raw::Time(time) => {
-            scratch.push('"');
-            write_rfc3339(time, scratch);
-            scratch.push('"');
-        }
-        Raw::JsonContainer(text) => json::write_compact(text, scratch),
-        Raw::PackedContainer(bytes) => message_pack::write_json(bytes, scratch),
-    }
-    Some(scratch)
-}
-
-/// The characters of a string; other values have none.
-fn string<'a>(raw: Raw<'a>, scratch: &'a mut String) -> Option<&'a str> {
-    match raw {
-        Raw::Text(text) => Some(text),
-        Raw::Escaped(body) => {
-            json::unescape(body, scratch);
-            Some(scratch)
-        }
-        _ => None,
-    }
-}
-
-fn as_number(raw: Raw<'_>, scratch: &mut String) -> Option<Number> {
-    match raw {
-        Raw::JsonNumber(text) => Number::from_json(text),
-        Raw::Int(int) => Some(Number::Int(int)),
-        Raw::Wide(wide) => Some(Number::Wide(wide)),
-        Raw::Float(float) => Some(Number::Float(float)).filter(|_| float.is_finite()),
-        _ => string(raw, scratch).and_then(Number::from_text),
-    }
-}
-
-fn as_bool(raw: Raw<'_>, scratch: &mut String) -> Option<bool> {
-    match raw {
-        Raw::Bool(value) => Some(value),
-        _ => match string(raw, scratch)? {
-            "true" => Some(true),
-            "false" => Some(false),
-            _ => None,
-        },
-    }
-}
-
-fn as_seconds(raw: Raw<'_>, scratch: &mut String) -> Option<f64> {
-    match raw {
-        Raw::Text(_) | Raw::Escaped(_) => string(raw, scratch).and_then(parse_seconds),
-        _ => as_number(raw, scratch).map(Number::as_f64),
-    }
-}
-
-fn as_time(raw: Raw<'_>, scratch: &mut String) -> Option<i64> {
-    match raw {
-        Raw::Time(time) => Some(time),
-        _ => string(raw, scratch).and_then(parse_timestamp),
-    }
 }

@@ -7,6 +7,8 @@ use arrow::array::{
 use arrow::compute::filter;
 use arrow::error::ArrowError;
 
+use crate::builder::ColumnBuilder;
+use crate::projection::Kind;
 use crate::value::Value;
 
 /// One column of a batch, one entry per row. Fields that are missing, JSON null, or not convertible
@@ -25,7 +27,8 @@ pub enum Column {
     Number(NumberColumn),
     /// Booleans, and the strings `true` and `false`.
     Bool(BooleanArray),
-    /// Lengths of time in seconds: numbers are seconds; strings are like `90s`, `1h30m`, or ISO 8601.
+    /// Lengths of time in seconds: numbers are seconds, also those in strings; other strings are like `90s`, `1h30m`,
+    /// or ISO 8601.
     Duration(Float64Array),
     /// Points in time in nanoseconds since the Unix epoch: strings in RFC 3339, a blank allowed for
     /// the `T`, UTC where no zone is given.
@@ -50,6 +53,14 @@ pub struct NumberColumn {
 }
 
 impl Column {
+    /// A column of one row: the value as `kind`. It converts as it would on its way from an event, for which text
+    /// made of an event's number is that number in its canonical spelling.
+    pub fn of_value(value: &Value, kind: Kind) -> Self {
+        let mut builder = ColumnBuilder::new(kind, 1);
+        builder.append(value.into(), &mut String::new());
+        builder.finish()
+    }
+
     /// Number of rows.
     pub fn len(&self) -> usize {
         match self {
@@ -125,4 +136,28 @@ impl NumberColumn {
 
 fn pick(array: &dyn Array, row: usize, value: impl FnOnce(usize) -> Value) -> Value {
     if array.is_null(row) { Value::Null } else { value(row) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn single_values_convert_as_events_do() {
+        let read = |value: Value, kind| Column::of_value(&value, kind).value(0);
+        let json = |text: &str| Value::Json(text.into());
+        assert_eq!(read(json("\"8\""), Kind::Number), Value::Int(8));
+        assert_eq!(read(json(r#""\u0038""#), Kind::Number), Value::Int(8));
+        assert_eq!(read(json("\" 8\""), Kind::Number), Value::Null);
+        assert_eq!(read(json("8.5"), Kind::Text), Value::Text("8.5".into()));
+        assert_eq!(read(json("[8, 9]"), Kind::Text), Value::Text("[8,9]".into()));
+        assert_eq!(read(json("null"), Kind::Text), Value::Null);
+        assert_eq!(read(json("true"), Kind::Bool), Value::Bool(true));
+        assert_eq!(read(json("no json"), Kind::Json), Value::Null);
+        assert_eq!(read(Value::Text("a\"".into()), Kind::Json), json(r#""a\"""#));
+        assert_eq!(read(Value::Int(1), Kind::Time), Value::Null);
+        assert_eq!(read(Value::Time(1), Kind::Time), Value::Time(1));
+        assert_eq!(read(Value::Seconds(1.5), Kind::Number), Value::Float(1.5));
+        assert_eq!(read(Value::Float(f64::NAN), Kind::Number), Value::Null);
+    }
 }

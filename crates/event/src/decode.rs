@@ -60,7 +60,7 @@ pub struct Decoded {
     pub batch: Batch,
     /// Records that are no events, with the cause, in order.
     pub rejected: Vec<Rejected>,
-    /// Records that were not looked at because the payloads before them fill a batch (256 MiB once
+    /// Records that were not looked at because the payloads before them fill a batch (32 MiB once
     /// inflated): to be decoded next. Empty unless payloads are huge.
     pub rest: Vec<Record>,
     /// Values that are there but do not convert to the kind they were asked for as.
@@ -105,7 +105,10 @@ impl Decoder {
                     kept.push(record);
                     rows.push(row);
                 }
-                Err(cause) => rejected.push(Rejected { record, cause }),
+                Err(cause) => {
+                    payload_bytes += record.value.as_ref().map_or(0, Bytes::len);
+                    rejected.push(Rejected { record, cause });
+                }
             }
         }
         let unconverted = run.unconverted;
@@ -119,9 +122,9 @@ impl Decoder {
     }
 }
 
-/// Payload bytes after which a batch is full. A text column cannot pass the 2 GiB of an Arrow string
-/// array below that, as long as one payload stays within the default limits.
-const BATCH_BYTES: usize = 256 << 20;
+/// Payload bytes after which a batch is full. A few batches may wait for their turn, so this bounds what inflated
+/// payloads take; and no text column reaches the 2 GiB of an Arrow string array.
+const BATCH_BYTES: usize = 32 << 20;
 
 /// The mutable part of one call.
 struct Run<'a> {

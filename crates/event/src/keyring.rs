@@ -55,7 +55,8 @@ impl Keyring {
 
     /// Reads a keyring from text: entries `id:key`, one a line or separated by commas, each key 32
     /// bytes in base64 or hexadecimal. The first one is active, unless an entry `active=id` says
-    /// otherwise. Empty entries, and those that start with `#`, are left out.
+    /// otherwise. A key that is the only entry may stand without an id: it is `default`. Empty entries, and
+    /// those that start with `#`, are left out.
     ///
     /// # Errors
     /// When an entry is malformed, or as for [`Keyring::new`]. Messages name entries by number only,
@@ -64,8 +65,14 @@ impl Keyring {
         let mut active = None;
         let mut keys = Vec::new();
         let entries = text.split(['\n', ',']).map(str::trim);
-        for (index, entry) in entries.filter(|entry| !entry.is_empty() && !entry.starts_with('#')).enumerate()
+        let entries: Vec<&str> =
+            entries.filter(|entry| !entry.is_empty() && !entry.starts_with('#')).collect();
+        if let [only] = *entries
+            && let Some(key) = parse_key(only)
         {
+            return Self::new(Some(DEFAULT_ID), [(DEFAULT_ID.to_owned(), key)]);
+        }
+        for (index, entry) in entries.into_iter().enumerate() {
             let number = Some(index + 1);
             if let Some(id) = entry.strip_prefix("active=") {
                 if active.replace(id.trim()).is_some() {
@@ -115,6 +122,9 @@ impl fmt::Debug for Keyring {
         f.debug_struct("Keyring").field("active", &self.active).field("ids", &ids).finish_non_exhaustive()
     }
 }
+
+/// The id of a key that stands alone without one.
+const DEFAULT_ID: &str = "default";
 
 fn is_id(id: &str) -> bool {
     (1..=64).contains(&id.len())
@@ -166,10 +176,20 @@ mod tests {
     }
 
     #[test]
+    fn one_key_alone_needs_no_id() {
+        for text in [HEX, BASE64, &format!("# ours\n {BASE64} \n")] {
+            let keyring = Keyring::parse(text).unwrap();
+            assert_eq!((keyring.active(), keyring.ids().count()), (Some("default"), 1));
+        }
+        assert!(Keyring::parse(&format!("{HEX}\n{HEX}")).is_err());
+        assert!(Keyring::parse(&format!("{HEX},active=default")).is_err());
+    }
+
+    #[test]
     fn what_is_wrong_is_told_without_the_key() {
         let short = &HEX[2..];
         for text in [
-            HEX.to_owned(),
+            format!("{HEX}\na:{BASE64}"),
             format!("{HEX}:a"),
             format!("a:{short}"),
             format!("a:{HEX},a:{HEX}"),

@@ -20,6 +20,7 @@ mod builder;
 mod cloud_event;
 mod column;
 mod content;
+mod convert;
 mod decode;
 mod duration;
 mod envelope;

@@ -1,5 +1,8 @@
 //! Values where they stand in a payload, between finding and converting them.
 
+use crate::json;
+use crate::value::Value;
+
 /// The place of a value in a payload, and what it is as far as that was seen in passing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Slot {
@@ -55,6 +58,39 @@ pub(crate) enum Raw<'a> {
     PackedContainer(&'a [u8]),
     /// A value that converts to nothing.
     Unsupported,
+}
+
+impl<'a> From<&'a Value> for Raw<'a> {
+    fn from(value: &'a Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(value) => Self::Bool(*value),
+            Value::Int(int) => Self::Int(*int),
+            Value::Wide(wide) => Self::Wide(*wide),
+            Value::Float(float) | Value::Seconds(float) => Self::Float(*float),
+            Value::Text(text) => Self::Text(text),
+            Value::Time(time) => Self::Time(*time),
+            Value::Json(text) => Self::of_json(text),
+        }
+    }
+}
+
+impl<'a> Raw<'a> {
+    /// The value that JSON text stands for, which begins and ends with no blank.
+    fn of_json(text: &'a str) -> Self {
+        match text {
+            "null" => Self::Null,
+            "true" => Self::Bool(true),
+            "false" => Self::Bool(false),
+            _ if text.starts_with(['{', '[']) => Self::JsonContainer(text),
+            _ => match text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
+                Some(body) if body.contains('\\') => Self::Escaped(body),
+                Some(body) => Self::Text(body),
+                None if json::is_number(text) => Self::JsonNumber(text),
+                None => Self::Unsupported,
+            },
+        }
+    }
 }
 
 /// A payload that was validated as a whole.

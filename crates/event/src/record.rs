@@ -19,6 +19,22 @@ pub struct Record {
     pub headers: Headers,
 }
 
+impl Record {
+    /// The record with bytes of its own. Others are parts of the buffer of everything that was read with them, which one
+    /// that is kept would keep in memory.
+    pub fn detached(&self) -> Record {
+        let copy = |bytes: &Bytes| Bytes::copy_from_slice(bytes);
+        Record {
+            key: self.key.as_ref().map(copy),
+            value: self.value.as_ref().map(copy),
+            headers: Headers(
+                self.headers.0.iter().map(|(name, value)| (Arc::clone(name), copy(value))).collect(),
+            ),
+            ..*self
+        }
+    }
+}
+
 /// A record to be written. Its timestamp is the wall clock at send, so it carries none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutRecord {

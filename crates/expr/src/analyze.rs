@@ -13,7 +13,7 @@ use olocus_event::Kind;
 
 use crate::aggregate::Aggregate;
 use crate::functions::{FINITE, FUNCTIONS};
-use crate::lex::duration_of;
+use crate::literal::duration_of;
 use crate::logic::Logic;
 use crate::names::{Origin, Scope};
 use crate::parse::{parse, range};

@@ -19,17 +19,30 @@ use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, SchemaRef};
 use datafusion_common::Result;
 use datafusion_physical_expr::PhysicalExpr;
 use datafusion_sql::sqlparser::ast::{BinaryOperator, Expr, Value, ValueWithSpan};
-use olocus_event::{Kind, NumberColumn};
+use olocus_event::{Column, Kind, NumberColumn};
 
 use crate::analyze::Leaf;
 use crate::plan::{arrow_schema, physical};
-use crate::types::{Class, data_type};
+use crate::types::{Class, UTC, data_type};
 
 /// A column that atoms read.
 #[derive(Debug, Clone)]
 pub(crate) enum Input {
     Array(ArrayRef),
     Number(Box<NumberColumn>),
+}
+
+impl From<Column> for Input {
+    fn from(column: Column) -> Self {
+        let array: ArrayRef = match column {
+            Column::Number(numbers) => return Self::Number(Box::new(numbers)),
+            Column::Text(array) | Column::Json(array) => Arc::new(array),
+            Column::Bool(array) => Arc::new(array),
+            Column::Duration(array) => Arc::new(array),
+            Column::Time(array) => Arc::new(array.with_timezone(UTC)),
+        };
+        Self::Array(array)
+    }
 }
 
 /// Columns by number, all of one length.

@@ -1,10 +1,11 @@
 //! Values that stand side by side are of one class.
 
-use datafusion_sql::sqlparser::ast::{Expr, Value, ValueWithSpan};
+use datafusion_sql::sqlparser::ast::{Expr, UnaryOperator, Value, ValueWithSpan};
 
 use crate::analyze::{Analyzer, marked};
 use crate::infer::{is_arithmetic, is_literal};
 use crate::lex::range_of;
+use crate::literal::as_integer;
 use crate::problem::Problem;
 use crate::syntax::inside;
 use crate::types::{Class, Typed};
@@ -19,6 +20,13 @@ impl Analyzer<'_> {
                 self.report(problem.with_help("use IS NULL or IS NOT NULL"));
             }
         }
+        self.unify_compared(parts, default);
+    }
+
+    /// Gives all parts one class, as [`unify`](Self::unify) does, where nothing but a comparison is made of them: there
+    /// whole numbers are the same however they are written.
+    pub(crate) fn unify_compared(&mut self, mut parts: Vec<&mut Expr>, default: Class) {
+        parts.iter_mut().for_each(|part| write_as_integer(part));
         self.unify(parts, default);
     }
 
@@ -117,6 +125,21 @@ impl Analyzer<'_> {
 pub(crate) fn fits(class: Class, wanted: Class) -> bool {
     let any = |class: Class| matches!(class, Class::Null | Class::Other);
     class == wanted || any(class) || any(wanted) || (class == Class::Json && wanted == Class::Text)
+}
+
+fn write_as_integer(expr: &mut Expr) {
+    match expr {
+        Expr::Nested(inner)
+        | Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr: inner } => {
+            write_as_integer(inner);
+        }
+        Expr::Value(ValueWithSpan { value: Value::Number(number, _), .. }) => {
+            if let Some(integer) = as_integer(number) {
+                *number = integer;
+            }
+        }
+        _ => {}
+    }
 }
 
 fn is_computed(expr: &Expr) -> bool {

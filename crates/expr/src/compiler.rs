@@ -47,6 +47,8 @@ pub struct Compiler {
     predicate_names: HashMap<String, PredicateId>,
     values: Vec<ValueForm>,
     value_names: HashMap<(String, bool), ValueId>,
+    /// By value, its normalised form.
+    value_texts: Vec<String>,
 }
 
 impl Compiler {
@@ -168,9 +170,14 @@ impl Compiler {
         &self.predicates[id.index()].normalized
     }
 
-    /// The value in normalised form.
-    pub(crate) fn value_name(&self, id: ValueId) -> &str {
-        self.value_names.iter().find(|(_, known)| **known == id).map_or("", |((name, _), _)| name)
+    /// The value or field in normalised form: the same for all spellings of one meaning.
+    ///
+    /// # Panics
+    ///
+    /// If the id is of another compiler.
+    #[must_use]
+    pub fn normalized_value(&self, id: ValueId) -> &str {
+        &self.value_texts[id.index()]
     }
 
     /// Ends compilation.
@@ -245,6 +252,7 @@ impl Compiler {
         };
         let id = ValueId(self.values.len() as u32);
         self.values.push(form);
+        self.value_texts.push(name.0.clone());
         self.value_names.insert(name, id);
         Ok(id)
     }

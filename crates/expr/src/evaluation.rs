@@ -1,16 +1,14 @@
 //! The columns and results of one batch, each made when first asked for.
 
 use std::cell::OnceCell;
-use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray};
+use arrow::array::{Array, BooleanArray};
 use arrow::buffer::BooleanBuffer;
-use olocus_event::{Batch, Column};
+use olocus_event::Batch;
 
 use crate::atom::{Evaluated, Input, Inputs};
 use crate::logic::Logic;
 use crate::program::{MetaColumns, Place, Program, meta_column};
-use crate::types::UTC;
 
 /// The columns of a batch as atoms read them.
 pub(crate) struct BatchInputs<'a> {
@@ -33,21 +31,10 @@ impl Inputs for BatchInputs<'_> {
 
     fn input(&self, index: usize) -> &Input {
         self.made[index].get_or_init(|| match self.program.inputs[index].place {
-            Place::Column(column) => input(self.batch.columns()[column].clone()),
-            Place::Meta(name) => input(meta_column(name, self.batch, self.meta)),
+            Place::Column(column) => self.batch.columns()[column].clone().into(),
+            Place::Meta(name) => meta_column(name, self.batch, self.meta).into(),
         })
     }
-}
-
-fn input(column: Column) -> Input {
-    let array: ArrayRef = match column {
-        Column::Number(numbers) => return Input::Number(Box::new(numbers)),
-        Column::Text(array) | Column::Json(array) => Arc::new(array),
-        Column::Bool(array) => Arc::new(array),
-        Column::Duration(array) => Arc::new(array),
-        Column::Time(array) => Arc::new(array.with_timezone(UTC)),
-    };
-    Input::Array(array)
 }
 
 /// The results of atoms on one batch.

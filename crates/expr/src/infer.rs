@@ -126,7 +126,7 @@ impl Analyzer<'_> {
                 Some(Kind::Bool.into())
             }
             Expr::IsDistinctFrom(left, right) | Expr::IsNotDistinctFrom(left, right) => {
-                self.unify(vec![left, right], Class::Text);
+                self.unify_compared(vec![left, right], Class::Text);
                 Some(Kind::Bool.into())
             }
             Expr::Like { expr: left, pattern: right, .. }
@@ -149,7 +149,7 @@ impl Analyzer<'_> {
             }
             Expr::InList { expr: item, list, .. } => {
                 let all = std::iter::once(&mut **item).chain(list).collect();
-                self.unify(all, Class::Text);
+                self.unify_compared(all, Class::Text);
                 Some(Kind::Bool.into())
             }
             Expr::Between { expr: item, low, high, .. } => {
@@ -265,7 +265,7 @@ impl Analyzer<'_> {
         };
         match operand {
             Some(operand) => {
-                self.unify(std::iter::once(&mut **operand).chain(tests).collect(), Class::Text);
+                self.unify_compared(std::iter::once(&mut **operand).chain(tests).collect(), Class::Text);
             }
             None => tests.into_iter().for_each(|test| {
                 self.require(test, Class::Bool);

@@ -187,7 +187,7 @@ pub(crate) fn written(path: &[Ident]) -> String {
     path.iter().map(ToString::to_string).collect::<Vec<_>>().join(".")
 }
 
-fn range(path: &[Ident]) -> (usize, usize) {
+pub(crate) fn range(path: &[Ident]) -> (usize, usize) {
     let ranges = || path.iter().filter_map(|ident| range_of(ident.span));
     (ranges().map(|range| range.0).min().unwrap_or(0), ranges().map(|range| range.1).max().unwrap_or(0))
 }

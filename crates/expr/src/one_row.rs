@@ -1,13 +1,15 @@
 //! Expressions over a few single values: of the events of a match, or of a window.
 
-use olocus_event::{Kind, Value};
+use std::borrow::Cow;
+
+use olocus_event::{Column as EventColumn, Kind, Value};
 
 use crate::analyze::{Column, Form, Leaf};
 use crate::atom::{Atom, Input, Inputs};
 use crate::compiler::unplannable;
 use crate::logic::Logic;
 use crate::problem::Problem;
-use crate::values::{Values, handed_on, one_row};
+use crate::values::Values;
 
 /// A compiled expression whose inputs are values instead of columns.
 #[derive(Debug)]
@@ -49,12 +51,12 @@ impl OneRow {
         &self.normalized
     }
 
-    pub(crate) fn evaluate<'a>(&self, values: impl Iterator<Item = &'a Value>) -> Value {
+    pub(crate) fn evaluate<'a>(&self, mut values: impl Iterator<Item = Cow<'a, Value>>) -> Value {
         if let LocalForm::Bare = self.form {
-            let mut values = values.zip(&self.kinds);
-            return values.next().map_or(Value::Null, |(value, kind)| handed_on(value, *kind));
+            return values.next().map_or(Value::Null, Cow::into_owned);
         }
-        let row = Row(values.zip(&self.kinds).map(|(value, kind)| one_row(value, *kind)).collect());
+        let input = |(value, kind): (Cow<'_, Value>, &Kind)| EventColumn::of_value(&value, *kind).into();
+        let row = Row(values.zip(&self.kinds).map(input).collect());
         match &self.form {
             LocalForm::Bare => Value::Null,
             LocalForm::Value(atom) => Values::of_evaluated(&atom.evaluate(&row), 1).get(0),

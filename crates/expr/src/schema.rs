@@ -9,6 +9,9 @@ use serde_json::Value;
 /// How many `$ref`s are followed before a schema counts as circular.
 const REFERENCES_MAX: usize = 16;
 
+/// How much longer or shorter than meant a misspelt name is at most; a longer tail is meant, as in `host_id`.
+const LETTERS_MAX: usize = 2;
+
 /// The fields of event types, as far as they are known.
 ///
 /// What is not said stays open: a field that no schema names is a mistake only where the schema closes its object with
@@ -72,6 +75,23 @@ impl Schemas {
             },
         }
     }
+
+    /// For a field that none of the schemas of `types` name, and that yet may exist: a property that is nearly called
+    /// so, of which type it is, and at which depth of the path.
+    pub(crate) fn near_miss(&self, types: &[String], segments: &[&str]) -> Option<(&str, usize, &str)> {
+        let mut found = None;
+        for event_type in types {
+            let (name, shape) = self.types.get_key_value(event_type)?;
+            match shape.nearest(segments) {
+                Nearest::Named => return None,
+                Nearest::Unknown => {}
+                Nearest::Property(depth, meant) => {
+                    found.get_or_insert((name.as_str(), depth, meant));
+                }
+            }
+        }
+        found
+    }
 }
 
 /// Why a schema cannot be used.
@@ -117,6 +137,16 @@ impl SchemaKind {
             Self::Structured => Kind::Json,
         }
     }
+}
+
+/// What an open object has for a name.
+enum Nearest<'a> {
+    /// A property, or nothing is known about its properties.
+    Named,
+    /// No property of that name, or one like it.
+    Unknown,
+    /// A property with nearly the name of the segment at this depth.
+    Property(usize, &'a str),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -176,6 +206,26 @@ impl Shape {
             }
         }
         Ok(shape.kind)
+    }
+
+    fn nearest(&self, segments: &[&str]) -> Nearest<'_> {
+        let mut shape = self;
+        for (depth, segment) in segments.iter().enumerate() {
+            match shape.properties.get(*segment) {
+                Some(inner) => shape = inner,
+                None if shape.properties.is_empty() => return Nearest::Named,
+                // Where the object is closed, the name is a mistake and told as one.
+                None if shape.closed => return Nearest::Unknown,
+                None => {
+                    let length = |name: &str| name.chars().count();
+                    let is_as_long = |name: &&str| length(name).abs_diff(length(segment)) <= LETTERS_MAX;
+                    let names = shape.properties.keys().map(String::as_str).filter(is_as_long);
+                    let near = olocus_document::suggest(segment, names);
+                    return near.map_or(Nearest::Unknown, |meant| Nearest::Property(depth, meant));
+                }
+            }
+        }
+        Nearest::Named
     }
 }
 

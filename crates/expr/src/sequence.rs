@@ -109,7 +109,7 @@ impl StepCondition {
         let alone = self.predicate.iter().map(|id| compiler.normalized(*id).to_owned());
         let cross = self.cross.iter().map(|cross| match cross {
             CrossCondition::Compare { input, operator, value } => {
-                format!("{} {operator:?} {}", compiler.value_name(*input), value.normalized(compiler))
+                format!("{} {operator:?} {}", compiler.normalized_value(*input), value.normalized(compiler))
             }
             CrossCondition::Expr(expr) => expr.row.normalized().to_owned(),
         });
@@ -133,7 +133,7 @@ impl CrossExpr {
 
 impl StepValue {
     fn normalized(&self, compiler: &Compiler) -> String {
-        let argument = self.argument.map_or("*", |argument| compiler.value_name(argument));
+        let argument = self.argument.map_or("*", |argument| compiler.normalized_value(argument));
         format!("{}({}.{argument})", self.function, self.step)
     }
 }

@@ -2,16 +2,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, StringArray, TimestampNanosecondArray,
-    UInt64Array,
-};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit, TimestampNanosecondType, UInt64Type};
-use olocus_event::time::{format_rfc3339, parse_rfc3339};
-use olocus_event::{Column, Kind, NumberColumn, Value};
+use olocus_event::{Column, Value};
 
-use crate::atom::{Evaluated, Input};
+use crate::atom::Evaluated;
 use crate::types::{Class, UTC};
 
 /// The values of one expression for all rows of a batch.
@@ -80,7 +76,7 @@ impl Values {
 }
 
 /// The value as JSON text; NULL stays NULL.
-pub(crate) fn to_json(value: Value) -> Value {
+fn to_json(value: Value) -> Value {
     match value {
         Value::Null | Value::Json(_) => value,
         value => Value::Json(value.to_json().as_str().into()),
@@ -147,120 +143,5 @@ fn integer(value: i128) -> Value {
         Value::Wide(value)
     } else {
         Value::Float(value as f64)
-    }
-}
-
-/// A column of one row that holds `value` as `kind`; what does not convert is NULL.
-pub(crate) fn one_row(value: &Value, kind: Kind) -> Input {
-    match kind {
-        Kind::Text => Input::Array(Arc::new(StringArray::from(vec![as_text(value)]))),
-        Kind::Number => Input::Number(Box::new(as_number(value))),
-        Kind::Bool => Input::Array(Arc::new(BooleanArray::from(vec![as_bool(value)]))),
-        Kind::Duration => Input::Array(Arc::new(Float64Array::from(vec![as_seconds(value)]))),
-        Kind::Time => {
-            Input::Array(Arc::new(TimestampNanosecondArray::from(vec![as_time(value)]).with_timezone(UTC)))
-        }
-        Kind::Json => {
-            let text = match to_json(value.clone()) {
-                Value::Json(text) => Some(text.to_string()),
-                _ => None,
-            };
-            Input::Array(Arc::new(StringArray::from(vec![text])))
-        }
-    }
-}
-
-/// A value as it is handed on by a bare reference: aggregates tell times as plain numbers.
-pub(crate) fn handed_on(value: &Value, kind: Kind) -> Value {
-    match (value, kind) {
-        (Value::Int(nanoseconds), Kind::Time) => Value::Time(*nanoseconds),
-        (value, _) => value.clone(),
-    }
-}
-
-/// The JSON value behind the text of one, if it is a scalar.
-fn scalar(value: &Value) -> Value {
-    let Value::Json(text) = value else {
-        return value.clone();
-    };
-    match serde_json::from_str(text) {
-        Ok(serde_json::Value::Null) => Value::Null,
-        Ok(serde_json::Value::Bool(value)) => Value::Bool(value),
-        Ok(serde_json::Value::String(text)) => Value::Text(text.into()),
-        Ok(serde_json::Value::Number(number)) => number_of(&number.to_string()),
-        _ => Value::Json(Arc::clone(text)),
-    }
-}
-
-fn number_of(text: &str) -> Value {
-    let text = text.trim();
-    if let Ok(value) = text.parse() {
-        return Value::Int(value);
-    }
-    if let Ok(value) = text.parse() {
-        return Value::Wide(value);
-    }
-    // Rust reads `inf` and `nan` as floats; no event means a number by them.
-    match text.parse::<f64>() {
-        Ok(value)
-            if value.is_finite()
-                && !text.contains(|c: char| c.is_alphabetic() && !matches!(c, 'e' | 'E')) =>
-        {
-            Value::Float(value)
-        }
-        _ => Value::Null,
-    }
-}
-
-fn as_text(value: &Value) -> Option<String> {
-    match scalar(value) {
-        Value::Null => None,
-        Value::Text(text) | Value::Json(text) => Some(text.to_string()),
-        Value::Time(time) => Some(format_rfc3339(time)),
-        other => Some(other.to_json().to_string()),
-    }
-}
-
-fn as_number(value: &Value) -> NumberColumn {
-    let number = match scalar(value) {
-        Value::Text(text) => number_of(&text),
-        Value::Seconds(seconds) => Value::Float(seconds),
-        other => other,
-    };
-    let mut column = NumberColumn { ints: Int64Array::from(vec![None]), wides: None, floats: None };
-    match number {
-        Value::Int(value) => column.ints = Int64Array::from(vec![value]),
-        Value::Wide(value) => column.wides = Some(UInt64Array::from(vec![value])),
-        Value::Float(value) => column.floats = Some(Float64Array::from(vec![value])),
-        _ => {}
-    }
-    column
-}
-
-fn as_bool(value: &Value) -> Option<bool> {
-    match scalar(value) {
-        Value::Bool(value) => Some(value),
-        Value::Text(text) => text.parse().ok(),
-        _ => None,
-    }
-}
-
-fn as_seconds(value: &Value) -> Option<f64> {
-    match scalar(value) {
-        Value::Seconds(seconds) | Value::Float(seconds) => Some(seconds),
-        Value::Int(seconds) => Some(seconds as f64),
-        Value::Wide(seconds) => Some(seconds as f64),
-        Value::Text(text) => {
-            olocus_document::parse_duration(&text).map(|nanoseconds| nanoseconds as f64 / 1e9)
-        }
-        _ => None,
-    }
-}
-
-fn as_time(value: &Value) -> Option<i64> {
-    match scalar(value) {
-        Value::Time(time) | Value::Int(time) => Some(time),
-        Value::Text(text) => parse_rfc3339(&text),
-        _ => None,
     }
 }

@@ -1,6 +1,8 @@
 //! Expressions over windows of events.
 
-use olocus_event::Value;
+use std::borrow::Cow;
+
+use olocus_event::{Kind, Value};
 
 use crate::aggregate::Aggregate;
 use crate::analyze::Column;
@@ -29,6 +31,8 @@ pub struct ScalarExpr {
 #[derive(Clone, Copy, Debug)]
 enum ScalarInput {
     Aggregate(usize),
+    /// An aggregate of times.
+    Times(usize),
     By(usize),
 }
 
@@ -37,6 +41,9 @@ impl ScalarExpr {
     /// neither an aggregate nor a field that the window is grouped by.
     pub(crate) fn new(row: OneRow, columns: &[Column], positions: &[usize]) -> Option<Self> {
         let inputs = columns.iter().map(|column| match column.origin {
+            Origin::Aggregate(own) if column.kind == Kind::Time => {
+                Some(ScalarInput::Times(*positions.get(own)?))
+            }
             Origin::Aggregate(own) => Some(ScalarInput::Aggregate(*positions.get(own)?)),
             Origin::By(index) => Some(ScalarInput::By(index)),
             Origin::Event(_) | Origin::Step(..) => None,
@@ -49,9 +56,14 @@ impl ScalarExpr {
     /// values of the fields that a window is grouped by.
     #[must_use]
     pub fn evaluate(&self, aggregates: &[Value], by: &[Value]) -> Value {
+        let result = |index: usize| aggregates.get(index).unwrap_or(&Value::Null);
         let value = |input: &ScalarInput| match *input {
-            ScalarInput::Aggregate(index) => aggregates.get(index).unwrap_or(&Value::Null),
-            ScalarInput::By(index) => by.get(index).unwrap_or(&Value::Null),
+            ScalarInput::Aggregate(index) => Cow::Borrowed(result(index)),
+            ScalarInput::Times(index) => Cow::Owned(match result(index) {
+                Value::Int(nanoseconds) => Value::Time(*nanoseconds),
+                other => other.clone(),
+            }),
+            ScalarInput::By(index) => Cow::Borrowed(by.get(index).unwrap_or(&Value::Null)),
         };
         self.row.evaluate(self.inputs.iter().map(value))
     }

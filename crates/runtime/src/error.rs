@@ -18,6 +18,8 @@ enum ErrorKind {
     Bus { what: String, cause: olocus_bus::Error },
     Encoding(olocus_event::Error),
     Fenced { application: String },
+    Gone { cause: olocus_bus::Error },
+    Unclear { what: String },
     Thread { name: &'static str },
 }
 
@@ -45,6 +47,15 @@ impl Error {
 
     pub(crate) fn fenced(application: &str) -> Error {
         Error { kind: ErrorKind::Fenced { application: application.to_owned() } }
+    }
+
+    /// The log does not have (any longer) what was to be read next.
+    pub(crate) fn gone(cause: olocus_bus::Error) -> Error {
+        Error { kind: ErrorKind::Gone { cause } }
+    }
+
+    pub(crate) fn unclear(what: String) -> Error {
+        Error { kind: ErrorKind::Unclear { what } }
     }
 
     pub(crate) fn thread(name: &'static str) -> Error {
@@ -80,6 +91,23 @@ impl fmt::Display for Error {
                 "another process runs under the application id `{application}` and has taken over; give this one \
                  an id of its own (--application-id) if both are meant to run"
             ),
+            ErrorKind::Gone { cause } => {
+                write!(f, "read: {cause}. ")?;
+                match cause.out_of_range() {
+                    Some(range) => write!(
+                        f,
+                        "Topic `{}` was deleted, perhaps made anew, or records of it were deleted before they were \
+                         read. Start again to go on from its offset {}, the first that is left; what was not read by \
+                         now is lost",
+                        range.partition.topic, range.start
+                    ),
+                    None => f.write_str(
+                        "The topic was deleted while it was read. Start again to go on with what there is: a topic \
+                         that a source names is then created if it is missing; what was not read by now is lost",
+                    ),
+                }
+            }
+            ErrorKind::Unclear { what } => f.write_str(what),
             ErrorKind::Thread { name } => write!(f, "the {name} thread ended without a word"),
         }
     }
@@ -89,11 +117,12 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.kind {
             ErrorKind::Limit { cause, .. } => Some(cause),
-            ErrorKind::Bus { cause, .. } => Some(cause),
+            ErrorKind::Bus { cause, .. } | ErrorKind::Gone { cause } => Some(cause),
             ErrorKind::Encoding(cause) => Some(cause),
             ErrorKind::UnknownInput(_)
             | ErrorKind::Metadata { .. }
             | ErrorKind::Fenced { .. }
+            | ErrorKind::Unclear { .. }
             | ErrorKind::Thread { .. } => None,
         }
     }

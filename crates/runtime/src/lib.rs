@@ -26,18 +26,20 @@ mod processor;
 mod slots;
 mod source;
 mod task;
+mod weight;
 
 pub use self::error::Error;
 pub use self::matches::{EMBEDDED_BYTES_MAX, Match};
-pub use self::merge::{Delivery, InputId, InputIndex, Merge, Place, Progress};
+pub use self::merge::{Delivery, InputId, InputIndex, Mark, Merge, Place, Progress};
 pub use self::plan::{Plan, compile};
-pub use self::position::{LATE_REMEMBERED, Position};
+pub use self::position::{Again, Position, Terms};
 pub use self::prepare::{Counts, DeadLetter, Prepared, Preparer};
 pub use self::processor::{
     Clock, Handle, Options, OutputTopics, Processor, Serialization, StartAt, Status, SystemClock, WebhookCall,
 };
 pub use self::source::{MAX_FUTURE, SourceSpec};
-pub use self::task::{Decision, InputView, Late, Outputs, Task, TaskStats};
+pub use self::task::{Decision, InputView, Late, Missed, Outputs, Task, TaskStats};
+pub use self::weight::Weigh;
 
 /// Lower-case hexadecimal digits of some bytes.
 fn hex(bytes: &[u8]) -> String {

@@ -67,7 +67,7 @@ pub(crate) fn make_match(plan: &Plan, finding: Finding<Arc<StoredEvent>>) -> Opt
                 counts: Members(counts),
             };
             let frame = Frame { rule: index, key, start: first.time, end: last.time, timed_out, emit };
-            Some(frame.finish(rule, identity, Whole::Summary(summary)))
+            Some(frame.finish(rule, identity, Whole::Summary(Box::new(summary))))
         }
         (window @ Found::Window { .. }, OutputPlan::Window { having, emit }) => {
             window_match(rule, index, key, window, having.as_ref(), emit)
@@ -175,7 +175,7 @@ fn window_match(
         .include_events
         .then(|| events.iter().map(|event| Reference::with_data(rule, event, &mut room)).collect());
     let omitted = count.saturating_sub(events.len() as u64);
-    let whole = Whole::Window(WindowData {
+    let window = WindowData {
         start: format_rfc3339(start),
         end: format_rfc3339(end),
         count,
@@ -183,7 +183,8 @@ fn window_match(
         last: Reference::of(&last),
         events: embedded,
         events_omitted: Some(omitted).filter(|&omitted| rule.include_events && omitted > 0),
-    });
+    };
+    let whole = Whole::Window(Box::new(window));
     let (start, end, emit) = (first.time, last.time, Members(emit.collect()));
     let frame = Frame { rule: index, key, start, end, timed_out: None, emit };
     Some(frame.finish(rule, identity, whole))
@@ -234,8 +235,8 @@ struct Data<'a> {
 #[serde(rename_all = "lowercase")]
 enum Whole<'a> {
     Events(Members<'a, Vec<Reference<'a>>>),
-    Summary(SummaryData<'a>),
-    Window(WindowData<'a>),
+    Summary(Box<SummaryData<'a>>),
+    Window(Box<WindowData<'a>>),
 }
 
 #[derive(Serialize)]

@@ -6,13 +6,16 @@
 //!
 //! - A record is late if and only if its time lies before `E` of its own partition when it is delivered.
 //! - A record `(t, P)` is released once `E` of its own partition has reached `t` and for every other
-//!   partition `Q`, `(E_Q, Q) > (t, P)`.
+//!   partition `Q`, `(E_Q, Q) > (t, P)`. That is the same as `(t, P) <= (E_X, X)` for the slowest partition `X`,
+//!   the one for which `(E_X, X)` is smallest: the [`Mark`] up to which everything has been released.
 //!
 //! So records leave in the order (event time, topic, partition, offset), however the partitions were
 //! interleaved and the records cut into batches. Buffers never drop: see [`Merge::furthest_ahead`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+use crate::weight::Weigh;
 
 /// Names one input partition; its order breaks ties between records of equal event time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,6 +35,16 @@ pub struct Place {
     pub input: InputId,
     /// The record's offset there.
     pub offset: i64,
+}
+
+/// A place in the merged order between records: after those of this event time of this input and of all that
+/// sort before it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark {
+    /// Event time in nanoseconds since the Unix epoch.
+    pub time: i64,
+    /// The last input whose records of that time lie before the mark.
+    pub input: InputId,
 }
 
 /// An index of an input within one [`Merge`]; stable for the life of the merge.
@@ -62,6 +75,9 @@ pub enum Delivery {
 pub struct Progress {
     /// Largest event time among the on-time records delivered, if there were any.
     pub largest: Option<i64>,
+    /// The watermark: that less the bound which held when it was delivered. It never sinks, whatever becomes of
+    /// the bound.
+    pub watermark: Option<i64>,
     /// The floor that decisions have raised, if any did.
     pub floor: Option<i64>,
 }
@@ -72,10 +88,11 @@ pub struct Merge<T> {
     inputs: Vec<Input<T>>,
     by_id: BTreeMap<InputId, InputIndex>,
     held: usize,
+    held_bytes: usize,
     /// Largest event time among all on-time records of all inputs.
     largest: Option<i64>,
-    /// The last record released.
-    frontier: Option<Place>,
+    /// Up to where everything has been released.
+    frontier: Option<Mark>,
 }
 
 #[derive(Debug)]
@@ -84,32 +101,63 @@ struct Input<T> {
     bound: i64,
     progress: Progress,
     held: BTreeMap<(i64, i64), T>,
+    /// For each record held, by offset, the progress by which it was judged.
+    judged: BTreeMap<i64, Progress>,
 }
 
 impl<T> Default for Merge<T> {
     fn default() -> Merge<T> {
-        Merge { inputs: Vec::new(), by_id: BTreeMap::new(), held: 0, largest: None, frontier: None }
+        Merge {
+            inputs: Vec::new(),
+            by_id: BTreeMap::new(),
+            held: 0,
+            held_bytes: 0,
+            largest: None,
+            frontier: None,
+        }
     }
 }
 
-impl<T> Merge<T> {
+impl Progress {
+    /// `E`: the watermark or the floor, whichever is larger.
+    pub fn reached(&self) -> Option<i64> {
+        self.watermark.max(self.floor)
+    }
+
+    /// Judges the next record of an input whose records may be out of order by `bound` nanoseconds.
+    pub(crate) fn judge(&mut self, time: i64, bound: i64) -> Delivery {
+        if let Some(progress) = self.reached().filter(|&reached| time < reached) {
+            return Delivery::Late { progress };
+        }
+        self.largest = self.largest.max(Some(time));
+        self.watermark = self.watermark.max(Some(time.saturating_sub(bound)));
+        Delivery::OnTime
+    }
+
+    /// Raises the floor; it never sinks.
+    pub(crate) fn raise(&mut self, floor: Option<i64>) {
+        self.floor = self.floor.max(floor);
+    }
+}
+
+impl<T: Weigh> Merge<T> {
     /// Adds an input whose records may be out of order by `bound` nanoseconds, with the progress it had
-    /// reached before a restart (both parts `None` for an input read for the first time).
+    /// reached before a restart (all parts `None` for an input read for the first time).
     ///
-    /// An input that joins a merge which is already running starts with the smallest progress of the others
-    /// as its floor, so that it cannot turn back time. Adding a known input again changes nothing.
+    /// An input that joins a merge which is already running starts no earlier than the slowest of the others,
+    /// so that it cannot turn back time. Adding a known input again changes nothing.
     pub fn add(&mut self, id: InputId, bound: i64, progress: Progress, joins_running: bool) -> InputIndex {
         if let Some(&index) = self.by_id.get(&id) {
             return index;
         }
         let mut progress = progress;
         if joins_running {
-            progress.floor = progress.floor.max(self.progress());
+            progress.raise(self.gate().map(|gate| after(&gate, &id)));
         }
         self.largest = self.largest.max(progress.largest);
         let index = InputIndex(self.inputs.len());
         self.by_id.insert(id.clone(), index);
-        self.inputs.push(Input { id, bound, progress, held: BTreeMap::new() });
+        self.inputs.push(Input { id, bound, progress, held: BTreeMap::new(), judged: BTreeMap::new() });
         index
     }
 
@@ -127,59 +175,86 @@ impl<T> Merge<T> {
     /// that no rule asks for brings `None` and only moves time.
     pub fn deliver(&mut self, index: InputIndex, time: i64, offset: i64, item: Option<T>) -> Delivery {
         let input = &mut self.inputs[index.0];
-        if let Some(progress) = input.reached().filter(|&reached| time < reached) {
-            return Delivery::Late { progress };
+        let judged = input.progress;
+        let delivery = input.progress.judge(time, input.bound);
+        if delivery == Delivery::OnTime {
+            self.largest = self.largest.max(Some(time));
+            if let Some(item) = item {
+                self.hold_again(index, time, offset, judged, item);
+            }
         }
-        input.progress.largest = input.progress.largest.max(Some(time));
-        self.largest = self.largest.max(Some(time));
-        if let Some(item) = item {
-            input.held.insert((time, offset), item);
-            self.held += 1;
-        }
-        Delivery::OnTime
+        delivery
     }
 
     /// Holds a record again that was delivered on time before a restart but not yet released: it has already
-    /// moved the watermark that [`Merge::add`] was given, so it is not judged a second time.
-    pub fn hold_again(&mut self, index: InputIndex, time: i64, offset: i64, item: T) {
-        if self.inputs[index.0].held.insert((time, offset), item).is_none() {
-            self.held += 1;
+    /// moved the watermark that [`Merge::add`] was given, so it is not judged a second time. `judged` is the
+    /// progress by which it was.
+    pub fn hold_again(&mut self, index: InputIndex, time: i64, offset: i64, judged: Progress, item: T) {
+        let input = &mut self.inputs[index.0];
+        input.judged.insert(offset, judged);
+        self.held_bytes += item.weight();
+        match input.held.insert((time, offset), item) {
+            Some(before) => self.held_bytes -= before.weight(),
+            None => self.held += 1,
         }
     }
 
-    /// Raises an input's floor; a floor never sinks.
-    pub fn raise_floor(&mut self, index: InputIndex, floor: i64) {
-        let progress = &mut self.inputs[index.0].progress;
-        progress.floor = progress.floor.max(Some(floor));
+    /// What becomes of floors when they are raised together: none goes further than the slowest input has got by
+    /// then, because that would release nothing more. So whatever is late only because of a floor lies before the
+    /// frontier. Those that would change nothing are left out.
+    pub fn effective(&self, floors: &[(InputIndex, i64)]) -> Vec<(InputIndex, i64)> {
+        let mut reached: Vec<Option<i64>> = self.inputs.iter().map(Input::reached).collect();
+        for &(index, floor) in floors {
+            reached[index.0] = reached[index.0].max(Some(floor));
+        }
+        let slowest = self.inputs.iter().zip(reached).map(|(input, reached)| (reached, &input.id)).min();
+        let Some((Some(time), input)) = slowest else { return Vec::new() };
+        let gate = Mark { time, input: input.clone() };
+        let within = |&(index, floor): &(InputIndex, i64)| {
+            let input = &self.inputs[index.0];
+            let floor = floor.min(after(&gate, &input.id));
+            (Some(floor) > input.reached()).then_some((index, floor))
+        };
+        floors.iter().filter_map(within).collect()
+    }
+
+    /// Raises floors together, as far as they are [effective](Merge::effective); a floor never sinks.
+    pub fn raise_floors(&mut self, floors: &[(InputIndex, i64)]) {
+        for (index, floor) in self.effective(floors) {
+            self.inputs[index.0].progress.raise(Some(floor));
+        }
+    }
+
+    /// No record of this input will come any more, so it holds nothing back.
+    pub fn end(&mut self, index: InputIndex) {
+        self.inputs[index.0].progress.raise(Some(i64::MAX));
     }
 
     /// Releases everything whose turn has come, in order, handing each record to `each`. The cost of a
     /// record grows with the logarithm of the number of inputs.
     pub fn release(&mut self, mut each: impl FnMut(Place, T)) {
-        if self.held == 0 {
-            return;
-        }
-        let Some(gates) = self.gates() else { return };
-        let mut heads: BTreeSet<(i64, InputId, i64, usize)> = self
-            .inputs
-            .iter()
-            .enumerate()
-            .filter_map(|(at, input)| {
-                input.first().map(|(time, offset)| (time, input.id.clone(), offset, at))
-            })
-            .collect();
-        while let Some((time, id, offset, at)) = heads.pop_first() {
-            let gate = if gates.lowest.1 == at { gates.second.as_ref() } else { Some(&gates.lowest.0) };
-            let turn = gate.is_none_or(|gate| *gate > (time, id.clone()));
-            if !turn || self.inputs[at].reached() < Some(time) {
-                return;
+        let Some(gate) = self.gate() else { return };
+        if self.held > 0 {
+            let mut heads: BTreeSet<(i64, InputId, i64, usize)> = self
+                .inputs
+                .iter()
+                .enumerate()
+                .filter_map(|(at, input)| {
+                    input.first().map(|(time, offset)| (time, input.id.clone(), offset, at))
+                })
+                .collect();
+            while let Some((time, id, offset, at)) = heads.pop_first() {
+                if (time, &id) > (gate.time, &gate.input) {
+                    break;
+                }
+                let item = self.take(at, time, offset);
+                if let Some((time, offset)) = self.inputs[at].first() {
+                    heads.insert((time, id.clone(), offset, at));
+                }
+                each(Place { time, input: id, offset }, item);
             }
-            let (place, item) = self.take(at, time, offset);
-            if let Some((time, offset)) = self.inputs[at].first() {
-                heads.insert((time, id, offset, at));
-            }
-            each(place, item);
         }
+        self.frontier = self.frontier.take().max(Some(gate));
     }
 
     /// The smallest progress of all inputs: no record before it is still to come. `None` as long as some
@@ -213,34 +288,45 @@ impl<T> Merge<T> {
         self.held
     }
 
+    /// What the records held take in memory, in bytes.
+    pub fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
     /// The earliest event time among the records held.
     pub fn earliest_held(&self) -> Option<i64> {
         self.inputs.iter().filter_map(|input| input.first().map(|(time, _)| time)).min()
     }
 
-    /// The event time up to which records must be released so that no more than `limit` are held; `None` where
-    /// they already fit.
-    pub fn time_to_hold(&self, limit: usize) -> Option<i64> {
-        let excess = self.held.checked_sub(limit).filter(|&excess| excess > 0)?;
-        let mut times: Vec<i64> =
-            self.inputs.iter().flat_map(|input| input.held.keys().map(|&(time, _)| time)).collect();
-        let (_, &mut time, _) = times.select_nth_unstable(excess - 1);
-        Some(time)
+    /// The event time up to which records must be released so that no more than `limit` are held, and no more than
+    /// `bytes`; `None` where they already fit.
+    pub fn time_to_hold(&self, limit: usize, bytes: usize) -> Option<i64> {
+        let (mut held, mut held_bytes) = (self.held, self.held_bytes);
+        if held <= limit && held_bytes <= bytes {
+            return None;
+        }
+        let held_of = |input: &Input<T>| -> Vec<(i64, usize)> {
+            input.held.iter().map(|(&(time, _), item)| (time, item.weight())).collect()
+        };
+        let mut oldest: Vec<(i64, usize)> = self.inputs.iter().flat_map(held_of).collect();
+        oldest.sort_unstable();
+        let leaves = oldest.into_iter().find(|(_, weight)| {
+            held -= 1;
+            held_bytes -= weight;
+            held <= limit && held_bytes <= bytes
+        });
+        leaves.map(|(time, _)| time)
     }
 
-    /// The smallest offset among the records that an input still holds.
-    pub fn oldest_held(&self, index: InputIndex) -> Option<i64> {
-        self.inputs[index.0].held.keys().map(|&(_, offset)| offset).min()
+    /// The smallest offset among the records that an input still holds, with the progress by which that record
+    /// was judged.
+    pub fn oldest_held(&self, index: InputIndex) -> Option<(i64, Progress)> {
+        self.inputs[index.0].judged.first_key_value().map(|(&offset, &progress)| (offset, progress))
     }
 
-    /// The place of the last record released.
-    pub fn frontier(&self) -> Option<&Place> {
+    /// Up to where everything has been released by this merge.
+    pub fn frontier(&self) -> Option<&Mark> {
         self.frontier.as_ref()
-    }
-
-    /// Restores the place of the last record released before a restart.
-    pub fn restore_frontier(&mut self, frontier: Place) {
-        self.frontier = self.frontier.take().max(Some(frontier));
     }
 
     /// The input that holds time back: the one with the smallest progress.
@@ -265,50 +351,35 @@ impl<T> Merge<T> {
         ahead.into_iter().map(|(_, index)| index).collect()
     }
 
-    fn gates(&self) -> Option<Gates> {
-        let mut reached = Vec::with_capacity(self.inputs.len());
-        for (at, input) in self.inputs.iter().enumerate() {
-            let gate = input.reached().map(|reached| (reached, input.id.clone()));
-            reached.push((gate, at));
-        }
-        reached.sort_unstable();
-        let mut gates = reached.into_iter();
-        let (lowest, at) = gates.next()?;
-        let second = gates.next();
-        match (lowest, second) {
-            // The lowest input has made no progress: nothing but its own records could go, and those
-            // need progress of their own.
-            (None, _) => None,
-            (Some(lowest), None) => Some(Gates { lowest: (lowest, at), second: None }),
-            (Some(lowest), Some((second, _))) => Some(Gates { lowest: (lowest, at), second }),
-        }
+    /// The progress of the slowest input, once all have made some: whatever lies before it can be released.
+    fn gate(&self) -> Option<Mark> {
+        let (reached, id) = self.inputs.iter().map(|input| (input.reached(), &input.id)).min()?;
+        reached.map(|time| Mark { time, input: id.clone() })
     }
 
-    fn take(&mut self, at: usize, time: i64, offset: i64) -> (Place, T) {
+    fn take(&mut self, at: usize, time: i64, offset: i64) -> T {
         let input = &mut self.inputs[at];
-        let item = input.held.remove(&(time, offset)).expect("the caller saw this record held");
+        input.judged.remove(&offset);
         self.held -= 1;
-        let place = Place { time, input: input.id.clone(), offset };
-        self.frontier = Some(place.clone());
-        (place, item)
+        let item = input.held.remove(&(time, offset)).expect("the caller saw this record held");
+        self.held_bytes -= item.weight();
+        item
     }
-}
-
-/// The two lowest marks of progress: a record must lie before the lowest one that is not its own input's.
-struct Gates {
-    lowest: ((i64, InputId), usize),
-    second: Option<(i64, InputId)>,
 }
 
 impl<T> Input<T> {
     fn reached(&self) -> Option<i64> {
-        let watermark = self.progress.largest.map(|largest| largest.saturating_sub(self.bound));
-        watermark.max(self.progress.floor)
+        self.progress.reached()
     }
 
     fn first(&self) -> Option<(i64, i64)> {
         self.held.first_key_value().map(|(&key, _)| key)
     }
+}
+
+/// The event time from which on records of an input sort after a mark.
+fn after(mark: &Mark, id: &InputId) -> i64 {
+    mark.time.saturating_add(i64::from(*id < mark.input))
 }
 
 #[cfg(test)]

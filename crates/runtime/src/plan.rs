@@ -4,6 +4,7 @@
 mod asked;
 mod compile;
 mod conditions;
+mod doubts;
 mod draft;
 mod later;
 mod sequence;
@@ -187,6 +188,11 @@ impl Plan {
     /// Whether the records' own timestamps serve as event time in this source, unless they carry `ce_time`.
     pub(crate) fn takes_record_time(&self, source: usize) -> bool {
         self.sources[source].time.is_none()
+    }
+
+    /// Whether some source names `topic`, rather than a pattern that it matches.
+    pub(crate) fn names_topic(&self, topic: &str) -> bool {
+        self.sources().any(|source| source.topics.iter().any(|pattern| pattern.literal() == Some(topic)))
     }
 
     /// The first source that reads `topic`.

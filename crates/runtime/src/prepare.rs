@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 use crate::merge::InputId;
 use crate::plan::{Plan, SourcePlan, Test};
 use crate::slots::Slots;
+use crate::weight::{self, Weigh};
 
 /// Turns records into what the task is fed with. It keeps no state between batches, so batches may be
 /// prepared by any thread and cut anywhere.
@@ -25,6 +26,8 @@ pub struct Preparer {
     needs: Vec<Needs>,
     /// Which tests an event type passes, remembered for the types seen.
     tests_of_type: HashMap<Arc<str>, Arc<[usize]>>,
+    /// Whether a pattern passes over what engines wrote because they could not use it.
+    passes_over_letters: bool,
 }
 
 /// A batch of one partition, decoded and judged: what [`Task::feed`](crate::Task::feed) takes.
@@ -39,8 +42,7 @@ pub struct Prepared {
     /// The rows on which some test holds, ascending.
     pub(crate) hits: Vec<(usize, Arc<Hit>)>,
     pub(crate) dead: Vec<DeadLetter>,
-    /// Records that did not fit into the batch: to be prepared next.
-    pub(crate) rest: Vec<Record>,
+    oldest_logged: Option<i64>,
     /// What the preparation counted.
     pub counts: Counts,
 }
@@ -54,6 +56,8 @@ pub struct Counts {
     pub unconverted: u64,
     /// Rows on which a condition could not be evaluated (division by zero and the like): NULL as well.
     pub failed: u64,
+    /// Dead letters and late records that were passed over.
+    pub passed_over: u64,
 }
 
 /// A record that cannot be an event, with the reason.
@@ -78,6 +82,8 @@ pub(crate) struct Hit {
     pub(crate) keys: SmallVec<[Option<Key>; 2]>,
     /// By input of the plan: those that the rules of this row read.
     pub(crate) inputs: Slots<Scalar>,
+    /// What all of this takes in memory, in bytes.
+    weight: usize,
 }
 
 /// An event as partial matches keep it: its coordinates and the values that matches emit.
@@ -92,6 +98,8 @@ pub(crate) struct StoredEvent {
     pub(crate) retained: Slots<Value>,
     /// The event itself, where some rule embeds it in matches.
     pub(crate) raw: Option<JsonText>,
+    /// What all of this takes in memory, in bytes.
+    pub(crate) weight: usize,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -117,40 +125,72 @@ impl Preparer {
         };
         let decoders = plan.sources.iter().map(decoder).collect();
         let needs = plan.tests.iter().map(|test| Needs::of(&plan, test)).collect();
-        Preparer { plan, decoders, needs, tests_of_type: HashMap::new() }
+        Preparer { plan, decoders, needs, tests_of_type: HashMap::new(), passes_over_letters: false }
+    }
+
+    /// From now on, dead letters and late records, of whatever engine, are passed over in topics that no source
+    /// names: a pattern that takes them up would have two engines write each other's failures for ever.
+    #[must_use]
+    pub fn passing_over_letters(mut self) -> Preparer {
+        self.passes_over_letters = true;
+        self
     }
 
     /// Prepares records of one partition, which come in offset order, for the source with this index.
     ///
-    /// More comes back as several batches where payloads are so large that they fill one.
+    /// Where payloads are so large that they fill a batch, several come: each is made when it is asked for, so that what
+    /// is inflated is bounded by how many the caller keeps.
     pub fn prepare(
         &mut self,
         source: usize,
         topic: &Arc<str>,
         partition: i32,
         mut records: Vec<Record>,
-    ) -> Vec<Prepared> {
-        let mut batches = Vec::with_capacity(1);
-        while !records.is_empty() {
-            let mut prepared = self.prepare_batch(source, topic, partition, records);
-            records = std::mem::take(&mut prepared.rest);
-            batches.push(prepared);
+    ) -> impl Iterator<Item = Prepared> {
+        let topic = Arc::clone(topic);
+        let end = records.last().map_or(0, |record| record.offset.saturating_add(1));
+        let came = records.len();
+        if self.passes_over_letters && !self.plan.names_topic(&topic) {
+            records.retain(|record| !is_letter(record));
         }
-        batches
+        let mut passed_over = (came - records.len()) as u64;
+        std::iter::from_fn(move || {
+            // With none left, that they were read is all there is to tell.
+            let mut prepared = match self.prepare_batch(source, &topic, partition, &mut records) {
+                None if passed_over > 0 => self.prepare_some(source, &topic, partition, &mut records),
+                prepared => prepared?,
+            };
+            if records.is_empty() {
+                prepared.next = prepared.next.max(end);
+                prepared.counts.passed_over = std::mem::take(&mut passed_over);
+            }
+            Some(prepared)
+        })
     }
 
-    fn prepare_batch(
+    /// Prepares the first batch of these records and leaves the others; `None` if there are none.
+    pub fn prepare_batch(
         &mut self,
         source: usize,
         topic: &Arc<str>,
         partition: i32,
-        records: Vec<Record>,
+        records: &mut Vec<Record>,
+    ) -> Option<Prepared> {
+        (!records.is_empty()).then(|| self.prepare_some(source, topic, partition, records))
+    }
+
+    fn prepare_some(
+        &mut self,
+        source: usize,
+        topic: &Arc<str>,
+        partition: i32,
+        records: &mut Vec<Record>,
     ) -> Prepared {
         let input = InputId { topic: Arc::clone(topic), partition };
-        let end = records.last().map_or(0, |record| record.offset + 1);
-        let decoded = self.decoders[source].decode(topic, partition, records);
-        let rest = decoded.rest;
-        let next = rest.first().map_or(end, |record| record.offset);
+        let end = records.last().map_or(0, |record| record.offset.saturating_add(1));
+        let decoded = self.decoders[source].decode(topic, partition, std::mem::take(records));
+        *records = decoded.rest;
+        let next = records.first().map_or(end, |record| record.offset);
         let mut batch = decoded.batch;
         let mut dead: Vec<DeadLetter> = decoded
             .rejected
@@ -166,7 +206,13 @@ impl Preparer {
         let mut counts =
             Counts { events: batch.len() as u64, unconverted: decoded.unconverted, ..Counts::default() };
         let hits = self.hits(&batch, &meta, &mut counts);
-        Prepared { input, next, batch, times: meta.time, hits, dead, rest, counts }
+        let oldest_logged = if self.plan.takes_record_time(source) {
+            let by_record = (0..batch.len()).filter(|&row| batch.ce_time(row).is_none());
+            by_record.map(|row| batch.record_timestamp(row)).min()
+        } else {
+            None
+        };
+        Prepared { input, next, batch, times: meta.time, hits, dead, oldest_logged, counts }
     }
 
     /// Time, type and key of each row, as the source says. Rows without a usable time leave the batch.
@@ -275,7 +321,7 @@ impl Preparer {
                     hit_keys[key] = make_key(fields, row, key_plan.is_list);
                 }
             }
-            let event = StoredEvent {
+            let mut event = StoredEvent {
                 topic: Arc::clone(batch.topic()),
                 partition: batch.partition(),
                 offset: batch.offset(row),
@@ -283,13 +329,17 @@ impl Preparer {
                 id: batch.id(row).into(),
                 retained: retained.of_row(row, column, |value| value),
                 raw: wants_raw.then(|| JsonText::of_payload(&batch.payload(row))),
+                weight: 0,
             };
-            let hit = Hit {
+            event.weight = event.weigh();
+            let mut hit = Hit {
                 tests: group.iter().map(|&(_, test)| test).collect(),
                 event: Arc::new(event),
                 keys: hit_keys,
                 inputs: inputs.of_row(row, column, scalar),
+                weight: 0,
             };
+            hit.weight = hit.weigh();
             hits.push((row, Arc::new(hit)));
         }
         hits
@@ -309,6 +359,12 @@ impl Preparer {
     }
 }
 
+/// Whether an engine wrote a record because it could not use it, as its headers tell.
+fn is_letter(record: &Record) -> bool {
+    let tells = |name: &str| name.starts_with("olocus-dlq-") || name.starts_with("olocus-late-");
+    record.headers.iter().any(|(name, _)| tells(name))
+}
+
 impl Prepared {
     /// The partition that the records came from.
     pub fn input(&self) -> &InputId {
@@ -324,6 +380,11 @@ impl Prepared {
     pub fn latest(&self) -> Option<(i64, i64)> {
         let row = (0..self.times.len()).max_by_key(|&row| self.times[row])?;
         Some((self.times[row], self.batch.record_timestamp(row).saturating_mul(1_000_000)))
+    }
+
+    /// The earliest timestamp, in milliseconds, among the records whose event time it is.
+    pub fn oldest_logged(&self) -> Option<i64> {
+        self.oldest_logged
     }
 
     /// The records that could not be decoded.
@@ -361,6 +422,27 @@ impl<'a> Columns<'a> {
         Slots::of(&self.wanted, |slot| {
             value(columns[slot].get_or_insert_with(|| column(&ids[slot])).get(row))
         })
+    }
+}
+
+impl Hit {
+    fn weigh(&self) -> usize {
+        let keys: usize = self.keys.iter().flatten().map(weight::key).sum();
+        let inputs: usize = self.inputs.values().map(weight::scalar).sum();
+        size_of::<Hit>() + self.event.weight + keys + inputs
+    }
+}
+
+impl Weigh for Arc<Hit> {
+    fn weight(&self) -> usize {
+        self.weight
+    }
+}
+
+impl StoredEvent {
+    fn weigh(&self) -> usize {
+        let retained: usize = self.retained.values().map(weight::value).sum();
+        size_of::<StoredEvent>() + self.id.len() + retained + self.raw.as_ref().map_or(0, weight::json)
     }
 }
 

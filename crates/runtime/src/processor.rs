@@ -2,18 +2,23 @@
 //!
 //! - the *reader* polls records, decodes them and evaluates the predicates over each batch;
 //! - the *evaluator* owns the [`Task`](crate::Task), makes decisions and hands over what is to be committed;
-//! - the *committer* writes outputs and offsets in one transaction, and tries again until it is through;
+//! - the *committer* writes outputs and offsets in one transaction, and tries again until it is through, with a
+//!   new writer if need be;
 //! - the *watcher* asks for new topics and partitions, for lag, and whether the log can be reached.
 //!
 //! They are joined by bounded channels, so whatever is slow holds back whatever is before it, up to the
 //! log itself. Nothing is dropped on the way.
 
 mod commit;
+mod drops;
 mod encode;
 mod evaluate;
 mod idle;
+mod ledger;
 mod metrics;
+mod pressure;
 mod read;
+mod retention;
 mod start;
 mod status;
 mod watch;
@@ -100,16 +105,22 @@ pub struct Options {
     pub start_at: StartAt,
     /// Longest time between a result and its commit.
     pub commit_interval: Duration,
+    /// How often all offsets are committed again although nothing has changed. Kafka forgets the offsets of a group
+    /// and the transactional id of a writer that have not been used for a week, and a process whose place another has
+    /// taken learns it from its next commit. `None` where none of that can happen.
+    pub renew_interval: Option<Duration>,
     /// The topics that the engine writes to.
     pub topics: OutputTopics,
     /// Settings of topics that are created when missing; others are created with the log's defaults.
     pub topic_specs: BTreeMap<String, TopicSpec>,
-    /// Settings of topics that are not named in `topic_specs`.
+    /// Partitions of topics whose settings name no number; one keeps a single order of all events in a topic.
     pub default_partitions: Option<u32>,
     /// Bounds of the rules' state.
     pub limits: olocus_cep::Limits,
     /// Records that may wait for their turn in event-time order; above it, inputs are paused.
     pub held_max: usize,
+    /// Bytes that these may take together.
+    pub held_bytes_max: usize,
     /// Records per poll at most.
     pub batch_records: usize,
     /// Bounds of decoding.
@@ -145,6 +156,7 @@ impl Processor {
     /// and its [`Status`] says so.
     pub fn start(plan: Arc<Plan>, transport: Arc<dyn Transport>, options: Options) -> Handle {
         metrics::describe();
+        metrics::begin(&plan);
         let stop = Stop::default();
         let status = Arc::new(Status::starting());
         let shared = Shared {

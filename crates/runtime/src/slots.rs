@@ -16,6 +16,11 @@ impl<T> Slots<T> {
         let at = self.0.binary_search_by(|(known, _)| (*known as usize).cmp(&slot)).ok()?;
         Some(&self.0[at].1)
     }
+
+    /// All values, in the order of their slots.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().map(|(_, value)| value)
+    }
 }
 
 impl<T> Default for Slots<T> {

@@ -4,7 +4,7 @@
 //! the same outputs, byte for byte, however the records were cut into batches or interleaved between
 //! partitions; only how many records of each input lie before a decision matters.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use olocus_cep::{Engine, Finding, Key, Limiter, Row};
@@ -13,8 +13,9 @@ use crate::Error;
 use crate::matches::{Match, make_match};
 use crate::merge::{Delivery, InputId, InputIndex, Merge};
 use crate::plan::{KeyIndex, Plan, RulePlan, Test};
-use crate::position::{Position, Resume};
+use crate::position::{Again, Position, Resume, Terms, continue_terms};
 use crate::prepare::{DeadLetter, Hit, Prepared, StoredEvent};
+use crate::weight;
 use olocus_event::Record;
 
 /// Evaluates the rules of a plan over all inputs of an application.
@@ -30,13 +31,15 @@ pub struct Task {
     asked: Vec<(usize, u64)>,
     findings: Vec<Finding<Arc<StoredEvent>>>,
     outputs: Outputs,
-    missing_keys: u64,
+    /// By rule, how often an event had no key.
+    missing_keys: Vec<u64>,
 }
 
 /// What only the world outside can know, handed to the task as a value.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Decision {
-    /// New floors: no record of these inputs before these event times is awaited any longer.
+    /// New floors: no record of these inputs before these event times is awaited any longer. They are raised only
+    /// as far as that makes a difference, which is no further than the slowest input has got.
     pub floors: Vec<(InputId, i64)>,
 }
 
@@ -49,6 +52,7 @@ pub struct Outputs {
     pub late: Vec<Late>,
     /// Undecodable records, by topic, partition and offset.
     pub dead: Vec<DeadLetter>,
+    bytes: usize,
 }
 
 /// A record that came after its partition had passed its time.
@@ -69,6 +73,8 @@ pub struct Late {
 pub struct TaskStats {
     /// Records held until their turn in event-time order comes.
     pub held: usize,
+    /// What these take in memory, in bytes.
+    pub held_bytes: usize,
     /// Partial matches of all sequence rules.
     pub partial_matches: usize,
     /// Events in windows.
@@ -83,6 +89,17 @@ pub struct TaskStats {
     pub missing_keys: u64,
 }
 
+/// What one rule did not take into account so far.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Missed {
+    /// Partial matches and window events dropped or refused by a limit.
+    pub dropped: u64,
+    /// The limit because of which that last happened.
+    pub dropped_at: Option<olocus_cep::Limit>,
+    /// Events whose key was missing or NULL.
+    pub missing_keys: u64,
+}
+
 /// How far one input has got.
 #[derive(Debug, Clone, Copy)]
 pub struct InputView<'a> {
@@ -92,20 +109,38 @@ pub struct InputView<'a> {
     pub progress: Option<i64>,
     /// Its out-of-orderness bound in nanoseconds.
     pub bound: i64,
-    /// Late records that a commit has to remember.
-    pub late_remembered: usize,
+    /// Whether records from before a restart are still to be read again. Nothing is released before they are.
+    pub rereading: bool,
 }
 
 #[derive(Debug, Default)]
 struct InputState {
     /// The offset after the last record delivered, once there was one.
     next: Option<i64>,
-    /// Late records by offset with their time: a restart that reads them again must not take them for new.
-    late: BTreeMap<i64, i64>,
+    /// By which terms the records that may still wait, and those that follow, are judged.
+    terms: Vec<Terms>,
     resume: Option<Resume>,
     /// Whether records from before a restart are still to be read again. Until all of them are held again, nothing
     /// may be released: time has passed them already.
     rereading: bool,
+}
+
+impl Outputs {
+    fn add_match(&mut self, found: Match) {
+        self.bytes +=
+            size_of::<Match>() + weight::json(&found.data) + found.id.len() + weight::key(&found.key);
+        self.matches.push(found);
+    }
+
+    fn add_late(&mut self, late: Late) {
+        self.bytes += size_of::<Late>() + weight::record(&late.record);
+        self.late.push(late);
+    }
+
+    fn add_dead(&mut self, dead: DeadLetter) {
+        self.bytes += size_of::<DeadLetter>() + weight::record(&dead.record) + dead.cause.len();
+        self.dead.push(DeadLetter { record: dead.record.detached(), ..dead });
+    }
 }
 
 impl Task {
@@ -119,6 +154,7 @@ impl Task {
         };
         let limiters = plan.rules.iter().map(limiter).collect();
         Task {
+            missing_keys: vec![0; plan.rules.len()],
             plan,
             merge: Merge::default(),
             engine,
@@ -127,7 +163,6 @@ impl Task {
             asked: Vec::new(),
             findings: Vec::new(),
             outputs: Outputs::default(),
-            missing_keys: 0,
         }
     }
 
@@ -139,19 +174,22 @@ impl Task {
         if self.has_input(&id) {
             return;
         }
-        let progress = saved.as_ref().map(|saved| saved.progress).unwrap_or_default();
-        self.merge.add(id, bound, progress, joins_running);
-        let mut state = InputState::default();
-        if let Some(saved) = saved {
-            if let Some(frontier) = saved.frontier.clone() {
-                self.merge.restore_frontier(frontier);
-            }
-            state.next = Some(saved.next);
-            state.late = saved.late.iter().copied().collect();
-            state.resume = Resume::of(saved);
-            state.rereading = state.resume.is_some();
-        }
-        self.inputs.push(state);
+        let next = saved.as_ref().map(|saved| saved.next);
+        let saved = saved.unwrap_or_else(|| Position::at(0));
+        let floor = saved.progress.floor;
+        let again = saved.again.as_ref();
+        // A bound that cannot be remembered beside those before it does not hold yet.
+        let terms = continue_terms(again, saved.next, bound, None);
+        let bound = terms.last().map_or(bound, |terms| terms.bound);
+        let index = self.merge.add(id, bound, saved.progress, joins_running);
+        let joined = self.merge.saved(index).floor.filter(|_| joins_running);
+        let terms = match joined.filter(|&joined| Some(joined) > floor) {
+            None => terms,
+            joined => continue_terms(again, saved.next, bound, joined),
+        };
+        let resume = Resume::of(saved);
+        let rereading = resume.is_some();
+        self.inputs.push(InputState { next, terms, resume, rereading });
     }
 
     /// Whether the task has this input.
@@ -169,21 +207,23 @@ impl Task {
         };
         let state = &mut self.inputs[index.get()];
         let seen = |offset: i64| state.resume.as_ref().is_some_and(|resume| resume.covers(offset));
-        self.outputs.dead.extend(prepared.dead.into_iter().filter(|dead| !seen(dead.record.offset)));
+        for dead in prepared.dead.into_iter().filter(|dead| !seen(dead.record.offset)) {
+            self.outputs.add_dead(dead);
+        }
         let mut hits = prepared.hits.into_iter().peekable();
         for row in 0..prepared.times.len() {
             let hit = hits.next_if(|(at, _)| *at == row).map(|(_, hit)| hit);
             let (offset, time) = (prepared.batch.offset(row), prepared.times[row]);
-            if let Some(resume) = state.resume.as_ref().filter(|resume| resume.covers(offset)) {
-                if let Some(hit) = hit.filter(|_| resume.was_held(&prepared.input, offset, time)) {
-                    self.merge.hold_again(index, time, offset, hit);
+            if let Some(resume) = state.resume.as_mut().filter(|resume| resume.covers(offset)) {
+                let judged = resume.was_held(&prepared.input, offset, time);
+                if let (Some(judged), Some(hit)) = (judged, hit) {
+                    self.merge.hold_again(index, time, offset, judged, hit);
                 }
                 continue;
             }
             if let Delivery::Late { progress } = self.merge.deliver(index, time, offset, hit) {
-                state.late.insert(offset, time);
-                let (input, record) = (prepared.input.clone(), prepared.batch.record(row).clone());
-                self.outputs.late.push(Late { input, record, time, progress });
+                let (input, record) = (prepared.input.clone(), prepared.batch.record(row).detached());
+                self.outputs.add_late(Late { input, record, time, progress });
             }
         }
         state.next = state.next.max(Some(prepared.next));
@@ -207,15 +247,42 @@ impl Task {
         self.inputs.iter().any(|input| input.rereading)
     }
 
-    /// Takes a decision. Its effect lies after all records fed so far and before all that follow.
+    /// Takes a decision. Its effect lies after all records fed so far and before all that follow. While records from
+    /// before a restart are still to be read again it has none: nothing can be released then.
     ///
     /// # Errors
     /// An input that was never added, or a limit of a rule whose policy is to fail.
     pub fn decide(&mut self, decision: &Decision) -> Result<(), Error> {
-        for (input, floor) in &decision.floors {
-            let index = self.merge.index(input).ok_or_else(|| Error::unknown_input(input))?;
-            self.merge.raise_floor(index, *floor);
+        let floors = self.indexed(decision)?;
+        if self.is_rereading() {
+            return Ok(());
         }
+        self.merge.raise_floors(&floors);
+        self.release()
+    }
+
+    /// What a decision would really do, without the floors that would change nothing.
+    ///
+    /// # Errors
+    /// An input that was never added.
+    pub fn effective(&self, decision: &Decision) -> Result<Decision, Error> {
+        if self.is_rereading() {
+            return Ok(Decision::default());
+        }
+        let ids: Vec<&InputId> = self.merge.inputs().map(|(_, id)| id).collect();
+        let floors = self.merge.effective(&self.indexed(decision)?);
+        Ok(Decision {
+            floors: floors.into_iter().map(|(index, floor)| (ids[index.get()].clone(), floor)).collect(),
+        })
+    }
+
+    /// No record of this input will come any more.
+    ///
+    /// # Errors
+    /// An input that was never added, or a limit of a rule whose policy is to fail.
+    pub fn end(&mut self, id: &InputId) -> Result<(), Error> {
+        let index = self.merge.index(id).ok_or_else(|| Error::unknown_input(id))?;
+        self.merge.end(index);
         self.release()
     }
 
@@ -224,8 +291,11 @@ impl Task {
     /// # Errors
     /// A limit of a rule whose policy is to fail.
     pub fn finish(&mut self) -> Result<(), Error> {
-        let floors = self.merge.inputs().map(|(_, id)| (id.clone(), i64::MAX)).collect();
-        self.decide(&Decision { floors })
+        let inputs: Vec<InputIndex> = self.merge.inputs().map(|(index, _)| index).collect();
+        for index in inputs {
+            self.merge.end(index);
+        }
+        self.release()
     }
 
     /// What has been produced since the last call.
@@ -242,29 +312,36 @@ impl Task {
         self.outputs.matches.len() + self.outputs.late.len() + self.outputs.dead.len()
     }
 
+    /// What these take in memory, in bytes.
+    pub fn pending_bytes(&self) -> usize {
+        self.outputs.bytes
+    }
+
     /// What a restart must know of each input from which something was read.
     pub fn positions(&mut self) -> Vec<(InputId, Position)> {
-        let inputs: Vec<(InputIndex, InputId)> =
-            self.merge.inputs().map(|(index, id)| (index, id.clone())).collect();
-        let position = |(index, id): (InputIndex, InputId)| {
-            let state = &mut self.inputs[index.get()];
+        let Task { merge, inputs, .. } = self;
+        let position = |(index, id): (InputIndex, &InputId)| {
+            let state = &mut inputs[index.get()];
             let next = state.next?;
-            let offset = match state.resume.as_ref().filter(|_| state.rereading) {
-                Some(resume) => resume.offset,
-                None => self.merge.oldest_held(index).unwrap_or(next).min(next),
-            };
-            let frontier = self.merge.frontier().cloned();
-            let ahead = |offset: i64, time: i64| {
-                frontier.as_ref().is_none_or(|frontier| {
-                    (time, &id, offset) > (frontier.time, &frontier.input, frontier.offset)
-                })
-            };
-            state.late.retain(|&late, &mut time| late >= offset && ahead(late, time));
-            let late = state.late.iter().map(|(&offset, &time)| (offset, time)).collect();
-            let position = Position { offset, next, progress: self.merge.saved(index), frontier, late };
-            Some((id, position))
+            let progress = merge.saved(index);
+            if let Some(resume) = state.resume.as_ref().filter(|_| state.rereading) {
+                let again = Again { terms: state.terms.clone(), ..resume.again.clone() };
+                let (offset, next) = (resume.offset, next.max(resume.next));
+                return Some((id.clone(), Position { offset, next, progress, again: Some(again) }));
+            }
+            let held = merge.oldest_held(index);
+            let offset = held.map_or(next, |(offset, _)| offset);
+            // Only the last terms that began before it matter of those.
+            let past = state.terms.partition_point(|terms| terms.from <= offset).saturating_sub(1);
+            state.terms.drain(..past);
+            let again = held.map(|(_, progress)| {
+                let before = state.resume.as_ref().and_then(|resume| resume.again.frontier.clone());
+                let frontier = merge.frontier().cloned().max(before);
+                Again { progress, frontier, terms: state.terms.clone() }
+            });
+            Some((id.clone(), Position { offset, next, progress, again }))
         };
-        inputs.into_iter().filter_map(position).collect()
+        merge.inputs().filter_map(position).collect()
     }
 
     /// The earliest event time at which something can happen: a held record's, or a window's end. Floors below
@@ -274,9 +351,9 @@ impl Task {
         timer.into_iter().chain(self.merge.earliest_held()).min()
     }
 
-    /// The decision that releases just so many records that no more than `limit` are held.
-    pub fn floors_to_hold(&self, limit: usize) -> Decision {
-        let Some(time) = self.merge.time_to_hold(limit) else { return Decision::default() };
+    /// The decision that releases just so many records that no more than `limit` are held, and no more than `bytes`.
+    pub fn floors_to_hold(&self, limit: usize, bytes: usize) -> Decision {
+        let Some(time) = self.merge.time_to_hold(limit, bytes) else { return Decision::default() };
         // One more nanosecond, so that no tie is left waiting for an input that sorts before it.
         let floor = time.saturating_add(1);
         Decision { floors: self.merge.inputs().map(|(_, id)| (id.clone(), floor)).collect() }
@@ -288,7 +365,7 @@ impl Task {
             id,
             progress: self.merge.progress_of(index),
             bound: self.merge.bound(index),
-            late_remembered: self.inputs[index.get()].late.len(),
+            rereading: self.inputs[index.get()].rereading,
         })
     }
 
@@ -308,18 +385,39 @@ impl Task {
         self.merge.furthest_ahead().into_iter().map(|index| ids[index.get()].clone()).collect()
     }
 
+    /// How many records are held for their turn, and what they take in memory.
+    pub fn held(&self) -> (usize, usize) {
+        (self.merge.held(), self.merge.held_bytes())
+    }
+
     /// Sizes of the state.
     pub fn stats(&self) -> TaskStats {
         let engine = self.engine.stats();
         TaskStats {
             held: self.merge.held(),
+            held_bytes: self.merge.held_bytes(),
             partial_matches: engine.partial_matches,
             window_events: engine.window_events,
             keys: engine.keys,
-            bytes: engine.bytes + self.merge.held() * (size_of::<Hit>() + size_of::<StoredEvent>()),
+            bytes: engine.bytes + self.merge.held_bytes(),
             dropped: engine.dropped,
-            missing_keys: self.missing_keys,
+            missing_keys: self.missing_keys.iter().sum(),
         }
+    }
+
+    /// What each rule did not take into account, in the order of the plan's rules.
+    pub fn missed(&self) -> impl Iterator<Item = Missed> {
+        self.missing_keys.iter().enumerate().map(|(rule, &missing_keys)| {
+            let stats = self.engine.rule_stats(rule).unwrap_or_default();
+            Missed { dropped: stats.dropped, dropped_at: stats.dropped_at, missing_keys }
+        })
+    }
+
+    fn indexed(&self, decision: &Decision) -> Result<Vec<(InputIndex, i64)>, Error> {
+        let index = |(id, floor): &(InputId, i64)| {
+            self.merge.index(id).map(|index| (index, *floor)).ok_or_else(|| Error::unknown_input(id))
+        };
+        decision.floors.iter().map(index).collect()
     }
 
     fn release(&mut self) -> Result<(), Error> {
@@ -335,18 +433,18 @@ impl Task {
             if engine.next_timer().is_some_and(|timer| timer <= place.time) {
                 engine.advance(place.time, findings);
             }
-            *missing_keys += without_key(plan, &hit);
+            count_missing_keys(plan, &hit, missing_keys);
             if let Err(error) = evaluate(plan, engine, &hit, asked, findings) {
                 failure = Some(error);
             }
-            emit(plan, limiters, findings, &mut outputs.matches);
+            emit(plan, limiters, findings, outputs);
         });
         if let Some(error) = failure {
             return Err(error);
         }
         if let Some(progress) = merge.progress() {
             engine.advance(progress, findings);
-            emit(plan, limiters, findings, &mut outputs.matches);
+            emit(plan, limiters, findings, outputs);
         }
         Ok(())
     }
@@ -367,7 +465,14 @@ fn evaluate(
         let Some(key) = key_of(rule_plan, hit) else { continue };
         let inputs = rule_plan.inputs_of(hit);
         let keep = rule_plan.include_events.then(|| hit.event.embedded_bytes());
-        let row = Row { time: hit.event.time, steps, inputs: &inputs, event: &hit.event, keep };
+        let row = Row {
+            time: hit.event.time,
+            steps,
+            inputs: &inputs,
+            event: &hit.event,
+            weight: hit.event.weight,
+            keep,
+        };
         engine.process(rule, key, row, findings).map_err(|cause| Error::limit(&rule_plan.name, cause))?;
     }
     Ok(())
@@ -398,14 +503,16 @@ fn collect_asked(plan: &Plan, engine: &Engine<Arc<StoredEvent>>, hit: &Hit, aske
     }
 }
 
-/// How many rules would look at the row if it had their key.
-fn without_key(plan: &Plan, hit: &Hit) -> u64 {
+/// Counts the row for each rule that would look at it if it had the rule's key.
+fn count_missing_keys(plan: &Plan, hit: &Hit, missing: &mut [u64]) {
     let tests = || hit.tests.iter().map(|&test| &plan.tests[test as usize]);
     if tests().all(|test| test.keys.iter().all(|&key| hit.keys[key].is_some())) {
-        return 0;
+        return;
     }
     let keyless = |rule: &usize| plan.rules[*rule].key.is_some_and(|key| hit.keys[key.0].is_none());
-    tests().flat_map(Test::rules).filter(keyless).collect::<BTreeSet<_>>().len() as u64
+    for rule in tests().flat_map(Test::rules).filter(keyless).collect::<BTreeSet<_>>() {
+        missing[rule] += 1;
+    }
 }
 
 /// The key of a row for a rule; `None` where a field of it is missing.
@@ -421,14 +528,15 @@ fn emit(
     plan: &Plan,
     limiters: &mut [Option<Limiter>],
     findings: &mut Vec<Finding<Arc<StoredEvent>>>,
-    matches: &mut Vec<Match>,
+    outputs: &mut Outputs,
 ) {
-    for finding in findings.drain(..) {
-        let Some(found) = make_match(plan, finding) else { continue };
+    for found in findings.drain(..).filter_map(|finding| make_match(plan, finding)) {
         let told = match &mut limiters[found.rule] {
             Some(limiter) if found.timed_out.is_none() => limiter.admits(&found.key, found.end),
             Some(_) | None => true,
         };
-        matches.extend(told.then_some(found));
+        if told {
+            outputs.add_match(found);
+        }
     }
 }

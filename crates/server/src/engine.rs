@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use olocus_bus::{Embedded, EmbeddedOptions, Kafka, KafkaOptions, Transport};
+use olocus_bus::{Durability, Embedded, EmbeddedOptions, Kafka, KafkaOptions, Transport};
 use olocus_document::{Diagnostic, Diagnostics};
 use olocus_event::{Keyring, Sealing};
 use olocus_expr::Schemas;
@@ -25,6 +25,10 @@ const SCHEMAS: &str = "schemas/events";
 
 /// How often new topics and partitions are looked for.
 const DISCOVERY: Duration = Duration::from_secs(5);
+
+/// How often offsets are committed to Kafka although nothing has changed: so often that a process whose place another has
+/// taken notices soon, and so seldom that it costs nothing.
+const RENEWAL: Duration = Duration::from_secs(60);
 
 /// What a command line says over the configuration.
 #[derive(Debug, Clone)]
@@ -116,6 +120,7 @@ impl Engine {
         check_randomness()?;
         let listeners = Listeners::bind(&config.http, secrets.token.is_some())?;
         let transport = open(&config, &secrets)?;
+        warn_of_durability(&config);
         crate::metrics::recorder();
         let options = options(&config, &secrets, start_at);
         let topics = match &config.transport {
@@ -290,7 +295,8 @@ fn keyring(keys: Option<&(&SecretRef, Secret)>, diagnostics: &mut Diagnostics) -
 
 fn bad_keys(reference: &SecretRef, cause: &str) -> Diagnostic {
     reference.problem("bad-keyring", format!("the keys can't be used: {cause}")).with_help(
-        "write `id:key`, one a line or with commas between them; a key is 32 bytes in base64 or hexadecimal",
+        "write one key, or `id:key`, one a line or with commas between them; a key is 32 bytes in base64 or \
+         hexadecimal",
     )
 }
 
@@ -298,23 +304,49 @@ fn open(config: &Config, secrets: &Secrets) -> Result<Arc<dyn Transport>, StartE
     match &config.transport {
         TransportConfig::Embedded { directory } => open_embedded(directory, config.ordering),
         TransportConfig::Kafka { brokers, properties } => {
-            let text = |(name, property): (&String, &Property)| match property {
-                Property::Text(text) => Some((name.clone(), text.clone())),
-                Property::Secret(_) => None,
-            };
-            let mut all: BTreeMap<String, String> = properties.iter().filter_map(text).collect();
-            all.extend(
-                secrets.properties.iter().map(|(name, secret)| (name.clone(), secret.expose().to_owned())),
-            );
             let options = KafkaOptions {
                 brokers: brokers.clone(),
-                properties: all,
+                properties: kafka_properties(config, properties, secrets),
                 client_id: config.application_id.clone(),
+                ..KafkaOptions::default()
             };
             let kafka =
                 Kafka::connect(options).map_err(|error| StartError::connect(brokers.clone(), error))?;
             Ok(Arc::new(kafka))
         }
+    }
+}
+
+/// Properties of librdkafka, with the secrets among them.
+fn kafka_properties(
+    config: &Config,
+    properties: &BTreeMap<String, Property>,
+    secrets: &Secrets,
+) -> BTreeMap<String, String> {
+    let text = |(name, property): (&String, &Property)| match property {
+        Property::Text(text) => Some((name.clone(), text.clone())),
+        Property::Secret(_) => None,
+    };
+    let mut all: BTreeMap<String, String> = properties.iter().filter_map(text).collect();
+    all.extend(secrets.properties.iter().map(|(name, secret)| (name.clone(), secret.expose().to_owned())));
+    // A name goes with every password; without one it is what the client calls itself elsewhere.
+    let with_password = |mechanism: &String| mechanism == "PLAIN" || mechanism.starts_with("SCRAM-");
+    if all.get("sasl.mechanisms").is_some_and(with_password) {
+        let name = all.entry("sasl.username".to_owned());
+        name.or_insert_with(|| config.application_id.clone());
+    }
+    all
+}
+
+/// Says that a durability changes nothing: on Kafka, nothing is published through the engine.
+fn warn_of_durability(config: &Config) {
+    if matches!(config.transport, TransportConfig::Kafka { .. })
+        && config.durability != Durability::Persistent
+    {
+        tracing::warn!(
+            "`events.durability` changes nothing on Kafka: what the engine writes is always persistent, and what \
+             others publish is as durable as their `acks`"
+        );
     }
 }
 
@@ -341,11 +373,16 @@ fn options(config: &Config, secrets: &Secrets, start_at: StartAt) -> Options {
         application_id: config.application_id.clone(),
         start_at,
         commit_interval: config.commit_interval,
+        renew_interval: match config.transport {
+            TransportConfig::Embedded { .. } => None,
+            TransportConfig::Kafka { .. } => Some(RENEWAL),
+        },
         topics: output_topics(config),
         topic_specs: config.topics.clone(),
         default_partitions: partitions(config.ordering),
         limits: config.limits.state,
         held_max: config.limits.held_records,
+        held_bytes_max: config.limits.held_bytes,
         batch_records: config.limits.batch_records,
         decoding: config.limits.decoding,
         keyring: Arc::clone(&secrets.keyring),
@@ -405,6 +442,7 @@ fn webhook_options(options: &Options, environment: Environment) -> webhook::Opti
         limits: options.decoding,
         environment,
         retry: Retry::default(),
+        renew_interval: options.renew_interval,
     }
 }
 

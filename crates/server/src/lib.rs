@@ -15,10 +15,13 @@ mod engine;
 mod error;
 mod http;
 mod metrics;
+mod record_line;
+mod redact;
 mod rules_loader;
 mod topic_name;
 mod webhook;
 
 pub use self::engine::{Engine, Overrides};
 pub use self::error::StartError;
+pub use self::record_line::record_line;
 pub use self::rules_loader::{find_rule_files, load_rules, load_schemas};

@@ -28,7 +28,7 @@ pub fn load_rules(paths: &[PathBuf]) -> (Vec<RuleFile>, Diagnostics) {
     for path in &files {
         match read(path) {
             Ok(text) => {
-                let file = SourceFile::new(path.display().to_string(), text);
+                let file = crate::redact::rules(path.display().to_string(), text);
                 loaded.push(parse_rule_file(&file, &mut diagnostics));
             }
             Err(problem) => diagnostics.push(*problem),

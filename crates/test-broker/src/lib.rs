@@ -5,6 +5,7 @@
 //! need a broker skip themselves in words.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod certificate;
 mod config;
 mod jars;
 mod process;
@@ -29,7 +30,10 @@ const START_ATTEMPTS: usize = 3;
 pub struct Options {
     /// Users who may log in by SCRAM-SHA-256 on a second listener ([`Broker::sasl_bootstrap`]); without any there is no
     /// such listener.
-    pub scram_users: Vec<ScramUser>,
+    pub scram_users: Vec<User>,
+    /// Users who may log in by PLAIN on a listener with TLS ([`Broker::tls_bootstrap`]); without any there is no such
+    /// listener.
+    pub tls_users: Vec<User>,
     /// How many partitions a topic gets if nobody says.
     pub default_partitions: u32,
     /// Further lines of `server.properties`; they win over ours.
@@ -38,13 +42,18 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { scram_users: Vec::new(), default_partitions: 3, properties: BTreeMap::new() }
+        Self {
+            scram_users: Vec::new(),
+            tls_users: Vec::new(),
+            default_partitions: 3,
+            properties: BTreeMap::new(),
+        }
     }
 }
 
-/// A user who may log in by SCRAM-SHA-256.
+/// A user who may log in.
 #[derive(Clone, Debug)]
-pub struct ScramUser {
+pub struct User {
     /// The user's name.
     pub name: String,
     /// The user's password.
@@ -64,8 +73,7 @@ pub struct Broker {
 /// # Errors
 /// If Java is missing, or Maven is missing while the jars are not yet in the cache.
 pub fn available() -> Result<(), String> {
-    process::runs("java", "-version")
-        .map_err(|cause| format!("java (17 or later) cannot be run: {cause}"))?;
+    process::java_is_new().map_err(|cause| format!("java (17 or later) cannot be run: {cause}"))?;
     if jars::cached() {
         return Ok(());
     }
@@ -116,10 +124,7 @@ impl Broker {
         SHARED
             .get_or_init(|| {
                 Self::start(&Options {
-                    scram_users: vec![ScramUser {
-                        name: "alice".to_owned(),
-                        password: "alice-secret".to_owned(),
-                    }],
+                    scram_users: vec![User { name: "alice".to_owned(), password: "alice-secret".to_owned() }],
                     ..Options::default()
                 })
             })
@@ -137,6 +142,18 @@ impl Broker {
     #[must_use]
     pub fn sasl_bootstrap(&self) -> String {
         format!("127.0.0.1:{}", self.ports.sasl)
+    }
+
+    /// Where clients connect with TLS who log in by PLAIN, as `host:port`.
+    #[must_use]
+    pub fn tls_bootstrap(&self) -> String {
+        format!("localhost:{}", self.ports.tls)
+    }
+
+    /// The certificate by which clients know the broker, a PEM file.
+    #[must_use]
+    pub fn certificate(&self) -> PathBuf {
+        certificate::pem(&self.directory)
     }
 
     /// Kills the broker at once, as a power cut would. Its data stays for [`Broker::restart`].
@@ -158,6 +175,14 @@ impl Broker {
         if let Some(process) = self.process().as_ref() {
             process.signal("CONT");
         }
+    }
+
+    /// Changes the password of a user of the SCRAM listener, who keeps the connections that are open.
+    ///
+    /// # Errors
+    /// If the broker does not take it.
+    pub fn set_password(&self, user: &str, password: &str) -> Result<(), String> {
+        config::set_password(&self.classpath, &self.bootstrap(), user, password)
     }
 
     /// Starts the broker again on the same ports and data, killing it first if it runs.
@@ -182,6 +207,10 @@ impl Broker {
         let properties = config::server_properties(options, &ports, &directory);
         let made = std::fs::write(config::path(&directory), properties)
             .map_err(|error| format!("cannot write the broker's settings: {error}"))
+            .and_then(|()| match options.tls_users.is_empty() {
+                true => Ok(()),
+                false => certificate::make(&directory),
+            })
             .and_then(|()| config::format_storage(options, classpath, &directory))
             .and_then(|()| launch(classpath, &directory));
         match made {
@@ -232,21 +261,27 @@ fn launch(classpath: &str, directory: &Path) -> Result<Process, String> {
 struct Ports {
     plain: u16,
     sasl: u16,
+    tls: u16,
     controller: u16,
 }
 
 impl Ports {
     fn free() -> Result<Self, String> {
-        // All three are held at once, so that they differ.
+        // All are held at once, so that they differ.
         let listen = || TcpListener::bind(("127.0.0.1", 0)).map_err(|error| format!("no free port: {error}"));
-        let (plain, sasl, controller) = (listen()?, listen()?, listen()?);
+        let (plain, sasl, tls, controller) = (listen()?, listen()?, listen()?, listen()?);
         let port = |listener: &TcpListener| {
             listener
                 .local_addr()
                 .map(|address| address.port())
                 .map_err(|error| format!("no free port: {error}"))
         };
-        Ok(Self { plain: port(&plain)?, sasl: port(&sasl)?, controller: port(&controller)? })
+        Ok(Self {
+            plain: port(&plain)?,
+            sasl: port(&sasl)?,
+            tls: port(&tls)?,
+            controller: port(&controller)?,
+        })
     }
 }
 

@@ -100,6 +100,30 @@ impl Process {
     }
 }
 
+/// Whether there is a Java that runs the broker, and why not.
+pub(crate) fn java_is_new() -> Result<(), String> {
+    let output = Command::new("java").arg("-version").stdin(Stdio::null()).output();
+    let output = output.map_err(|error| error.to_string())?;
+    // It tells its version on standard error.
+    let told = String::from_utf8_lossy(&output.stderr);
+    match java_version(&told) {
+        Some(version) if version >= JAVA => Ok(()),
+        Some(version) => Err(format!("it is Java {version}")),
+        None => Err(format!("it does not tell its version, and ends with {}", output.status)),
+    }
+}
+
+/// The oldest Java that the broker runs on.
+const JAVA: u32 = 17;
+
+/// `17` of `openjdk version "17.0.9" …`, and `8` of `java version "1.8.0_392"`.
+fn java_version(told: &str) -> Option<u32> {
+    let version = told.split_once("version \"")?.1;
+    let version = version.strip_prefix("1.").unwrap_or(version);
+    let end = version.find(|c: char| !c.is_ascii_digit()).unwrap_or(version.len());
+    version[..end].parse().ok()
+}
+
 /// Whether a program can be run, and why not.
 pub(crate) fn runs(program: &str, argument: &str) -> Result<(), String> {
     let status = Command::new(program)
@@ -110,4 +134,17 @@ pub(crate) fn runs(program: &str, argument: &str) -> Result<(), String> {
         .status()
         .map_err(|error| error.to_string())?;
     if status.success() { Ok(()) } else { Err(format!("it ends with {status}")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::java_version;
+
+    #[test]
+    fn versions_of_java_are_read_in_both_spellings() {
+        assert_eq!(java_version("openjdk version \"17.0.9\" 2023-10-17\nOpenJDK"), Some(17));
+        assert_eq!(java_version("openjdk version \"21\" 2023-09-19"), Some(21));
+        assert_eq!(java_version("java version \"1.8.0_392\""), Some(8));
+        assert_eq!(java_version("command not found"), None);
+    }
 }

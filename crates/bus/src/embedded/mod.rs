@@ -17,7 +17,7 @@ pub use options::{Clock, EmbeddedOptions};
 
 use crate::name::check_topic;
 use crate::{
-    Error, GroupOffset, Membership, OffsetRange, Reader, ReaderOptions, TopicPartition, TopicSettings,
+    Ends, Error, GroupOffset, Membership, OffsetRange, Reader, ReaderOptions, TopicPartition, TopicSettings,
     TopicSpec, Transport, Writer, WriterOptions,
 };
 use directory::Directory;
@@ -73,6 +73,14 @@ impl Transport for Embedded {
 
     fn offsets(&self, of: &TopicPartition) -> Result<OffsetRange, Error> {
         self.log.range(of)
+    }
+
+    fn ends(&self, of: &[TopicPartition]) -> Result<Vec<(TopicPartition, Ends)>, Error> {
+        let ends = |of: &TopicPartition| {
+            let range = self.log.range(of).ok()?;
+            Some((of.clone(), Ends { stable: range.stable_end, end: range.end }))
+        };
+        Ok(of.iter().filter_map(ends).collect())
     }
 
     fn offset_at(&self, of: &TopicPartition, timestamp_ms: i64) -> Result<i64, Error> {

@@ -20,10 +20,10 @@ pub(super) fn meaning(code: RDKafkaErrorCode, text: impl Into<String>) -> Error 
         | Code::InvalidProducerEpoch
         | Code::TransactionCoordinatorFenced
         | Code::FencedInstanceId => Error::fence(text),
-        Code::Authentication
-        | Code::SSL
-        | Code::SaslAuthenticationFailed
-        | Code::UnsupportedSASLMechanism
+        // The broker has forgotten the transactional id, as it does after a time without transactions.
+        Code::InvalidProducerIdMapping | Code::UnknownProducerId => Error::lost(text),
+        code if is_connection(code) => Error::deny(text),
+        Code::UnsupportedSASLMechanism
         | Code::IllegalSASLState
         | Code::SecurityDisabled
         | Code::TopicAuthorizationFailed
@@ -51,6 +51,13 @@ pub(super) fn wrapped(doing: &str, error: &KafkaError) -> Error {
         Some(code) => meaning(code, format!("{doing}: {code}")),
         None => Error::other(format!("{doing}: {error}")),
     }
+}
+
+/// Whether a connection was refused while it was made. Where others were made before, the cause may pass: a certificate
+/// or a password is being replaced.
+pub(super) fn is_connection(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(code, Code::Authentication | Code::SSL | Code::SaslAuthenticationFailed)
 }
 
 /// Whether the cause passes by itself: a broker that is away, a leader that moves, a coordinator that loads.

@@ -22,7 +22,7 @@ pub use options::KafkaOptions;
 
 use crate::name::{check_topic, is_internal};
 use crate::{
-    Durability, Error, GroupOffset, Membership, OffsetRange, Reader, ReaderOptions, TopicPartition,
+    Durability, Ends, Error, GroupOffset, Membership, OffsetRange, Reader, ReaderOptions, TopicPartition,
     TopicSettings, TopicSpec, Transport, Writer, WriterOptions,
 };
 use membership::GroupMember;
@@ -30,9 +30,6 @@ use probe::Probe;
 use reader::KafkaReader;
 use transactions::TransactionalWriter;
 use writer::PlainWriter;
-
-/// How long a question to the brokers may take before they count as away.
-const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long [`Transport::health`] waits for an answer.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
@@ -81,9 +78,9 @@ impl Kafka {
 
 impl Transport for Kafka {
     fn topics(&self) -> Result<BTreeMap<String, u32>, Error> {
-        let metadata = self
-            .stable
-            .ask("the topics", QUESTION_TIMEOUT, |client, timeout| client.fetch_metadata(None, timeout))?;
+        let metadata = self.stable.ask("the topics", self.options.patience, |client, timeout| {
+            client.fetch_metadata(None, timeout)
+        })?;
         Ok(metadata
             .topics()
             .iter()
@@ -108,19 +105,19 @@ impl Transport for Kafka {
             return Ok(());
         }
         admin::create_topics(&self.options, &missing)?;
-        missing.iter().try_for_each(|topic| self.stable.wait_for_leaders(&topic.name, QUESTION_TIMEOUT))
+        missing.iter().try_for_each(|topic| self.stable.wait_for_leaders(&topic.name, self.options.patience))
     }
 
     fn settings(&self, topic: &str) -> Result<TopicSettings, Error> {
         check_topic(topic)?;
         // Brokers answer a question for the settings of an unknown topic with different errors; this one is plain.
-        self.stable.partitions(topic, QUESTION_TIMEOUT)?;
+        self.stable.partitions(topic, self.options.patience)?;
         admin::settings(&self.options, topic)
     }
 
     fn offsets(&self, of: &TopicPartition) -> Result<OffsetRange, Error> {
         let range = |probe: &Probe| {
-            probe.ask(&format!("the offsets of {of}"), QUESTION_TIMEOUT, |client, timeout| {
+            probe.ask(&format!("the offsets of {of}"), self.options.patience, |client, timeout| {
                 client.fetch_watermarks(&of.topic, of.partition, timeout)
             })
         };
@@ -131,10 +128,37 @@ impl Transport for Kafka {
         Ok(OffsetRange { start, stable_end, end })
     }
 
+    fn ends(&self, of: &[TopicPartition]) -> Result<Vec<(TopicPartition, Ends)>, Error> {
+        for partition in of {
+            check_topic(&partition.topic)?;
+        }
+        // In this order the stable end is never past the end.
+        let found = self.stable.ends(of, self.options.patience).and_then(|stable| {
+            let whole = self.whole.ends(of, self.options.patience)?;
+            Ok((stable, whole))
+        });
+        match found {
+            Ok((stable, whole)) => Ok(of
+                .iter()
+                .filter_map(|of| Some((of.clone(), Ends { stable: *stable.get(of)?, end: *whole.get(of)? })))
+                .collect()),
+            // One that does not exist spoils the answer for all.
+            Err(error) if error.unknown_topic() => {
+                let ends = |of: &TopicPartition| match self.offsets(of) {
+                    Ok(range) => Some(Ok((of.clone(), Ends { stable: range.stable_end, end: range.end }))),
+                    Err(error) if error.unknown_topic() => None,
+                    Err(error) => Some(Err(error)),
+                };
+                of.iter().filter_map(ends).collect()
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     fn offset_at(&self, of: &TopicPartition, timestamp_ms: i64) -> Result<i64, Error> {
         check_topic(&of.topic)?;
         let what = format!("the offset of a time in {of}");
-        let found = self.stable.ask(&what, QUESTION_TIMEOUT, |client, timeout| {
+        let found = self.stable.ask(&what, self.options.patience, |client, timeout| {
             let mut times = TopicPartitionList::with_capacity(1);
             times.add_partition_offset(&of.topic, of.partition, Offset::Offset(timestamp_ms.max(0)))?;
             client.offsets_for_times(times, timeout)
@@ -158,7 +182,7 @@ impl Transport for Kafka {
             return Ok(Vec::new());
         }
         let member = Probe::for_group(&self.options, group)?;
-        member.committed(group, of, QUESTION_TIMEOUT)
+        member.committed(group, of, self.options.patience)
     }
 
     fn reader(&self, options: ReaderOptions) -> Result<Box<dyn Reader>, Error> {

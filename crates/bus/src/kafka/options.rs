@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
@@ -16,11 +17,18 @@ pub struct KafkaOptions {
     pub properties: BTreeMap<String, String>,
     /// How this client names itself to the brokers, not empty; `olocus` by default.
     pub client_id: String,
+    /// How long a question to the brokers may take before they count as away.
+    pub patience: Duration,
 }
 
 impl Default for KafkaOptions {
     fn default() -> Self {
-        Self { brokers: String::new(), properties: BTreeMap::new(), client_id: "olocus".to_owned() }
+        Self {
+            brokers: String::new(),
+            properties: BTreeMap::new(),
+            client_id: "olocus".to_owned(),
+            patience: PATIENCE,
+        }
     }
 }
 
@@ -35,9 +43,13 @@ impl fmt::Debug for KafkaOptions {
     }
 }
 
+/// How long most questions may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Properties that are not the user's to set, each with the reason.
-const OWNED: [(&str, &str); 18] = [
+const OWNED: [(&str, &str); 19] = [
     ("acks", "the `durability` setting decides it"),
+    ("auto.commit.enable", "offsets are committed with the outputs"),
     ("auto.offset.reset", "a lost offset must stop the reader, not move it"),
     ("bootstrap.servers", "`brokers` names them"),
     ("client.id", "the application's id is used"),
@@ -57,6 +69,19 @@ const OWNED: [(&str, &str); 18] = [
     ("transactional.id", "the application's id is used"),
 ];
 
+/// Second names of properties, each with the first. librdkafka takes both, and what is set last counts.
+const ALIASES: [(&str, &str); 9] = [
+    ("compression.type", "compression.codec"),
+    ("delivery.timeout.ms", "message.timeout.ms"),
+    ("linger.ms", "queue.buffering.max.ms"),
+    ("max.in.flight", "max.in.flight.requests.per.connection"),
+    ("max.partition.fetch.bytes", "fetch.message.max.bytes"),
+    ("retries", "message.send.max.retries"),
+    ("sasl.mechanism", "sasl.mechanisms"),
+    ("sasl.oauthbearer.client.credentials.client.id", "sasl.oauthbearer.client.id"),
+    ("sasl.oauthbearer.client.credentials.client.secret", "sasl.oauthbearer.client.secret"),
+];
+
 /// Ours where the user says nothing: an engine should notice quickly that a broker is back.
 const DEFAULTS: [(&str, &str); 3] = [
     ("reconnect.backoff.ms", "50"),
@@ -72,11 +97,16 @@ impl KafkaOptions {
             config.set(key, value);
         }
         for (key, value) in &self.properties {
-            config.set(key, value);
+            config.set(first_name(key), value);
         }
         config.set("bootstrap.servers", &self.brokers);
         config.set("client.id", &self.client_id);
         config
+    }
+
+    /// Whether the user says something about a property, under either of its names.
+    pub(super) fn names(&self, property: &str) -> bool {
+        self.properties.keys().any(|key| first_name(key) == property)
     }
 
     /// Finds mistakes that need no broker to be found.
@@ -93,11 +123,22 @@ impl KafkaOptions {
                 return Err(Error::misuse(format!("the kafka property `{key}` cannot be set: {reason}")));
             }
         }
+        for (alias, name) in ALIASES {
+            if self.properties.contains_key(alias) && self.properties.contains_key(name) {
+                let message =
+                    format!("the kafka properties `{alias}` and `{name}` are one: leave one of them");
+                return Err(Error::misuse(message));
+            }
+        }
         match self.client().create_native_config() {
             Ok(_) => Ok(()),
             Err(error) => Err(refused(&error)),
         }
     }
+}
+
+fn first_name(property: &str) -> &str {
+    ALIASES.iter().find(|(alias, _)| *alias == property).map_or(property, |(_, name)| name)
 }
 
 /// A refused setting, without its value where that may be a secret.
@@ -127,6 +168,7 @@ mod tests {
             brokers: "localhost:9092".to_owned(),
             properties: [(key.to_owned(), value.to_owned())].into(),
             client_id: "test".to_owned(),
+            ..KafkaOptions::default()
         }
     }
 
@@ -138,6 +180,18 @@ mod tests {
         assert!(error.to_string().contains("isolation.level"), "{error}");
         let error = options("sasl.mechanismus", "PLAIN").check().unwrap_err();
         assert!(error.to_string().contains("sasl.mechanismus"), "{error}");
+    }
+
+    #[test]
+    fn both_names_of_a_property_are_known() {
+        let named = options("delivery.timeout.ms", "5000");
+        named.check().unwrap();
+        assert!(named.names("message.timeout.ms") && !named.names("message.max.bytes"));
+        assert_eq!(named.client().get("message.timeout.ms"), Some("5000"));
+        let mut twice = named;
+        twice.properties.insert("message.timeout.ms".to_owned(), "6000".to_owned());
+        let error = twice.check().unwrap_err().to_string();
+        assert!(error.contains("`delivery.timeout.ms` and `message.timeout.ms`"), "{error}");
     }
 
     #[test]

@@ -1,9 +1,10 @@
+use std::collections::HashMap;
 use std::time::Duration;
 
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::context::Context;
 use super::errors;
@@ -118,6 +119,30 @@ impl Probe {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// The ends of partitions as this client sees the log, by one question to each broker. Those that cannot tell now
+    /// are left out.
+    pub(super) fn ends(
+        &self,
+        of: &[TopicPartition],
+        timeout: Duration,
+    ) -> Result<HashMap<TopicPartition, i64>, Error> {
+        if of.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let what = format!("the ends of {} partitions", of.len());
+        let found = self.ask(&what, timeout, |client, timeout| {
+            let mut list = partition_list(of);
+            // Brokers take the end for a time like any other.
+            list.set_all_offsets(Offset::End)?;
+            client.offsets_for_times(list, timeout)
+        })?;
+        let end = |entry: Entry| {
+            let known = entry.error.is_none() && entry.offset >= 0;
+            known.then(|| (TopicPartition::new(entry.topic, entry.partition), entry.offset))
+        };
+        Ok(native::entries(&found).into_iter().filter_map(end).collect())
     }
 
     /// The offsets that a group has committed. Waits for open transactions.

@@ -34,12 +34,12 @@ impl Deliveries {
     pub(super) fn new(options: &KafkaOptions, own: &[(&str, &str)]) -> Result<Self, Error> {
         let mut config = options.client();
         let mut default = |key: &str, value: &str| {
-            if !options.properties.contains_key(key) {
+            if !options.names(key) {
                 config.set(key, value);
             }
         };
-        // The broker's and the topic's own limits decide.
-        default("message.max.bytes", "134217728");
+        // The broker's and the topic's own limits decide: this is for a record of 128 MiB with headers on top.
+        default("message.max.bytes", "135266304");
         default("queue.buffering.max.kbytes", "262144");
         default("queue.buffering.max.messages", "500000");
         default("message.timeout.ms", DELIVERY_TIMEOUT_MS);

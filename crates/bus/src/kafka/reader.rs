@@ -33,6 +33,8 @@ pub(super) struct KafkaReader {
     names: HeaderNames,
     /// Met beside records, which are returned first.
     failure: Option<Error>,
+    /// Whether something was read, and so a connection was accepted.
+    connected: bool,
 }
 
 impl KafkaReader {
@@ -67,7 +69,14 @@ impl KafkaReader {
             .map_err(|error| refused(&error))?;
         let queue =
             ConsumerQueue::of(&consumer).ok_or_else(|| Error::misuse("a reader needs a client id"))?;
-        Ok(Self { queue, consumer, assigned: HashMap::new(), names: HeaderNames::default(), failure: None })
+        Ok(Self {
+            queue,
+            consumer,
+            assigned: HashMap::new(),
+            names: HeaderNames::default(),
+            failure: None,
+            connected: false,
+        })
     }
 
     fn must_be_assigned(&self, partitions: &[TopicPartition]) -> Result<(), Error> {
@@ -109,8 +118,12 @@ impl Reader for KafkaReader {
         let mut sorted = Sorted::new(&batch);
         for (index, message) in batch.iter().enumerate() {
             match message.error() {
-                None => sorted.add_record(index, message, &mut self.names),
+                None => {
+                    self.connected = true;
+                    sorted.add_record(index, message, &mut self.names);
+                }
                 Some(RDKafkaErrorCode::PartitionEOF) => {
+                    self.connected = true;
                     let high = native::cached_high_watermark(
                         self.consumer.client(),
                         &message.topic(),
@@ -120,7 +133,9 @@ impl Reader for KafkaReader {
                     sorted.add_end(index, end);
                 }
                 // Connections that fail are made again, and what is missing then comes.
-                Some(code) if errors::is_transient(code) => {
+                Some(code)
+                    if errors::is_transient(code) || (self.connected && errors::is_connection(code)) =>
+                {
                     tracing::debug!(%code, "reading is held up: {}", message.error_text());
                 }
                 Some(code) => {

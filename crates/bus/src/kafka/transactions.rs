@@ -42,14 +42,21 @@ pub(super) struct TransactionalWriter {
     gap: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 enum State {
     /// No transaction is open.
     Ready,
     /// A transaction has failed and is not yet aborted.
     MustAbort,
-    /// Nothing can be written by this writer any more.
-    Dead,
+    /// Nothing can be written by this writer any more, for this cause.
+    Dead(Death),
+}
+
+#[derive(Clone, PartialEq, Eq)]
+enum Death {
+    /// Another writer has the id.
+    Fenced(String),
+    Lost(String),
 }
 
 /// What is to be done about an error of a transaction.
@@ -68,7 +75,7 @@ impl TransactionalWriter {
         let own = [("transactional.id", id), ("enable.idempotence", "true"), ("acks", "all")];
         let deliveries = Deliveries::new(options, &own)?;
         let doing = format!("taking over the transactional id `{id}`");
-        repeat(&deliveries, &doing, FENCE_TIMEOUT, |timeout| {
+        repeat(&deliveries, &doing, FENCE_TIMEOUT, Refusal::Final, |timeout| {
             deliveries.producer().init_transactions(timeout)
         })
         .map_err(Failure::into_error)?;
@@ -86,15 +93,26 @@ impl TransactionalWriter {
             .producer()
             .begin_transaction()
             .map_err(|error| failure("beginning a transaction", &error))?;
-        self.deliveries.deliver(&commit.records).map_err(Failure::Abort)?;
+        self.deliveries.deliver(&commit.records).map_err(Failure::from)?;
         if let Some(error) = self.deliveries.failure() {
             return Err(match self.deliveries.producer().client().fatal_error() {
                 Some((code, reason)) => Failure::Fatal(errors::meaning(code, reason)),
-                None => Failure::Abort(error),
+                None => self.transaction_error().filter(Error::writer_lost).unwrap_or(error).into(),
             });
         }
         self.add_offsets(&commit.offsets)?;
         self.decide()
+    }
+
+    /// Why the transaction that is open can only be aborted, where the records' reports do not tell: they were not sent.
+    fn transaction_error(&self) -> Option<Error> {
+        // Another one cannot begin before, and this is what the refusal says.
+        match self.deliveries.producer().begin_transaction() {
+            Err(KafkaError::Transaction(cause)) => {
+                Some(errors::meaning(cause.code(), format!("writing in a transaction: {cause}")))
+            }
+            _ => None,
+        }
     }
 
     fn add_offsets(&mut self, offsets: &[OffsetCommit]) -> Result<(), Failure> {
@@ -118,7 +136,7 @@ impl TransactionalWriter {
                 None => group_metadata(&self.options, group).map_err(Failure::Abort)?,
             };
             let producer = self.deliveries.producer();
-            let added = repeat(&self.deliveries, &doing, OFFSETS_TIMEOUT, |timeout| {
+            let added = repeat(&self.deliveries, &doing, OFFSETS_TIMEOUT, Refusal::Passing, |timeout| {
                 producer.send_offsets_to_transaction(&list, &metadata, timeout)
             });
             self.groups.insert(group.to_owned(), metadata);
@@ -134,7 +152,7 @@ impl TransactionalWriter {
     /// Asks for the commit until it is decided. Asking again is safe: it is the same transaction.
     fn decide(&mut self) -> Result<(), Failure> {
         let producer = self.deliveries.producer();
-        repeat(&self.deliveries, "committing", DECISION_TIMEOUT, |timeout| {
+        repeat(&self.deliveries, "committing", DECISION_TIMEOUT, Refusal::Passing, |timeout| {
             producer.commit_transaction(timeout)
         })
         .map_err(|failure| match failure {
@@ -156,9 +174,10 @@ impl TransactionalWriter {
                     deliveries.producer().poll(Duration::from_millis(10));
                 }
             });
-            let aborted = repeat(deliveries, "aborting a transaction", ABORT_TIMEOUT, |timeout| {
-                deliveries.producer().abort_transaction(timeout)
-            });
+            let aborted =
+                repeat(deliveries, "aborting a transaction", ABORT_TIMEOUT, Refusal::Passing, |timeout| {
+                    deliveries.producer().abort_transaction(timeout)
+                });
             done.store(true, Ordering::Release);
             aborted
         });
@@ -169,21 +188,26 @@ impl TransactionalWriter {
 
     fn settle(&mut self, failure: Failure) -> Error {
         match failure {
-            Failure::Fatal(error) => {
-                self.state = State::Dead;
-                error
-            }
+            Failure::Fatal(error) => self.die(error),
             Failure::Again(error) | Failure::Abort(error) => {
                 self.state = State::MustAbort;
                 match self.abort() {
                     Ok(()) | Err(Failure::Again(_) | Failure::Abort(_)) => error,
-                    Err(Failure::Fatal(fatal)) => {
-                        self.state = State::Dead;
-                        fatal
-                    }
+                    Err(Failure::Fatal(fatal)) => self.die(fatal),
                 }
             }
         }
+    }
+
+    /// Remembers why nothing can be written any more, and says so in a way that tells what can be done about it.
+    fn die(&mut self, error: Error) -> Error {
+        let cause = error.to_string();
+        if error.fenced() {
+            self.state = State::Dead(Death::Fenced(cause));
+            return error;
+        }
+        self.state = State::Dead(Death::Lost(cause.clone()));
+        if error.outcome_unknown() { error } else { Error::lost(cause) }
     }
 }
 
@@ -195,12 +219,11 @@ impl Writer for TransactionalWriter {
         for offset in &commit.offsets {
             check_topic(&offset.topic)?;
         }
-        match self.state {
+        match &self.state {
             State::Ready => {}
             State::MustAbort => self.abort().map_err(|failure| self.settle_abort(failure))?,
-            State::Dead => {
-                return Err(Error::other("this writer has failed before and cannot write any more"));
-            }
+            State::Dead(Death::Fenced(cause)) => return Err(Error::fence(cause)),
+            State::Dead(Death::Lost(cause)) => return Err(Error::lost(cause)),
         }
         if commit.records.is_empty() && commit.offsets.is_empty() {
             return Ok(());
@@ -229,10 +252,17 @@ impl Writer for TransactionalWriter {
 impl TransactionalWriter {
     /// An abort that fails is no reason to abort.
     fn settle_abort(&mut self, failure: Failure) -> Error {
-        if let Failure::Fatal(_) = failure {
-            self.state = State::Dead;
+        match failure {
+            Failure::Fatal(error) => self.die(error),
+            other => other.into_error(),
         }
-        failure.into_error()
+    }
+}
+
+impl From<Error> for Failure {
+    /// An error that does not say by itself whether the writer is still of use.
+    fn from(error: Error) -> Failure {
+        if error.writer_lost() { Failure::Fatal(error) } else { Failure::Abort(error) }
     }
 }
 
@@ -244,11 +274,21 @@ impl Failure {
     }
 }
 
+/// What it means that a connection is refused.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    /// The settings are wrong.
+    Final,
+    /// They were right before, so that it may pass.
+    Passing,
+}
+
 /// Repeats a call of librdkafka while it may be repeated and there is time.
 fn repeat(
     deliveries: &Deliveries,
     doing: &str,
     timeout: Duration,
+    refusal: Refusal,
     call: impl Fn(Duration) -> KafkaResult<()>,
 ) -> Result<(), Failure> {
     let deadline = Deadline::after(timeout);
@@ -266,7 +306,7 @@ fn repeat(
         let failure = match cause {
             Some((code, reason)) => {
                 let meant = errors::meaning(code, format!("{doing}: {reason}"));
-                if meant.denied() {
+                if meant.denied() && refusal == Refusal::Final {
                     return Err(Failure::Fatal(meant));
                 }
                 failure.context(reason)
@@ -284,7 +324,7 @@ fn failure(doing: &str, error: &KafkaError) -> Failure {
     let KafkaError::Transaction(cause) = error else {
         // Flushing takes longer than a step.
         let meant = errors::wrapped(doing, error);
-        return if meant.retryable() { Failure::Again(meant) } else { Failure::Abort(meant) };
+        return if meant.retryable() { Failure::Again(meant) } else { meant.into() };
     };
     let text = format!("{doing}: {cause}");
     if cause.is_fatal() {
@@ -294,7 +334,7 @@ fn failure(doing: &str, error: &KafkaError) -> Failure {
     if cause.txn_requires_abort() {
         let meant = errors::meaning(cause.code(), &text);
         // Once aborted, whatever passes by itself may be tried again.
-        return Failure::Abort(meant);
+        return meant.into();
     }
     if cause.is_retriable() {
         return Failure::Again(Error::retry(text));

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use olocus_bus::{Transport, WriterOptions};
-use olocus_test_broker::{Broker, skipped};
+use olocus_test_broker::{Broker, Options, User, skipped};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use crate::world::{PATIENCE, World, commit_of, connect, place, record, unique, wait_for};
+use crate::world::{PATIENCE, World, commit_of, connect, place, record, unique, wait_for, wait_for_values};
 
 fn scram(password: &str) -> Vec<(&str, &str)> {
     vec![
@@ -90,6 +90,27 @@ fn many_records_arrive_once_in_one_transaction() {
 }
 
 #[test]
+fn whatever_other_programs_compress_with_is_read() {
+    let Some(world) = World::kafka() else {
+        return;
+    };
+    for codec in ["gzip", "zstd", "snappy", "lz4"] {
+        let topic = world.topic(1);
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", Broker::shared().unwrap().bootstrap());
+        // Enough in one batch for compression to save something, without which it is left out.
+        let theirs: BaseProducer =
+            config.set("compression.type", codec).set("linger.ms", "100").create().unwrap();
+        let payload = "x".repeat(1000);
+        for _ in 0..50 {
+            theirs.send(BaseRecord::<[u8], str>::to(&topic).partition(0).payload(&payload)).unwrap();
+        }
+        theirs.flush(PATIENCE).unwrap();
+        assert_eq!(world.values(&topic), vec![payload; 50], "{codec}");
+    }
+}
+
+#[test]
 fn open_transactions_are_not_read_and_are_waited_for() {
     let Some(world) = World::kafka() else {
         return;
@@ -139,4 +160,70 @@ fn open_transactions_are_not_read_and_are_waited_for() {
     assert_eq!(end.offset, world.offsets(&place).unwrap().end);
     successor.commit(&commit_of(vec![record(&topic, "after")])).unwrap();
     assert_eq!(world.values(&topic), ["before", "after"]);
+}
+
+/// The broker forgets ids that are not used for a while.
+#[test]
+fn a_writer_that_is_lost_says_why_each_time_and_a_new_one_goes_on() {
+    if skipped() {
+        return;
+    }
+    let properties = [
+        ("transactional.id.expiration.ms", "2000"),
+        ("transaction.remove.expired.transaction.cleanup.interval.ms", "500"),
+    ];
+    let properties = properties.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let broker = Broker::start(&Options { properties, ..Options::default() }).unwrap();
+    let world = World::of(&broker.bootstrap());
+    let topic = world.topic(1);
+    let id = unique("id");
+    let mut writer = world.transactional_writer(&id);
+    writer.commit(&commit_of(vec![record(&topic, "before")])).unwrap();
+    std::thread::sleep(Duration::from_secs(8));
+    let next = commit_of(vec![record(&topic, "after")]);
+    let first = writer.commit(&next).unwrap_err();
+    assert!(first.writer_lost() && !first.retryable() && !first.fenced(), "{first:?}");
+    let again = writer.commit(&next).unwrap_err();
+    assert!(again.writer_lost(), "{again:?}");
+    assert_eq!(again.to_string(), first.to_string());
+
+    world.transactional_writer(&id).commit(&next).unwrap();
+    assert_eq!(world.values(&topic), ["before", "after"]);
+}
+
+/// The password changes, and for a while the client's is wrong. It had been right, so that is waited out.
+#[test]
+fn a_refusal_after_a_connection_has_worked_passes() {
+    if skipped() {
+        return;
+    }
+    let user = User { name: "alice".to_owned(), password: "alice-secret".to_owned() };
+    let broker = Broker::start(&Options { scram_users: vec![user], ..Options::default() }).unwrap();
+    let kafka = connect(&broker.sasl_bootstrap(), &scram("alice-secret")).unwrap();
+    let world = World::of(&broker.bootstrap());
+    let topic = world.topic(1);
+    let options =
+        WriterOptions { transactional_id: Some(unique("id").to_string()), ..WriterOptions::default() };
+    let mut writer = kafka.writer(options).unwrap();
+    writer.commit(&commit_of(vec![record(&topic, "one")])).unwrap();
+    let mut reader = kafka.reader(olocus_bus::ReaderOptions::default()).unwrap();
+    reader.assign(&[(place(&topic, 0), 0)]).unwrap();
+    assert_eq!(wait_for_values(&mut *reader, 1), ["one"]);
+
+    broker.set_password("alice", "another").unwrap();
+    broker.restart().unwrap();
+    let two = commit_of(vec![record(&topic, "two")]);
+    let refused = writer.commit(&two).unwrap_err();
+    assert!(refused.retryable(), "{refused:?}");
+    for _ in 0..10 {
+        let fetched = reader.poll(10, Duration::from_millis(100)).unwrap();
+        assert!(fetched.iter().all(|fetched| fetched.records.is_empty()), "{fetched:?}");
+    }
+    broker.set_password("alice", "alice-secret").unwrap();
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while let Err(error) = writer.commit(&two) {
+        assert!(error.retryable() && std::time::Instant::now() < deadline, "{error:?}");
+    }
+    assert_eq!(wait_for_values(&mut *reader, 1), ["two"]);
+    assert_eq!(world.values(&topic), ["one", "two"]);
 }

@@ -121,6 +121,7 @@ pub(crate) fn connect(brokers: &str, properties: &[(&str, &str)]) -> Result<Kafk
         brokers: brokers.to_owned(),
         properties: properties.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
         client_id: "olocus-test".to_owned(),
+        ..KafkaOptions::default()
     })
 }
 

@@ -70,6 +70,14 @@ impl Accumulator {
         }
     }
 
+    /// What the one value on which the result rests owns on the heap.
+    pub(crate) fn best_bytes(&self) -> usize {
+        match self {
+            Accumulator::Extreme(_, best) => best.heap_bytes(),
+            _ => 0,
+        }
+    }
+
     /// How many more it would have to remember with this one.
     pub(crate) fn growth(&self, value: &Scalar) -> usize {
         match (self, Identity::of(value)) {

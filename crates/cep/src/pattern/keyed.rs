@@ -117,6 +117,7 @@ impl<M: Matcher> KeyedPattern<M> {
             window_events: 0,
             bytes,
             dropped: self.dropped,
+            dropped_at: self.dropped_at,
             untold: self.told.untold(),
         }
     }

@@ -27,6 +27,8 @@ pub(crate) struct Aligned<E> {
     panes: VecDeque<Pane<E>>,
     /// Distinct values that the panes remember.
     values: usize,
+    /// What the events and texts of the panes own.
+    heap: usize,
     /// End of the window that is judged next.
     end: Option<i64>,
 }
@@ -55,6 +57,7 @@ impl<E: Clone> Aligned<E> {
     fn pop(&mut self) -> Option<Pane<E>> {
         let pane = self.panes.pop_front()?;
         self.values -= pane.values();
+        self.heap -= pane.heap();
         Some(pane)
     }
 }
@@ -66,7 +69,7 @@ impl<E: Clone> State for Aligned<E> {
     const LIMIT: Limit = Limit::WindowEvents;
 
     fn new(_: &AlignedPlan) -> Aligned<E> {
-        Aligned { panes: VecDeque::new(), values: 0, end: None }
+        Aligned { panes: VecDeque::new(), values: 0, heap: 0, end: None }
     }
 
     fn advance(&mut self, _: &AlignedPlan, _: &Row<'_, E>, _: &mut dyn FnMut(Found<E>)) {}
@@ -85,11 +88,14 @@ impl<E: Clone> State for Aligned<E> {
         match self.panes.back_mut().filter(|pane| pane.start == start) {
             Some(pane) => {
                 self.values += pane.growth(row);
+                let before = pane.heap();
                 pane.add(row);
+                self.heap = self.heap + pane.heap() - before;
             }
             None => {
                 let pane = Pane::new(age, start, row, &plan.aggregates);
                 self.values += pane.values();
+                self.heap += pane.heap();
                 self.panes.push_back(pane);
             }
         }
@@ -126,7 +132,7 @@ impl<E: Clone> State for Aligned<E> {
     }
 
     fn held(&self) -> Held {
-        Held { entries: self.panes.len(), values: self.values }
+        Held { entries: self.panes.len(), values: self.values, heap: self.heap }
     }
 
     fn ages(&self) -> impl Iterator<Item = u64> {

@@ -64,7 +64,7 @@ mod tests {
     fn kept(weights: &[usize]) -> Kept<usize> {
         let mut kept = Kept::new();
         for (event, bytes) in weights.iter().enumerate() {
-            kept.add(&Row { time: 0, steps: 1, inputs: &[], event: &event, keep: Some(*bytes) });
+            kept.add(&Row { time: 0, steps: 1, inputs: &[], event: &event, weight: 0, keep: Some(*bytes) });
         }
         kept
     }

@@ -17,6 +17,10 @@ pub(crate) struct Pane<E> {
     first: E,
     last: E,
     kept: Kept<E>,
+    /// What events and texts own.
+    heap: usize,
+    /// The part of `heap` that is the last event's; none while that is the first one.
+    heap_of_last: usize,
     accumulators: Box<[Accumulator]>,
 }
 
@@ -29,6 +33,8 @@ impl<E: Clone> Pane<E> {
             first: row.event.clone(),
             last: row.event.clone(),
             kept: Kept::new(),
+            heap: row.weight,
+            heap_of_last: 0,
             accumulators: functions.iter().copied().map(Accumulator::new).collect(),
         };
         pane.add(row);
@@ -38,9 +44,18 @@ impl<E: Clone> Pane<E> {
     pub(crate) fn add(&mut self, row: &Row<'_, E>) {
         self.count += 1;
         self.last = row.event.clone();
+        let heap_of_last = if self.count > 1 { row.weight } else { 0 };
+        self.heap = self.heap - self.heap_of_last + heap_of_last;
+        self.heap_of_last = heap_of_last;
+        if self.kept.takes(row) {
+            self.heap += row.weight;
+        }
         self.kept.add(row);
         for (accumulator, input) in self.accumulators.iter_mut().zip(row.inputs) {
+            let before = accumulator.best_bytes();
+            self.heap += accumulator.growth(input) * input.heap_bytes();
             accumulator.add(input);
+            self.heap = self.heap + accumulator.best_bytes() - before;
         }
     }
 
@@ -57,6 +72,11 @@ impl<E: Clone> Pane<E> {
     /// Distinct values and events that are remembered.
     pub(crate) fn values(&self) -> usize {
         self.accumulators.iter().map(Accumulator::values).sum::<usize>() + self.kept.len()
+    }
+
+    /// What its events and texts own.
+    pub(crate) fn heap(&self) -> usize {
+        self.heap
     }
 
     /// By how many remembered values and events [`add`](Self::add) would make this grow.

@@ -13,6 +13,8 @@ use crate::window::kept::Kept;
 pub(crate) struct EventQueue<E> {
     entries: VecDeque<Entry<E>>,
     aggregates: Box<[Sliding]>,
+    /// What the events and their inputs own.
+    heap: usize,
 }
 
 #[derive(Debug)]
@@ -22,6 +24,8 @@ struct Entry<E> {
     event: E,
     /// What the event weighs if findings are to carry it.
     keep: Option<usize>,
+    /// What the event and the inputs own.
+    heap: usize,
     inputs: Box<[Scalar]>,
 }
 
@@ -30,6 +34,7 @@ impl<E: Clone> EventQueue<E> {
         EventQueue {
             entries: VecDeque::new(),
             aggregates: functions.iter().copied().map(Sliding::new).collect(),
+            heap: 0,
         }
     }
 
@@ -45,7 +50,9 @@ impl<E: Clone> EventQueue<E> {
             aggregate.push(age, input);
         }
         let event = row.event.clone();
-        self.entries.push_back(Entry { age, time: row.time, event, keep: row.keep, inputs });
+        let heap = row.weight + inputs.iter().map(Scalar::heap_bytes).sum::<usize>();
+        self.heap += heap;
+        self.entries.push_back(Entry { age, time: row.time, event, keep: row.keep, heap, inputs });
     }
 
     /// Removes the oldest event; whether there was one.
@@ -53,6 +60,7 @@ impl<E: Clone> EventQueue<E> {
         let Some(entry) = self.entries.pop_front() else {
             return false;
         };
+        self.heap -= entry.heap;
         for (aggregate, input) in self.aggregates.iter_mut().zip(&entry.inputs) {
             aggregate.pop(entry.age, input);
         }
@@ -85,7 +93,7 @@ impl<E: Clone> EventQueue<E> {
     }
 
     pub(crate) fn held(&self) -> Held {
-        Held { entries: self.entries.len(), values: 0 }
+        Held { entries: self.entries.len(), values: 0, heap: self.heap }
     }
 
     pub(crate) fn ages(&self) -> impl Iterator<Item = u64> {

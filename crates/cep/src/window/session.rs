@@ -78,7 +78,7 @@ impl<E: Clone> State for Session<E> {
 
     fn held(&self) -> Held {
         match &self.open {
-            Some(open) => Held { entries: 1, values: open.pane.values() },
+            Some(open) => Held { entries: 1, values: open.pane.values(), heap: open.pane.heap() },
             None => Held::default(),
         }
     }

@@ -53,7 +53,14 @@ pub(crate) fn feed_weighing(
     engine.advance(event.time, out);
     let inputs = [event.input.clone(), event.input.clone()];
     for (rule, steps) in event.steps.iter().enumerate() {
-        let row = Row { time: event.time, steps: *steps, inputs: &inputs, event: &position, keep };
+        let row = Row {
+            time: event.time,
+            steps: *steps,
+            inputs: &inputs,
+            event: &position,
+            weight: position % 4 * 100,
+            keep,
+        };
         engine.process(rule, &event.key, row, out).unwrap();
     }
 }

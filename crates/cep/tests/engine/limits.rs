@@ -20,7 +20,7 @@ impl Bench {
         let inputs = [Scalar::Int(input)];
         let position = self.fed;
         self.fed += 1;
-        let row = Row { time, steps, inputs: &inputs, event: &position, keep: None };
+        let row = Row { time, steps, inputs: &inputs, event: &position, weight: 0, keep: None };
         self.engine.process(0, &key(name), row, &mut self.found)
     }
 
@@ -221,4 +221,101 @@ fn the_queue_of_ages_does_not_grow_with_what_is_gone() {
         most = most.max(bench.engine.stats().bytes);
     }
     assert!(most < 8_000, "{most} bytes for two partial matches");
+}
+
+/// A bench whose rule may hold so many bytes, and a way to feed it events that own some.
+fn weighing(
+    plan: Plan,
+    bytes: usize,
+    policy: Overflow,
+) -> (Bench, impl FnMut(&mut Bench, u64, usize) -> Result<(), Error>) {
+    let bench = Bench::new(plan, Limits { state_bytes_per_rule: bytes, policy, ..Limits::default() });
+    let mut time = 0;
+    let feed = move |bench: &mut Bench, steps: u64, weight: usize| {
+        time += 1;
+        bench.engine.advance(time, &mut bench.found);
+        let (inputs, position) = ([Scalar::Int(1)], bench.fed);
+        bench.fed += 1;
+        let row = Row { time, steps, inputs: &inputs, event: &position, weight, keep: None };
+        bench.engine.process(0, &key("a"), row, &mut bench.found)
+    };
+    (bench, feed)
+}
+
+#[test]
+fn what_events_own_is_bounded_by_the_same_policies() {
+    const MB: usize = 1_000_000;
+    for plan in [
+        sequence(&[None, None], None),
+        window(WindowPlan::Count(10)),
+        window(WindowPlan::Sliding { size: 1_000, every: None }),
+        window(WindowPlan::Tumbling(1)),
+    ] {
+        let kept = |policy| {
+            let (mut bench, mut feed) = weighing(plan.clone(), 35 * MB / 10, policy);
+            let results: Vec<_> = (0..5).map(|_| feed(&mut bench, 1, MB)).collect();
+            let stats = bench.engine.stats();
+            assert!(stats.bytes <= 35 * MB / 10, "{plan}: {stats:?}");
+            (results.into_iter().filter(Result::is_err).count(), stats.dropped, stats.dropped_at)
+        };
+        // Tumbling windows of one instant are gone before the next event comes.
+        if matches!(plan, Plan::Window { window: WindowPlan::Tumbling(_), .. }) {
+            assert_eq!(kept(Overflow::DropOldest), (0, 0, None), "{plan}");
+            continue;
+        }
+        let at = Some(Limit::StateBytes);
+        assert_eq!(kept(Overflow::DropOldest), (0, 2, at), "{plan}");
+        assert_eq!(kept(Overflow::DropNewest), (0, 2, at), "{plan}");
+        assert_eq!(kept(Overflow::Fail).0, 2, "{plan}");
+    }
+}
+
+#[test]
+fn an_event_that_many_partial_matches_took_counts_once() {
+    let (mut bench, mut feed) = weighing(sequence(&[None, None, None], None), 1 << 30, Overflow::Fail);
+    for _ in 0..100 {
+        feed(&mut bench, 1, 10).unwrap();
+    }
+    let before = bench.engine.stats().bytes;
+    feed(&mut bench, 2, 1_000_000).unwrap();
+    assert_eq!(bench.engine.stats().bytes, before + 1_000_000);
+    feed(&mut bench, 4, 1).unwrap();
+    assert_eq!(bench.found.len(), 100);
+    assert_eq!(bench.engine.stats().bytes, 0);
+}
+
+#[test]
+fn a_row_that_would_not_fit_into_an_empty_rule_drops_nothing() {
+    let (mut bench, mut feed) = weighing(sequence(&[None, None], None), 10_000, Overflow::DropOldest);
+    feed(&mut bench, 1, 10).unwrap();
+    feed(&mut bench, 1, 20_000).unwrap();
+    let stats = bench.engine.stats();
+    assert_eq!((stats.partial_matches, stats.dropped), (1, 1));
+}
+
+#[test]
+fn windows_give_back_what_their_events_and_texts_owned() {
+    let text = |length: usize| Scalar::Text("x".repeat(length).into());
+    for shape in [
+        WindowPlan::Tumbling(100),
+        WindowPlan::Sliding { size: 100, every: Some(20) },
+        WindowPlan::Sliding { size: 100, every: None },
+        WindowPlan::Session(50),
+    ] {
+        let aggregates = vec![AggregateFunction::CountDistinct, AggregateFunction::Max];
+        let plan = Plan::Window { window: shape, aggregates };
+        let mut bench = Bench::new(plan.clone(), Limits::default());
+        for time in 0..20 {
+            bench.engine.advance(time, &mut bench.found);
+            let length = 1_000 * (1 + usize::try_from(time).unwrap() % 3);
+            let inputs = [text(length), text(length)];
+            let keep = (time % 2 == 0).then_some(500);
+            let row = Row { time, steps: 1, inputs: &inputs, event: &0, weight: length, keep };
+            bench.engine.process(0, &key("a"), row, &mut bench.found).unwrap();
+        }
+        let held = bench.engine.stats().bytes;
+        assert!(held > 2 * 1_000 + 6_000, "{plan}: {held}");
+        bench.engine.advance(1_000, &mut bench.found);
+        assert_eq!(bench.engine.stats().bytes, 0, "{plan}");
+    }
 }

@@ -76,6 +76,7 @@ fn any_limits() -> impl Strategy<Value = Limits> {
             partial_matches_per_rule: partial_matches,
             window_events_per_rule: window_events,
             keys_per_rule: keys,
+            state_bytes_per_rule: usize::MAX,
             policy,
         }
     })
@@ -111,8 +112,10 @@ proptest! {
     fn more_watermarks_change_nothing(
         (plans, events) in any_case(),
         limits in any_limits(),
+        state_bytes_per_rule in prop_oneof![Just(usize::MAX), 0_usize..4_000],
         extra in prop::collection::vec(0_u8..5, 40),
     ) {
+        let limits = Limits { state_bytes_per_rule, ..limits };
         let plain = run_with_watermarks(plans.clone(), limits, &events, &[]);
         let more = run_with_watermarks(plans, limits, &events, &extra);
         prop_assert_eq!(more, plain);
@@ -142,6 +145,7 @@ proptest! {
             partial_matches_per_rule: most,
             window_events_per_rule: most,
             keys_per_rule: 3,
+            state_bytes_per_rule: usize::MAX,
             policy: Overflow::Fail,
         };
         let (found, dropped) = run_with_watermarks(plans.clone(), limits, &events, &[]);
@@ -200,7 +204,7 @@ fn a_timer_is_announced_whenever_a_finding_is_to_come() {
     let mut engine = Engine::new(plans, Limits::default());
     let mut out = Vec::new();
     for rule in 0..2 {
-        let row = Row { time: 3, steps: 1, inputs: &[], event: &0, keep: None };
+        let row = Row { time: 3, steps: 1, inputs: &[], event: &0, weight: 0, keep: None };
         engine.process(rule, &key("a"), row, &mut out).unwrap();
     }
     let mut announced = Vec::new();

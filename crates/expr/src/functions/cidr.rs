@@ -98,9 +98,10 @@ fn any_contains(address: IpAddr, networks: impl Iterator<Item = Option<Network>>
     (!unknown).then_some(false)
 }
 
+/// The address that `text` is, as it stands: with blanks around it it is none, as such a text is no number.
 fn parse_address(text: &str) -> Option<IpAddr> {
     // IPv4 addresses that were carried over IPv6 (`::ffff:10.0.0.1`) belong to IPv4 networks.
-    Some(text.trim().parse::<IpAddr>().ok()?.to_canonical())
+    Some(text.parse::<IpAddr>().ok()?.to_canonical())
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -111,7 +112,7 @@ struct Network {
 
 impl Network {
     fn parse(text: &str) -> Option<Self> {
-        let (address, prefix) = match text.trim().split_once('/') {
+        let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address.parse::<IpAddr>().ok()?, Some(prefix.parse::<u32>().ok()?)),
             None => (parse_address(text)?, None),
         };

@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use arrow::buffer::BooleanBuffer;
-use olocus_event::Value as EventValue;
+use olocus_event::{Kind, Value as EventValue};
 use proptest::prelude::*;
 
 use super::{decode, schemas, scope, typed_scope};
@@ -94,6 +94,54 @@ fn number() -> impl Strategy<Value = String> {
     ]
 }
 
+/// JSON texts of fields, with many that are nearly a number, a duration or a time. Numbers are in their canonical spelling,
+/// which is all that a key keeps of them.
+fn field() -> impl Strategy<Value = String> {
+    let text = prop_oneof![
+        "[ +-]{0,2}[0-9]{0,2}[.]?[0-9]{0,2}(e[+-]?[0-9]{1,3})?(ms|s|m|h)?[ ]?",
+        "P?T?[0-9]{0,2}[DHMS]?",
+        "(2024-05-01|2024-02-30)[T ]12:34:56([.]5)?(Z|[+]01:00|)",
+        prop::sample::select(vec![
+            "true",
+            "false",
+            "True",
+            "inf",
+            "NaN",
+            "18446744073709551615",
+            "",
+            "null",
+            "a\\\"\n"
+        ])
+        .prop_map(str::to_owned),
+    ];
+    prop_oneof![
+        text.prop_map(|text| serde_json::Value::from(text).to_string()),
+        any::<i64>().prop_map(|number| number.to_string()),
+        (-1000i32..1000).prop_map(|number| (f64::from(number) / 8.0).to_string()),
+        prop::sample::select(vec![
+            "null",
+            "true",
+            "false",
+            "18446744073709551615",
+            "1e300",
+            "[1]",
+            "{\"b\":2}",
+            "{}"
+        ])
+        .prop_map(str::to_owned),
+    ]
+}
+
+/// For each kind, an expression that reads a field as that.
+const READ: [(&str, Kind); 6] = [
+    ("a", Kind::Json),
+    ("a || ''", Kind::Text),
+    ("a + 0", Kind::Number),
+    ("a is true", Kind::Bool),
+    ("a + 0s", Kind::Duration),
+    ("date_part('epoch', a)", Kind::Time),
+];
+
 fn compile_everywhere(text: &str) {
     let steps = [typed_scope()];
     for schemas in [Schemas::empty(), schemas()] {
@@ -183,6 +231,21 @@ proptest! {
     #[test]
     fn any_pieces_compile_or_say_why(text in likely_text()) {
         compile_everywhere(&text);
+    }
+
+    #[test]
+    fn a_key_is_read_like_the_column_it_came_from(field in field()) {
+        for (text, kind) in READ {
+            let mut compiler = Compiler::new(Arc::new(Schemas::empty()));
+            let column = compiler.value(text, &scope()).unwrap();
+            let key = compiler.field("a", &scope()).unwrap();
+            let exprs = compiler.window_exprs(None, &[text], &["a"], &scope()).unwrap();
+            let program = compiler.finish();
+            prop_assert!(program.projection().columns.iter().any(|(_, read)| *read == kind), "{}", text);
+            let (batch, meta) = decode(&program, &[format!("{{\"a\": {field}}}")]);
+            let value = |id| program.value(id, &batch, &meta).get(0);
+            prop_assert_eq!(exprs.emit[0].evaluate(&[], &[value(key)]), value(column), "{}", text);
+        }
     }
 
     #[test]

@@ -27,9 +27,28 @@ fn equal_conditions_share_an_id() {
         compiler.predicate("t > 60s", &scope()).unwrap(),
         compiler.predicate("t > 1m", &scope()).unwrap()
     );
-    assert_eq!(compiler.normalized(third), compiler.normalized(third));
+    for (one, other) in [
+        ("v > 10MB", "v > 10000000.0"),
+        ("v > 10MB", "v > 1e7"),
+        ("v > -10", "v > -10.00"),
+        ("v in (1, 2.5)", "v in (1.0, 2.50)"),
+        ("v between 0.5 and 2", "v between .5 and 2.0"),
+        ("v is distinct from 10", "v is distinct from 10.0"),
+        ("case v when 1 then true end", "case v when 1.0 then true end"),
+    ] {
+        assert_eq!(
+            compiler.predicate(one, &scope()).unwrap(),
+            compiler.predicate(other, &scope()).unwrap(),
+            "{one}, {other}"
+        );
+    }
+    // What is computed with a fraction has one, and doubles do not overflow.
+    assert_ne!(
+        compiler.predicate("v * 2 > 1", &scope()).unwrap(),
+        compiler.predicate("v * 2.0 > 1", &scope()).unwrap()
+    );
     let program = compiler.finish();
-    assert_eq!(program.predicate_count(), 5);
+    assert_eq!(program.predicate_count(), 13);
     let columns = program.projection().columns.len();
     let distinct: std::collections::HashSet<_> = program.projection().columns.iter().collect();
     assert_eq!(distinct.len(), columns);
@@ -132,6 +151,28 @@ fn kinds_of_aggregates() {
 }
 
 #[test]
+fn keys_convert_as_events_do() {
+    for (having, key, expected) in [
+        ("k + 0 = 9", "\"9\"", true),
+        ("k + 0 is null", "\" 9\"", true),
+        ("k + 0 is null", "\"+9\"", true),
+        ("k + 0 is null", "\".75e2\"", true),
+        ("k > 29s", "\"30\"", true),
+        ("k < 0s", "\"-30s\"", true),
+        ("k > meta_limit and k < meta.time", "1", false),
+        ("date_part('hour', k) = 12", "\"2024-05-01 12:00:00\"", true),
+    ] {
+        let (_, exprs) = window(Some(having), &[], &["k", "meta_limit", "meta.time"]);
+        let by = [
+            Value::Json(key.into()),
+            Value::Json("\"1970-01-01T00:00:00Z\"".into()),
+            Value::Json("\"2024-05-01T00:00:00Z\"".into()),
+        ];
+        assert_eq!(exprs.having.unwrap().holds(&[], &by), expected, "{having} {key}");
+    }
+}
+
+#[test]
 fn windows_group() {
     let having = "count(*) > 3 and host = 'x'";
     let found =
@@ -157,6 +198,7 @@ fn keys_keep_json_types() {
     let mut compiler = compiler();
     let ids = ["user", "meta.key", "a.b", "meta.time"].map(|text| compiler.field(text, &scope()).unwrap());
     assert_eq!(compiler.field(" user ", &scope()).unwrap(), ids[0]);
+    assert_eq!(compiler.field("\"user\"", &scope()).unwrap(), ids[0]);
     let program = compiler.finish();
     let (batch, meta) = decode(&program, &[r#"{"user": "5"}"#, r#"{"user": 5, "a": {"b": null}}"#]);
     let values: Vec<Vec<Value>> =

@@ -2,12 +2,24 @@ use proptest::prelude::*;
 
 use super::*;
 
+impl Weigh for u32 {
+    fn weight(&self) -> usize {
+        100
+    }
+}
+
+impl Weigh for () {
+    fn weight(&self) -> usize {
+        1
+    }
+}
+
 fn input(topic: &str, partition: i32) -> InputId {
     InputId { topic: topic.into(), partition }
 }
 
 fn fresh() -> Progress {
-    Progress { largest: None, floor: None }
+    Progress::default()
 }
 
 fn released(merge: &mut Merge<u32>) -> Vec<u32> {
@@ -57,12 +69,46 @@ fn an_input_that_joins_starts_at_the_smallest_progress() {
 }
 
 #[test]
+fn an_input_that_joins_cannot_sort_before_what_was_released() {
+    let mut merge = Merge::default();
+    let b = merge.add(input("b", 0), 0, fresh(), false);
+    merge.deliver(b, 5, 0, Some(1));
+    assert_eq!(released(&mut merge), [1]);
+    let a = merge.add(input("a", 0), 0, fresh(), true);
+    assert_eq!(merge.deliver(a, 5, 0, Some(2)), Delivery::Late { progress: 6 });
+}
+
+#[test]
 fn a_floor_never_sinks() {
     let mut merge: Merge<u32> = Merge::default();
     let a = merge.add(input("a", 0), 0, fresh(), false);
-    merge.raise_floor(a, 10);
-    merge.raise_floor(a, 5);
+    merge.raise_floors(&[(a, 10)]);
+    merge.raise_floors(&[(a, 5)]);
     assert_eq!(merge.progress_of(a), Some(10));
+}
+
+#[test]
+fn floors_go_no_further_than_the_slowest_input() {
+    let mut merge = Merge::default();
+    let [a, b, c] = ["a", "b", "c"].map(|name| merge.add(input(name, 0), 0, fresh(), false));
+    merge.raise_floors(&[(a, 100)]);
+    assert_eq!(merge.progress_of(a), None, "nobody knows how far the others will be");
+    merge.deliver(b, 7, 0, Some(1));
+    merge.raise_floors(&[(a, 100), (c, 100)]);
+    // One further for what sorts before the slowest, so that a tie is not left waiting for it.
+    assert_eq!([a, b, c].map(|input| merge.progress_of(input)), [Some(8), Some(7), Some(7)]);
+    assert_eq!(released(&mut merge), [1]);
+    assert_eq!(merge.effective(&[(a, 100), (c, 100)]), [], "nothing would come of it");
+}
+
+#[test]
+fn an_input_that_has_ended_holds_nothing_back() {
+    let mut merge = Merge::default();
+    let [a, b] = ["a", "b"].map(|name| merge.add(input(name, 0), 0, fresh(), false));
+    merge.end(a);
+    merge.deliver(b, 7, 0, Some(1));
+    merge.deliver(b, 8, 1, Some(2));
+    assert_eq!(released(&mut merge), [1, 2]);
 }
 
 #[test]
@@ -77,6 +123,30 @@ fn only_inputs_ahead_of_the_slowest_are_named_for_a_pause() {
     assert_eq!(merge.furthest_ahead(), [c, b]);
 }
 
+#[test]
+fn what_is_held_is_weighed_and_released_by_weight() {
+    let mut merge = Merge::default();
+    let a = merge.add(input("a", 0), 100, fresh(), false);
+    for (offset, time) in (0..).zip([3, 1, 2]) {
+        merge.deliver(a, time, offset, Some(7));
+    }
+    merge.hold_again(a, 3, 0, fresh(), 7);
+    assert_eq!((merge.held(), merge.held_bytes()), (3, 300));
+    for (limit, bytes, expected) in [
+        (3, 300, None),
+        (2, 300, Some(1)),
+        (3, 299, Some(1)),
+        (3, 150, Some(2)),
+        (1, 250, Some(2)),
+        (3, 0, Some(3)),
+    ] {
+        assert_eq!(merge.time_to_hold(limit, bytes), expected, "{limit} {bytes}");
+    }
+    merge.raise_floors(&[(a, 2)]);
+    assert_eq!(released(&mut merge).len(), 2);
+    assert_eq!(merge.held_bytes(), 100);
+}
+
 /// One record as the property test makes them up: (input, time).
 #[derive(Debug, Clone)]
 struct World {
@@ -88,7 +158,7 @@ struct World {
 }
 
 fn world() -> impl Strategy<Value = World> {
-    (1_usize..4).prop_flat_map(|inputs| {
+    (1_usize..6).prop_flat_map(|inputs| {
         let times = prop::collection::vec(0_i64..12, 0..12);
         let round = (
             prop::collection::vec(0_usize..6, inputs),
@@ -103,13 +173,17 @@ fn world() -> impl Strategy<Value = World> {
     })
 }
 
+/// Partitions of several topics, whose names do not sort as the inputs were added.
+fn id(at: usize) -> InputId {
+    let (topic, partition) = [("b", 1), ("a", 1), ("b", 0), ("a", 0), ("c", 0)][at];
+    input(topic, partition)
+}
+
 /// Runs the world with the interleaving that `choices` ask for. Returns what was released and what was late.
 fn run(world: &World, choices: &[usize], release_every: usize) -> (Vec<Place>, Vec<(usize, i64)>) {
     let mut merge = Merge::default();
     let inputs = world.bounds.len();
-    let indexes: Vec<_> = (0..inputs)
-        .map(|at| merge.add(input("t", i32::try_from(at).unwrap()), world.bounds[at], fresh(), false))
-        .collect();
+    let indexes: Vec<_> = (0..inputs).map(|at| merge.add(id(at), world.bounds[at], fresh(), false)).collect();
     let (mut out, mut late) = (Vec::new(), Vec::new());
     let mut next = vec![0_usize; inputs];
     let mut choices = choices.iter().cycle();
@@ -135,12 +209,15 @@ fn run(world: &World, choices: &[usize], release_every: usize) -> (Vec<Place>, V
                 merge.release(|place, ()| out.push(place));
             }
         }
-        for (at, floor) in floors.iter().enumerate() {
-            if let Some(floor) = floor {
-                merge.raise_floor(indexes[at], *floor);
-            }
-        }
+        let raised = floors.iter().zip(&indexes).filter_map(|(floor, index)| Some((*index, (*floor)?)));
+        merge.raise_floors(&raised.collect::<Vec<_>>());
         merge.release(|place, ()| out.push(place));
+        for at in 0..inputs {
+            let held = merge.inputs[at].held.keys().all(|&(time, _)| {
+                merge.frontier().is_none_or(|mark| (time, at) > (mark.time, mark.input.partition as usize))
+            });
+            assert!(held, "whatever is held lies beyond the frontier");
+        }
     }
     assert_eq!(merge.held(), 0, "a final floor releases everything");
     late.sort_unstable();
@@ -150,27 +227,31 @@ fn run(world: &World, choices: &[usize], release_every: usize) -> (Vec<Place>, V
 /// The same result without any merging: judge each input alone, then sort.
 fn brute_force(world: &World) -> (Vec<Place>, Vec<(usize, i64)>) {
     let (mut on_time, mut late) = (Vec::new(), Vec::new());
-    for (at, times) in world.records.iter().enumerate() {
-        let mut next = 0;
-        let mut largest = i64::MIN;
-        let mut floor = i64::MIN;
-        let all = (vec![times.len(); world.bounds.len()], Vec::new());
-        for (counts, floors) in world.rounds.iter().chain([&all]) {
-            let end = (next + counts[at]).min(times.len());
-            for (offset, &time) in times.iter().enumerate().take(end).skip(next) {
+    let inputs = world.bounds.len();
+    let mut next = vec![0; inputs];
+    let mut reached = vec![i64::MIN; inputs];
+    let all = (world.records.iter().map(Vec::len).collect(), vec![None; inputs]);
+    for (counts, floors) in world.rounds.iter().chain([&all]) {
+        for (at, times) in world.records.iter().enumerate() {
+            let end = (next[at] + counts[at]).min(times.len());
+            for (offset, &time) in times.iter().enumerate().take(end).skip(next[at]) {
                 let offset = i64::try_from(offset).unwrap();
-                if time < largest.saturating_sub(world.bounds[at]).max(floor) {
+                if time < reached[at] {
                     late.push((at, offset));
                 } else {
-                    largest = largest.max(time);
-                    on_time.push(Place { time, input: input("t", i32::try_from(at).unwrap()), offset });
+                    reached[at] = reached[at].max(time - world.bounds[at]);
+                    on_time.push(Place { time, input: id(at), offset });
                 }
             }
-            next = end;
-            floor = floor.max(floors.get(at).copied().flatten().unwrap_or(i64::MIN));
+            next[at] = end;
         }
+        let floor = |at: usize| floors[at].unwrap_or(i64::MIN).max(reached[at]);
+        let (slowest, id_slowest) = (0..inputs).map(|at| (floor(at), id(at))).min().unwrap();
+        let within = |at: usize| floor(at).min(slowest.saturating_add(i64::from(id(at) < id_slowest)));
+        reached = (0..inputs).map(|at| reached[at].max(within(at))).collect();
     }
     on_time.sort();
+    late.sort_unstable();
     (on_time, late)
 }
 

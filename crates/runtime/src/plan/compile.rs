@@ -12,7 +12,9 @@ use olocus_expr::{Aggregate, Compiler, EventScope, PredicateId, Problem, Schemas
 use super::draft::check_draft;
 use super::later::report_lists;
 use super::sequence::sorted;
-use super::{KeyIndex, KeyPlan, Link, OutputPlan, Plan, RulePlan, SequenceValue, SourcePlan, Test, version};
+use super::{
+    KeyIndex, KeyPlan, Link, OutputPlan, Plan, RulePlan, SequenceValue, SourcePlan, Test, doubts, version,
+};
 use crate::source::SourceSpec;
 
 /// Compiles the enabled rules of `files` for events of `sources`. Every mistake of every rule, enabled or
@@ -41,6 +43,9 @@ fn compile_here(
         rules.extend(compilation.rule(file, rule, rules.len()));
     }
     let Compilation { compiler, mut tests, keys, inputs, retained, .. } = compilation;
+    for (_, rule) in all_rules(files) {
+        doubts::check(rule, schemas, diagnostics);
+    }
     for (file, rule) in all_rules(files).filter(|(_, rule)| !rule.enabled) {
         // A disabled rule must be right too, but leaves nothing behind in the plan.
         Compilation::new(Arc::clone(schemas), diagnostics).rule(file, rule, 0);
@@ -114,9 +119,11 @@ impl<'a> Compilation<'a> {
                 self.window(rule, window, event, filter.as_ref(), index)
             }
         }?;
+        let key = body.key.map(|KeyIndex(key)| self.keys[key].fields.as_slice()).unwrap_or_default();
+        let by: Vec<&str> = key.iter().map(|field| self.compiler.normalized_value(*field)).collect();
         Some(RulePlan {
             name: rule.name.value.clone(),
-            version: version::of(rule, &body.meaning),
+            version: version::of(rule, &by, &body.meaning),
             severity: rule.severity,
             key: body.key,
             key_is_list: rule.by_is_list,

@@ -3,10 +3,10 @@
 use olocus_cep::rule::{Action, Body, Rule};
 use sha2::{Digest, Sha256};
 
-/// The first 16 hexadecimal digits of a SHA-256 over the rule's name, key, steps or window, conditions and
-/// emitted values in their normalised form (`meaning`), severity and actions. Description, tags, tests and
+/// The first 16 hexadecimal digits of a SHA-256 over the rule's name, key (`by`), steps or window, conditions and
+/// emitted values (`meaning`), all in their normalised form, severity and actions. Description, tags, tests and
 /// the layout of the file do not enter.
-pub(super) fn of(rule: &Rule, meaning: &[String]) -> String {
+pub(super) fn of(rule: &Rule, by: &[&str], meaning: &[String]) -> String {
     let mut hash = Sha256::new();
     let mut add = |part: &str| {
         // The length keeps neighbouring parts from running into each other.
@@ -16,9 +16,7 @@ pub(super) fn of(rule: &Rule, meaning: &[String]) -> String {
     add(&rule.name.value);
     add(rule.severity.as_str());
     add(if rule.by_is_list { "list" } else { "single" });
-    for field in &rule.by {
-        add(field.value.trim());
-    }
+    by.iter().for_each(|field| add(field));
     for part in meaning {
         add(part);
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use olocus_cep::Key;
 use olocus_cep::rule::Action;
 use olocus_event::{CloudEvent, JsonText, OutRecord, dead_letter, late_record, seal};
 use serde::{Deserialize, Serialize};
@@ -94,7 +95,7 @@ fn match_records(
     let event = cloud_event(options, &rule.name, rule.severity.as_str(), found);
     let timed_out = found.timed_out.is_some();
     for topic in rule.topics(timed_out, &options.topics.matches) {
-        let record = event.to_binary(topic.into(), Some(record_key(&rule.name, found)));
+        let record = event.to_binary(topic.into(), Some(record_key(&rule.name, &found.key)));
         records.push(seal(record, &options.sealing, &options.keyring, (options.nonce)())?);
     }
     for action in rule.actions(timed_out) {
@@ -110,7 +111,7 @@ fn match_records(
             let record = OutRecord {
                 topic: Arc::clone(&options.topics.webhooks),
                 partition: None,
-                key: Some(record_key(&rule.name, found)),
+                key: Some(record_key(&rule.name, &found.key)),
                 headers: olocus_event::Headers::default(),
                 value: Some(value.into()),
             };
@@ -130,7 +131,7 @@ fn cloud_event(options: &Options, rule: &str, severity: &str, found: &Match) -> 
         id: found.id.clone(),
         source: format!("/olocus/{}/rules/{rule}", options.application_id),
         event_type: MATCH_TYPE.to_owned(),
-        subject: Some(found.key.as_json().to_owned()),
+        subject: subject(found.key.as_json()),
         time: Some(found.end),
         data_content_type: Some(content_type.to_owned()),
         data_schema: Some(MATCH_SCHEMA.to_owned()),
@@ -139,12 +140,46 @@ fn cloud_event(options: &Options, rule: &str, severity: &str, found: &Match) -> 
     }
 }
 
+/// The key of a match as the subject of its event: a text as it is, no key as none. A subject may not be empty.
+fn subject(key: &str) -> Option<String> {
+    match serde_json::from_str(key) {
+        Ok(serde_json::Value::Null) => None,
+        Ok(serde_json::Value::String(text)) => Some(text).filter(|text| !text.is_empty()),
+        Ok(_) | Err(_) => Some(key.to_owned()),
+    }
+}
+
 /// Matches of one key stay in order: the record key is the rule's key, or the rule's name where it has none.
-fn record_key(rule: &str, found: &Match) -> Bytes {
-    let json = found.key.as_json();
+fn record_key(rule: &str, key: &Key) -> Bytes {
+    let json = key.as_json();
     match json.as_bytes().first() {
-        Some(b'"') => serde_json::from_str(json).map_or_else(|_| json.to_owned(), |text: String| text).into(),
+        Some(b'"') => serde_json::from_str(json).unwrap_or_else(|_| json.to_owned()).into(),
         _ if json == "null" => Bytes::from(rule.to_owned()),
         _ => Bytes::from(json.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_have_the_key_of_their_match() {
+        let deep = "[".repeat(200) + &"]".repeat(200);
+        for (key, expected) in
+            [("null", "rule"), ("\"a\\\"b\"", "a\"b"), ("5", "5"), ("[\"a\",1]", "[\"a\",1]"), (&deep, &deep)]
+        {
+            assert_eq!(record_key("rule", &Key::single(key)), expected, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_subject_is_plain_text() {
+        assert_eq!(subject("\"u1\"").as_deref(), Some("u1"));
+        assert_eq!(subject("5").as_deref(), Some("5"));
+        assert_eq!(subject("[\"u1\",5]").as_deref(), Some("[\"u1\",5]"));
+        for none in ["null", "\"\""] {
+            assert_eq!(subject(none), None);
+        }
     }
 }

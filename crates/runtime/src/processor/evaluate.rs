@@ -5,23 +5,27 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, never, select, tick, unbounded};
-use olocus_bus::{OffsetRange, TopicPartition};
+use olocus_bus::{Ends, GroupOffset, TopicPartition};
 
 use super::commit::{self, Done, Pending};
+use super::drops::Drops;
 use super::idle::{Idleness, Verdict};
+use super::pressure::{self, Bounds};
 use super::read::{self, FromReader, ToReader};
 use super::start::Start;
-use super::watch::{self, FromWatcher};
+use super::watch::{self, FromWatcher, Question};
 use super::{Shared, metrics, spawn};
 use crate::Error;
 use crate::merge::InputId;
-use crate::position::{LATE_REMEMBERED, Position};
+use crate::position::Position;
 use crate::task::Task;
 
 /// Prepared batches that may wait for the evaluator.
 const BATCHES_QUEUED: usize = 4;
 /// Outputs that may wait for a commit in flight before no more input is taken.
 const OUTPUTS_PENDING_MAX: usize = 20_000;
+/// What these may take in memory.
+const OUTPUTS_BYTES_MAX: usize = 32 << 20;
 /// How often decisions and commits are considered when nothing else happens.
 const TICK: Duration = Duration::from_millis(20);
 /// How often sizes are published as metrics.
@@ -61,7 +65,7 @@ fn run_threads(shared: &Shared) -> Result<(), Error> {
         }),
     ];
     let mut evaluator = Evaluator::new(shared, to_reader, to_watcher, to_commit);
-    evaluator.join(starts)?;
+    evaluator.join(starts, false)?;
     shared.status.clear("start");
     let outcome = evaluator.run(&batches, &watched, &done);
     shared.stop.set();
@@ -78,24 +82,28 @@ struct Evaluator<'a> {
     task: Task,
     idleness: Idleness,
     to_reader: Sender<ToReader>,
-    to_watcher: Sender<Vec<TopicPartition>>,
+    to_watcher: Sender<Question>,
     /// Whether the watcher has been asked something that it has not answered yet.
     asking: bool,
     /// The ends of the partitions, as the watcher last told them.
-    ends: BTreeMap<TopicPartition, OffsetRange>,
+    ends: BTreeMap<TopicPartition, Ends>,
     to_commit: Sender<Pending>,
     committing: bool,
     last_commit: Instant,
     last_gauges: Instant,
+    last_renewal: Instant,
     committed: BTreeMap<InputId, Position>,
+    /// Inputs that the committer does not know yet, with what an earlier run committed of them.
+    joined: Vec<(InputId, Option<GroupOffset>)>,
     paused: BTreeSet<InputId>,
+    drops: Drops,
 }
 
 impl<'a> Evaluator<'a> {
     fn new(
         shared: &'a Shared,
         to_reader: Sender<ToReader>,
-        to_watcher: Sender<Vec<TopicPartition>>,
+        to_watcher: Sender<Question>,
         to_commit: Sender<Pending>,
     ) -> Evaluator<'a> {
         Evaluator {
@@ -110,8 +118,11 @@ impl<'a> Evaluator<'a> {
             committing: false,
             last_commit: Instant::now(),
             last_gauges: Instant::now(),
+            last_renewal: Instant::now(),
             committed: BTreeMap::new(),
+            joined: Vec::new(),
             paused: BTreeSet::new(),
+            drops: Drops::default(),
         }
     }
 
@@ -124,7 +135,9 @@ impl<'a> Evaluator<'a> {
         let ticks = tick(TICK);
         let nothing = never();
         while !self.shared.stop.is_set() {
-            let batches = if self.task.pending_outputs() < OUTPUTS_PENDING_MAX { batches } else { &nothing };
+            let room = self.task.pending_outputs() < OUTPUTS_PENDING_MAX
+                && self.task.pending_bytes() < OUTPUTS_BYTES_MAX;
+            let batches = if room { batches } else { &nothing };
             select! {
                 recv(batches) -> message => match message {
                     Ok(message) => self.take(message)?,
@@ -143,16 +156,17 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Adds inputs to the task and has the reader read them.
-    fn join(&mut self, mut starts: Vec<Start>) -> Result<(), Error> {
+    fn join(&mut self, mut starts: Vec<Start>, started: bool) -> Result<(), Error> {
         // Inputs that were read before set the pace which new ones start at.
-        starts.sort_by_key(|start| !start.resumed);
+        starts.sort_by_key(|start| start.committed.is_none());
         let mut read = Vec::new();
-        for Start { id, position, resumed } in starts {
+        for Start { id, position, committed } in starts {
             let Some(source) = self.shared.plan.source_of(&id.topic) else { continue };
             let Some(spec) = self.shared.plan.sources().nth(source) else { continue };
-            let running = !resumed && self.task.progress().is_some();
+            let running = (started || committed.is_none()) && self.task.progress().is_some();
             read.push((partition(&id), position.offset));
             self.idleness.add(id.clone(), spec.idle_after);
+            self.joined.push((id.clone(), committed));
             self.task.add_input(id, spec.out_of_order, Some(position), running);
         }
         self.to_reader.send(ToReader::Add(read)).or_else(|_| self.ended("reader"))
@@ -175,13 +189,15 @@ impl<'a> Evaluator<'a> {
 
     fn learn(&mut self, message: FromWatcher) -> Result<(), Error> {
         match message {
-            FromWatcher::Joined(starts) => return self.join(starts),
-            FromWatcher::Ends { asked, ranges } => {
-                self.asking = false;
-                for (partition, range) in ranges {
+            FromWatcher::Joined(starts) => return self.join(starts, true),
+            FromWatcher::Ends { asked, largest, ends } => {
+                if largest.is_some() {
+                    self.asking = false;
+                }
+                for (partition, ends) in ends {
                     let id = InputId { topic: Arc::clone(&partition.topic), partition: partition.partition };
-                    self.idleness.range(&id, range, asked);
-                    self.ends.insert(partition, range);
+                    self.idleness.ends(&id, ends, asked, largest);
+                    self.ends.insert(partition, ends);
                 }
             }
             FromWatcher::Away => self.idleness.away(),
@@ -190,47 +206,34 @@ impl<'a> Evaluator<'a> {
     }
 
     fn decide(&mut self) -> Result<(), Error> {
-        match self.idleness.decide(&self.task, self.shared.options.clock.now()) {
+        match self.idleness.decide(&self.task, self.shared.options.clock.now())? {
             Verdict::Decide(decision) => self.task.decide(&decision),
-            Verdict::Ask(inputs) if !self.asking => {
+            Verdict::Ask { inputs, largest } if !self.asking => {
                 self.asking = true;
                 let partitions = inputs.iter().map(partition).collect();
-                self.to_watcher.send(partitions).or_else(|_| self.ended("watcher"))
+                let question = Question { partitions, largest };
+                self.to_watcher.send(question).or_else(|_| self.ended("watcher"))
             }
-            Verdict::Ask(_) | Verdict::Wait => Ok(()),
+            Verdict::Ask { .. } | Verdict::Wait => Ok(()),
         }
     }
 
-    /// Pauses inputs while the merge holds too much, those furthest ahead first, and inputs whose late records
-    /// no longer fit into a commit. If only inputs that hold time back are left, lets time go on.
+    /// Pauses inputs while the merge holds too much. If only inputs that hold time back are left, lets time go on.
     fn relieve(&mut self) -> Result<(), Error> {
-        if self.task.is_rereading() {
-            // Nothing is released before all is read again, so whoever was paused now would be waited for.
-            return self.pause_exactly(BTreeSet::new());
+        let options = &self.shared.options;
+        let bounds = Bounds { records: options.held_max, bytes: options.held_bytes_max };
+        let relief = pressure::relief(&self.task, bounds, !self.paused.is_empty());
+        if relief.force {
+            let (held, held_bytes) = self.task.held();
+            tracing::warn!(
+                held,
+                held_bytes,
+                "records wait for time to pass, more than fit: time is moved on without them"
+            );
+            metrics::forced();
+            self.task.decide(&self.task.floors_to_hold(bounds.records, bounds.bytes))?;
         }
-        let held = self.task.stats().held;
-        let limit = self.shared.options.held_max;
-        let mut pause: BTreeSet<InputId> = self
-            .task
-            .inputs()
-            .filter(|input| input.late_remembered >= LATE_REMEMBERED)
-            .map(|input| input.id.clone())
-            .collect();
-        if held >= limit || (held >= limit / 2 && !self.paused.is_empty()) {
-            let ahead = self.task.furthest_ahead();
-            if ahead.is_empty() && held >= limit {
-                let floors = self.task.floors_to_hold(limit);
-                tracing::warn!(
-                    held,
-                    limit,
-                    "records wait for time to pass, more than fit: time is moved on without them"
-                );
-                metrics::forced();
-                self.task.decide(&floors)?;
-            }
-            pause.extend(ahead);
-        }
-        self.pause_exactly(pause)
+        self.pause_exactly(relief.pause)
     }
 
     fn pause_exactly(&mut self, pause: BTreeSet<InputId>) -> Result<(), Error> {
@@ -272,11 +275,17 @@ impl<'a> Evaluator<'a> {
 
     fn pending(&mut self) -> Option<Pending> {
         let mut positions = self.task.positions();
-        positions.retain(|(id, position)| self.committed.get(id) != Some(position));
+        let renewal = self.shared.options.renew_interval;
+        if renewal.is_some_and(|interval| self.last_renewal.elapsed() >= interval) {
+            self.last_renewal = Instant::now();
+        } else {
+            positions.retain(|(id, position)| self.committed.get(id) != Some(position));
+        }
         if positions.is_empty() && self.task.pending_outputs() == 0 {
             return None;
         }
-        Some(Pending { outputs: self.task.take_outputs(), positions })
+        let joined = std::mem::take(&mut self.joined);
+        Some(Pending { outputs: self.task.take_outputs(), positions, joined })
     }
 
     fn committed(&mut self, done: Done) {
@@ -304,6 +313,9 @@ impl<'a> Evaluator<'a> {
         if self.last_gauges.elapsed() >= GAUGES {
             self.last_gauges = Instant::now();
             metrics::gauges(self.shared.options.clock.now(), &self.task, &self.committed, &self.ends);
+            let missed: Vec<_> = self.task.missed().collect();
+            metrics::missed(&self.shared.plan, &missed);
+            self.drops.warn(&self.shared.plan, self.shared.options.limits.policy, &missed);
         }
     }
 }

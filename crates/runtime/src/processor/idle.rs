@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use olocus_bus::{End, OffsetRange};
+use olocus_bus::{End, Ends};
 
+use crate::Error;
 use crate::merge::InputId;
 use crate::task::{Decision, Task};
 
@@ -28,7 +29,11 @@ pub(super) enum Verdict {
     /// Nothing would come of a decision now.
     Wait,
     /// These inputs seem to be idle: ask the log whether their ends are still where they were met.
-    Ask(Vec<InputId>),
+    Ask {
+        inputs: Vec<InputId>,
+        /// The largest event time that has been seen, for [`Idleness::ends`].
+        largest: i64,
+    },
     /// Time goes on without them.
     Decide(Decision),
 }
@@ -39,10 +44,20 @@ struct Input {
     end: Option<i64>,
     /// Since when it has been at its end, without an open transaction beyond it, and the log has answered.
     silent_since: Option<i64>,
-    /// When the log last confirmed that.
-    confirmed: i64,
+    /// When the log last confirmed that, if it has since the input's last record.
+    confirmed: Option<Confirmed>,
     paused: bool,
     idle_after: Option<i64>,
+}
+
+/// The log was asked for an input's end, and it was where it had been met.
+#[derive(Debug, Clone, Copy)]
+struct Confirmed {
+    /// When it was asked.
+    at: i64,
+    /// The largest event time seen by then. What was sent together with that record was in the log already, so the
+    /// input is not to be waited for up to there, whatever has come from others since.
+    largest: i64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -54,14 +69,15 @@ struct Latest {
 
 impl Idleness {
     pub(super) fn add(&mut self, id: InputId, idle_after: Option<i64>) {
-        let input = Input { end: None, silent_since: None, confirmed: i64::MIN, paused: false, idle_after };
+        let input = Input { end: None, silent_since: None, confirmed: None, paused: false, idle_after };
         self.inputs.insert(id, input);
     }
 
     /// Records have come: the largest event time among them with the timestamp of its record.
     pub(super) fn records(&mut self, id: &InputId, latest: Option<(i64, i64)>, now: i64) {
         if let Some(input) = self.inputs.get_mut(id) {
-            (input.end, input.silent_since) = (None, None);
+            input.end = None;
+            input.speaks();
         }
         if let Some((time, logged)) = latest
             && self.latest.is_none_or(|known| time > known.time)
@@ -75,19 +91,24 @@ impl Idleness {
     pub(super) fn end(&mut self, id: &InputId, end: End, now: i64) {
         if let Some(input) = self.inputs.get_mut(id) {
             input.end = Some(end.offset);
-            let silent = end.stable && !input.paused;
-            input.silent_since = silent.then(|| input.silent_since.unwrap_or(now));
+            if end.stable && !input.paused {
+                input.silent_since.get_or_insert(now);
+            } else {
+                input.speaks();
+            }
         }
     }
 
-    /// The log was asked at `asked` where the input ends.
-    pub(super) fn range(&mut self, id: &InputId, range: OffsetRange, asked: i64) {
+    /// The log was asked at `asked` where the input ends; `largest` is the largest event time that had been seen by
+    /// then, if somebody noted it.
+    pub(super) fn ends(&mut self, id: &InputId, ends: Ends, asked: i64, largest: Option<i64>) {
         let Some(input) = self.inputs.get_mut(id) else { return };
-        if !input.paused && input.end == Some(range.end) && range.stable_end == range.end {
-            input.silent_since.get_or_insert(asked);
-            input.confirmed = input.confirmed.max(asked);
-        } else {
-            input.silent_since = None;
+        if input.paused || input.end != Some(ends.end) || ends.stable != ends.end {
+            return input.speaks();
+        }
+        input.silent_since.get_or_insert(asked);
+        if let Some(largest) = largest {
+            input.confirmed = Some(Confirmed { at: asked, largest });
         }
     }
 
@@ -95,65 +116,83 @@ impl Idleness {
     pub(super) fn paused(&mut self, id: &InputId, paused: bool) {
         if let Some(input) = self.inputs.get_mut(id) {
             input.paused = paused;
-            input.silent_since = None;
+            input.speaks();
         }
     }
 
     /// The log cannot be reached: nobody's silence means anything until it answers again.
     pub(super) fn away(&mut self) {
-        for input in self.inputs.values_mut() {
-            input.silent_since = None;
-        }
+        self.inputs.values_mut().for_each(Input::speaks);
     }
 
-    /// Whether floors of idle inputs are to be raised: only where that can release records or end windows.
-    pub(super) fn decide(&self, task: &Task, now: i64) -> Verdict {
-        let Some(latest) = self.latest else { return Verdict::Wait };
-        if let Some(floors) = self.floors(task, latest, |input| input.confirmed) {
-            return Verdict::Decide(Decision { floors });
+    /// Whether floors of idle inputs are to be raised: only where that can release records or end windows, or where
+    /// inputs are paused until others catch up with them.
+    pub(super) fn decide(&self, task: &Task, now: i64) -> Result<Verdict, Error> {
+        let (Some(latest), Some(largest)) = (self.latest, task.largest()) else { return Ok(Verdict::Wait) };
+        if let Some(decision) = self.decision(task, latest, |input| input.confirmed)? {
+            return Ok(Verdict::Decide(decision));
         }
-        match self.floors(task, latest, |_| now) {
-            Some(floors) => Verdict::Ask(floors.into_iter().map(|(id, _)| id).collect()),
+        let if_confirmed = Some(Confirmed { at: now, largest });
+        Ok(match self.decision(task, latest, |_| if_confirmed)? {
+            Some(decision) => {
+                let inputs = decision.floors.into_iter().map(|(id, _)| id).collect();
+                Verdict::Ask { inputs, largest }
+            }
             None => Verdict::Wait,
-        }
+        })
     }
 
-    /// The floors to raise if each input's silence lasted until `until`.
-    fn floors(
+    /// The floors to raise if the ends of silent inputs were confirmed like this.
+    fn decision(
         &self,
         task: &Task,
         latest: Latest,
-        until: impl Fn(&Input) -> i64,
-    ) -> Option<Vec<(InputId, i64)>> {
-        let largest = task.largest()?;
-        let due = task.next_due()?;
-        let idle_until = |id: &InputId| {
+        confirmed: impl Fn(&Input) -> Option<Confirmed>,
+    ) -> Result<Option<Decision>, Error> {
+        let idle = |id: &InputId| {
             let input = self.inputs.get(id)?;
-            let until = until(input);
-            // What was at its end before the newest record came may have been sent to together with it.
-            (until >= latest.delivered && input.is_idle(latest.history, until)).then_some(until)
+            confirmed(input).filter(|confirmed| input.is_idle(latest.history, confirmed.at))
         };
-        // While every input is silent, event time goes on at the pace of the clock.
-        let all_until =
-            task.inputs().map(|input| idle_until(input.id)).min().flatten().unwrap_or(latest.delivered);
-        let passed = all_until.saturating_sub(latest.delivered).max(0);
-        let mut floors = Vec::new();
+        let passed = self.passed(task, latest, idle);
+        let (mut floors, mut slowest) = (Vec::new(), None);
         for input in task.inputs() {
-            let floor =
-                idle_until(input.id).map(|_| largest.saturating_add(passed).saturating_sub(input.bound));
-            if input.progress.max(floor) < Some(due) {
-                // This input holds back whatever comes next, so nothing would come of a decision now.
-                return None;
-            }
-            floors.extend(
-                floor.filter(|&floor| input.progress < Some(floor)).map(|floor| (input.id.clone(), floor)),
-            );
+            let floor = idle(input.id)
+                .map(|silent| silent.largest.saturating_add(passed).saturating_sub(input.bound));
+            let reached = input.progress.max(floor);
+            slowest = Some(slowest.map_or(reached, |slowest: Option<i64>| slowest.min(reached)));
+            floors.extend(floor.map(|floor| (input.id.clone(), floor)));
         }
-        (!floors.is_empty()).then_some(floors)
+        let slowest = slowest.flatten();
+        let releases = task.next_due().is_some_and(|due| slowest >= Some(due));
+        let resumes = self.inputs.values().any(|input| input.paused) && slowest > task.progress();
+        if !releases && !resumes {
+            return Ok(None);
+        }
+        let decision = task.effective(&Decision { floors })?;
+        Ok(Some(decision).filter(|decision| !decision.floors.is_empty()))
+    }
+
+    /// How far event time has gone on since the largest one came. While every input is silent that is at the pace of
+    /// the clock; one that is paused would have more to say, but is not let.
+    fn passed(&self, task: &Task, latest: Latest, idle: impl Fn(&InputId) -> Option<Confirmed>) -> i64 {
+        let paused = |id: &InputId| self.inputs.get(id).is_some_and(|input| input.paused);
+        let mut until: Option<i64> = None;
+        for input in task.inputs().filter(|input| !paused(input.id)) {
+            let Some(silent) = idle(input.id).filter(|silent| Some(silent.largest) == task.largest()) else {
+                return 0;
+            };
+            until = Some(until.map_or(silent.at, |until| until.min(silent.at)));
+        }
+        until.map_or(0, |until| until.saturating_sub(latest.delivered).max(0))
     }
 }
 
 impl Input {
+    /// Its silence so far means nothing.
+    fn speaks(&mut self) {
+        (self.silent_since, self.confirmed) = (None, None);
+    }
+
     fn is_idle(&self, history: bool, until: i64) -> bool {
         let idle_after = self.idle_after.unwrap_or(if history { HISTORY } else { LIVE });
         self.silent_since.is_some_and(|since| until.saturating_sub(since) >= idle_after)

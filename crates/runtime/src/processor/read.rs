@@ -1,12 +1,12 @@
 //! The reader thread: polls, decodes, evaluates predicates.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 use olocus_bus::{End, Fetched, Reader, ReaderOptions, TopicPartition};
 
+use super::retention::Retention;
 use super::{Backoff, Shared, metrics};
 use crate::Error;
 use crate::merge::InputId;
@@ -50,9 +50,10 @@ fn read(shared: &Shared, commands: &Receiver<ToReader>, out: &Sender<FromReader>
         .reader(ReaderOptions::default())
         .map_err(|cause| Error::bus("open the reader", cause))?;
     let options = &shared.options;
-    let mut preparer = Preparer::new(Arc::clone(&shared.plan), &options.keyring, options.decoding);
+    let mut preparer =
+        Preparer::new(Arc::clone(&shared.plan), &options.keyring, options.decoding).passing_over_letters();
     let mut backoff = Backoff::default();
-    let mut warned = BTreeSet::new();
+    let mut retention = Retention::default();
     while !shared.stop.is_set() {
         for command in commands.try_iter() {
             obey(&mut *reader, command).map_err(|cause| Error::bus("change what is read", cause))?;
@@ -62,8 +63,7 @@ fn read(shared: &Shared, commands: &Receiver<ToReader>, out: &Sender<FromReader>
                 backoff = Backoff::default();
                 shared.status.clear("read");
                 for part in fetched {
-                    warn_of_retention(shared, &part, &mut warned);
-                    if !forward(shared, &mut preparer, part, out) {
+                    if !forward(shared, &mut preparer, part, &mut retention, out) {
                         return Ok(());
                     }
                 }
@@ -71,6 +71,9 @@ fn read(shared: &Shared, commands: &Receiver<ToReader>, out: &Sender<FromReader>
             Err(error) if error.retryable() => {
                 shared.status.hinder("read", format!("failed to read: {error}; trying again"));
                 shared.stop.sleep(backoff.next());
+            }
+            Err(error) if error.out_of_range().is_some() || error.unknown_topic() => {
+                return Err(Error::gone(error));
             }
             Err(error) => return Err(Error::bus("read", error)),
         }
@@ -87,12 +90,19 @@ fn obey(reader: &mut dyn Reader, command: ToReader) -> Result<(), olocus_bus::Er
 }
 
 /// Prepares what was fetched and passes it on. `false` once nobody listens.
-fn forward(shared: &Shared, preparer: &mut Preparer, part: Fetched, out: &Sender<FromReader>) -> bool {
+fn forward(
+    shared: &Shared,
+    preparer: &mut Preparer,
+    part: Fetched,
+    retention: &mut Retention,
+    out: &Sender<FromReader>,
+) -> bool {
     let id = InputId { topic: Arc::clone(&part.topic), partition: part.partition };
     let Some(source) = shared.plan.source_of(&part.topic) else { return true };
     if !part.records.is_empty() {
         for prepared in preparer.prepare(source, &part.topic, part.partition, part.records) {
             metrics::prepared(&prepared);
+            warn_of_retention(shared, &prepared, retention);
             if out.send(FromReader::Batch(Box::new(prepared))).is_err() {
                 return false;
             }
@@ -106,22 +116,13 @@ fn forward(shared: &Shared, preparer: &mut Preparer, part: Fetched, out: &Sender
 
 /// Says once per topic that its records are older than what the log promises to keep: they may be deleted at
 /// any moment, by their timestamps.
-fn warn_of_retention(shared: &Shared, part: &Fetched, warned: &mut BTreeSet<Arc<str>>) {
-    let Some(record) = part.records.first() else { return };
-    if warned.contains(&part.topic) {
-        return;
-    }
-    let by_record =
-        shared.plan.source_of(&part.topic).is_some_and(|source| shared.plan.takes_record_time(source));
-    if !by_record {
-        warned.insert(Arc::clone(&part.topic));
-        return;
-    }
-    let age = shared.options.clock.now() / 1_000_000 - record.timestamp;
-    let Ok(settings) = shared.transport.settings(&part.topic) else { return };
-    warned.insert(Arc::clone(&part.topic));
-    if let Some(retention) = settings.retention_ms.filter(|&retention| age > retention) {
-        tracing::warn!(topic = %part.topic, age_ms = age, retention_ms = retention,
+fn warn_of_retention(shared: &Shared, prepared: &Prepared, retention: &mut Retention) {
+    let Some(oldest) = prepared.oldest_logged() else { return };
+    let topic = &prepared.input().topic;
+    let age = (shared.options.clock.now() / 1_000_000).saturating_sub(oldest);
+    let ask = || shared.transport.settings(topic).map(|settings| settings.retention_ms);
+    if let Some(kept) = retention.exceeded(topic, age, Instant::now(), ask) {
+        tracing::warn!(topic = %topic, age_ms = age, retention_ms = kept,
             "record timestamps, which serve as event time here, lie before the topic's retention: the log may delete \
              these records at any moment. Publish with the wall clock and put the event time into `ce_time` or a field");
     }

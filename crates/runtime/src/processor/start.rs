@@ -3,24 +3,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use olocus_bus::{TopicPartition, TopicSpec, Writer, WriterOptions};
+use olocus_bus::{GroupOffset, TopicPartition, TopicSpec, Writer, WriterOptions};
 
 use super::{Backoff, Shared, StartAt};
 use crate::Error;
 use crate::merge::InputId;
 use crate::position::Position;
 
-/// The largest record that the dead-letter topic is created for: larger than any that is accepted, because what
-/// is too large is what lands there.
-const DEAD_LETTER_BYTES_MAX: usize = 128 << 20;
+/// The largest record that topics are created for which take records as they came. What is too large to be accepted
+/// lands there, and headers that tell why come on top of the 128 MiB that can be read.
+const LETTER_BYTES_MAX: usize = 129 << 20;
+
+/// Ends of the names of topics that engines write, and only engines read: see [`OutputTopics`](super::OutputTopics).
+const OUTPUTS: [&str; 3] = [".dead-letter", ".late", ".webhooks"];
 
 /// An input to read, and where from.
 #[derive(Debug)]
 pub(super) struct Start {
     pub(super) id: InputId,
     pub(super) position: Position,
-    /// Whether the position was committed by an earlier run.
-    pub(super) resumed: bool,
+    /// What an earlier run committed, if one did.
+    pub(super) committed: Option<GroupOffset>,
 }
 
 /// Why an attempt failed.
@@ -46,11 +49,13 @@ impl From<Error> for Failure {
 impl Shared {
     /// Opens the transactional writer, which fences a predecessor and waits for its last transaction.
     pub(super) fn open_writer(&self) -> Result<Option<Box<dyn Writer>>, Error> {
-        let id = self.options.application_id.clone();
-        self.retry("start", "open the writer", || {
-            let transactional_id = Some(id.clone());
-            Ok(self.transport.writer(WriterOptions { transactional_id, ..WriterOptions::default() })?)
-        })
+        self.retry("start", "open the writer", || Ok(self.writer()?))
+    }
+
+    /// Tries once to open it.
+    pub(super) fn writer(&self) -> Result<Box<dyn Writer>, olocus_bus::Error> {
+        let transactional_id = Some(self.options.application_id.clone());
+        self.transport.writer(WriterOptions { transactional_id, ..WriterOptions::default() })
     }
 
     /// Creates the topics that are missing and finds every partition to read with the place to begin at.
@@ -62,7 +67,10 @@ impl Shared {
                 self.transport.create_topics(&missing)?;
             }
             let existing = if missing.is_empty() { existing } else { self.transport.topics()? };
-            self.locate(&self.partitions_to_read(&existing))
+            let starts = self.locate(&self.partitions_to_read(&existing))?;
+            let written = self.own_topics().into_iter().filter_map(|topic| existing.get_key_value(topic));
+            self.warn_of_order(written.map(|(topic, count)| (topic.as_str(), *count)).collect());
+            Ok(starts)
         })
     }
 
@@ -71,12 +79,10 @@ impl Shared {
         let own: BTreeSet<&str> = self.own_topics().into_iter().collect();
         let mut partitions = Vec::new();
         for (topic, &count) in existing {
-            // A wildcard never picks up what the engine writes itself; a name that is spelled out does.
-            let named = self
-                .plan
-                .sources()
-                .any(|source| source.topics.iter().any(|pattern| pattern.literal() == Some(topic.as_str())));
-            if named || (self.plan.source_of(topic).is_some() && !own.contains(topic.as_str())) {
+            // A wildcard never picks up what the engine writes itself, nor what another one writes to topics for
+            // what it could not do; a name that is spelled out does.
+            let is_output = own.contains(topic.as_str()) || OUTPUTS.iter().any(|end| topic.ends_with(end));
+            if self.plan.names_topic(topic) || (self.plan.source_of(topic).is_some() && !is_output) {
                 let name: Arc<str> = topic.as_str().into();
                 let count = i32::try_from(count).unwrap_or(i32::MAX);
                 partitions.extend(
@@ -94,10 +100,10 @@ impl Shared {
         for (partition, committed) in partitions.iter().zip(committed) {
             let range = self.transport.offsets(partition)?;
             let id = InputId { topic: Arc::clone(&partition.topic), partition: partition.partition };
-            let resumed = committed.is_some();
-            let mut position = match committed {
+            super::metrics::joined(&id);
+            let mut position = match &committed {
                 Some(found) => Position::parse(found.offset, &found.metadata)?,
-                None => fresh(match self.options.start_at {
+                None => Position::at(match self.options.start_at {
                     StartAt::Earliest => range.start,
                     StartAt::End => range.stable_end,
                     StartAt::Time(time) => self.transport.offset_at(partition, time)?,
@@ -113,11 +119,34 @@ impl Shared {
             } else if position.offset > range.end {
                 tracing::warn!(topic = %partition.topic, partition = partition.partition, committed = position.offset,
                     end = range.end, "the topic is shorter than what was committed of it, as if created anew; reading it from its start");
-                position = fresh(range.start);
+                position = Position::at(range.start);
             }
-            starts.push(Start { id, position, resumed });
+            starts.push(Start { id, position, committed });
         }
+        let counts = partitions.iter().map(|place| (&*place.topic, place.partition.unsigned_abs() + 1));
+        let mut largest = BTreeMap::new();
+        counts.for_each(|(topic, count)| {
+            let known: &mut u32 = largest.entry(topic).or_default();
+            *known = count.max(*known);
+        });
+        self.warn_of_order(largest);
         Ok(starts)
+    }
+
+    /// Says of which topics the log keeps no order although all events are to have one: those that others made with
+    /// more partitions.
+    fn warn_of_order(&self, partitions: BTreeMap<&str, u32>) {
+        if self.options.default_partitions != Some(1) {
+            return;
+        }
+        for (topic, partitions) in partitions.into_iter().filter(|(_, partitions)| *partitions > 1) {
+            tracing::warn!(
+                topic,
+                partitions,
+                "the order is to be global, and this topic keeps one only within each of \
+                its partitions; a topic with one partition keeps it"
+            );
+        }
     }
 
     /// Every topic that the engine writes to.
@@ -151,9 +180,11 @@ impl Shared {
             partitions: self.options.default_partitions,
             config: BTreeMap::new(),
         });
-        if name == &*self.options.topics.dead_letter {
+        spec.partitions = spec.partitions.or(self.options.default_partitions);
+        let topics = &self.options.topics;
+        if [&topics.dead_letter, &topics.late].into_iter().any(|letters| &**letters == name) {
             let limit = spec.config.entry("max.message.bytes".to_owned());
-            limit.or_insert_with(|| DEAD_LETTER_BYTES_MAX.to_string());
+            limit.or_insert_with(|| LETTER_BYTES_MAX.to_string());
         }
         spec
     }
@@ -182,8 +213,4 @@ impl Shared {
         }
         Ok(None)
     }
-}
-
-fn fresh(offset: i64) -> Position {
-    Position { offset, next: offset, progress: crate::Progress::default(), frontier: None, late: Vec::new() }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use olocus_bus::{OffsetRange, TopicPartition};
+use olocus_bus::{Ends, TopicPartition};
 
 use super::Shared;
 use super::start::{Failure, Start};
@@ -17,10 +17,19 @@ const HEALTH: Duration = Duration::from_secs(1);
 pub(super) enum FromWatcher {
     /// Partitions that were not there before.
     Joined(Vec<Start>),
-    /// Where partitions end, asked for not before `asked` (nanoseconds since the Unix epoch).
-    Ends { asked: i64, ranges: Vec<(TopicPartition, OffsetRange)> },
+    /// Where partitions end, asked for not before `asked` (nanoseconds since the Unix epoch). Of an answer to a
+    /// [`Question`] it says what that noted.
+    Ends { asked: i64, largest: Option<i64>, ends: Vec<(TopicPartition, Ends)> },
     /// The log cannot be reached, so silence means nothing.
     Away,
+}
+
+/// What the evaluator asks of the watcher: where these partitions end.
+#[derive(Debug)]
+pub(super) struct Question {
+    pub(super) partitions: Vec<TopicPartition>,
+    /// The largest event time that has been seen, to be told again with the answer.
+    pub(super) largest: i64,
 }
 
 /// Tells the evaluator of every partition that was not among `known`, and of the ends of all of them: regularly, and at
@@ -28,14 +37,14 @@ pub(super) enum FromWatcher {
 pub(super) fn run(
     shared: &Shared,
     mut known: BTreeSet<TopicPartition>,
-    questions: &Receiver<Vec<TopicPartition>>,
+    questions: &Receiver<Question>,
     out: &Sender<FromWatcher>,
 ) {
     let mut discovered = Instant::now();
     let mut looked = Instant::now();
     while !shared.stop.is_set() {
         let told = match questions.recv_timeout(HEALTH.saturating_sub(looked.elapsed())) {
-            Ok(partitions) => tell_ends(shared, &partitions, out),
+            Ok(question) => tell_ends(shared, &question.partitions, Some(question.largest), out),
             Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => {
                 looked = Instant::now();
@@ -49,7 +58,8 @@ pub(super) fn run(
                         continue;
                     }
                 }
-                tell_ends(shared, &known, out)
+                let known: Vec<TopicPartition> = known.iter().cloned().collect();
+                tell_ends(shared, &known, None, out)
             }
         };
         if told.is_err() {
@@ -81,18 +91,16 @@ fn new_partitions(shared: &Shared, known: &BTreeSet<TopicPartition>) -> Result<V
 }
 
 /// Tells where these partitions end, but for those that cannot be asked about. Fails once nobody listens.
-fn tell_ends<'a>(
+fn tell_ends(
     shared: &Shared,
-    partitions: impl IntoIterator<Item = &'a TopicPartition>,
+    partitions: &[TopicPartition],
+    largest: Option<i64>,
     out: &Sender<FromWatcher>,
 ) -> Result<(), ()> {
     let asked = shared.options.clock.now();
-    let running = |_: &&TopicPartition| !shared.stop.is_set();
-    let range = |partition: &TopicPartition| {
-        shared.transport.offsets(partition).ok().map(|range| (partition.clone(), range))
-    };
-    let ranges = partitions.into_iter().take_while(running).filter_map(range).collect();
-    out.send(FromWatcher::Ends { asked, ranges }).map_err(|_| ())
+    // Without an answer nobody's silence means anything, as if the question had not been asked.
+    let ends = shared.transport.ends(partitions).unwrap_or_default();
+    out.send(FromWatcher::Ends { asked, largest, ends }).map_err(|_| ())
 }
 
 fn partition(id: &crate::merge::InputId) -> TopicPartition {

@@ -103,6 +103,9 @@ fn the_version_changes_with_the_meaning_and_not_with_the_layout() {
     let spaced =
         CHAIN.replace("volume > 10MB", "volume   >   10MB").replace("severity: high", "severity: high # !");
     assert_eq!(version(CHAIN), version(&spaced));
+    assert_eq!(version(CHAIN), version(&CHAIN.replace("by: user", "by: '\"user\"'")));
+    assert_eq!(version(CHAIN), version(&CHAIN.replace("10MB", "10000000.0")));
+    assert_ne!(version(CHAIN), version(&CHAIN.replace("by: user", "by: users")));
     assert_ne!(version(CHAIN), version(&CHAIN.replace("10MB", "11MB")));
     assert_ne!(version(CHAIN), version(&CHAIN.replace("within: 10m", "within: 11m")));
 }

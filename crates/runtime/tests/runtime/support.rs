@@ -1,5 +1,6 @@
 //! Plans from texts, records from JSON, and a world of partitions to draw from.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use olocus_cep::rule::parse_rule_file;
@@ -64,34 +65,104 @@ pub(crate) fn transcript(matches: &[Match]) -> String {
     matches.iter().map(|found| format!("{}\n", found.data)).collect()
 }
 
-/// Records of several partitions, with the bound of their disorder.
+/// Records of several partitions of several topics.
 #[derive(Debug, Clone)]
 pub(crate) struct World {
-    pub(crate) bound: i64,
-    /// Per partition, in offset order: (time in milliseconds, type, user, value).
-    pub(crate) partitions: Vec<Vec<(i64, u8, u8, i64)>>,
+    pub(crate) partitions: Vec<Partition>,
 }
 
+#[derive(Debug, Clone)]
+pub(crate) struct Partition {
+    pub(crate) id: InputId,
+    /// The bound of its disorder, in milliseconds.
+    pub(crate) bound: i64,
+    /// In the order of their offsets.
+    pub(crate) events: Vec<Event>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Event {
+    /// In milliseconds.
+    pub(crate) time: i64,
+    kind: u8,
+    /// Without, the event has no key for some rules.
+    user: Option<u8>,
+    value: i64,
+    /// No event at all, but a record that cannot be decoded.
+    pub(crate) broken: bool,
+}
+
+/// A world of up to so many partitions.
 pub(crate) fn world(partitions: usize) -> impl Strategy<Value = World> {
-    let event = (0_i64..40, 0_u8..3, 0_u8..3, 0_i64..10);
-    (0_i64..6, prop::collection::vec(prop::collection::vec(event, 0..25), 1..=partitions))
-        .prop_map(|(bound, partitions)| World { bound, partitions })
+    worlds(partitions, 0..6, 0..40, 0..25)
+}
+
+/// Worlds of up to so many partitions, which are of one topic and of another in turn, with bounds, times and numbers of
+/// events in these ranges.
+pub(crate) fn worlds(
+    partitions: usize,
+    bounds: Range<i64>,
+    times: Range<i64>,
+    events: Range<usize>,
+) -> impl Strategy<Value = World> {
+    let user = prop_oneof![9 => (0_u8..3).prop_map(Some), 1 => Just(None)];
+    let event = (times, 0_u8..3, user, 0_i64..10, prop::bool::weighted(0.05))
+        .prop_map(|(time, kind, user, value, broken)| Event { time, kind, user, value, broken });
+    let partition = (bounds, prop::collection::vec(event, events));
+    prop::collection::vec(partition, 1..=partitions).prop_map(|partitions| World {
+        partitions: (0_i32..)
+            .zip(partitions)
+            .map(|(at, (bound, events))| {
+                let topic = if at % 2 == 0 { "u" } else { "t" };
+                Partition { id: input(topic, at / 2), bound, events }
+            })
+            .collect(),
+    })
 }
 
 impl World {
-    /// All partitions are of one topic; the type is a field, so that types interleave within a partition.
+    /// The record at this offset of a partition; what kind of event it is, is a field.
     pub(crate) fn record(&self, partition: usize, offset: usize) -> Record {
-        let (time, kind, user, value) = self.partitions[partition][offset];
+        let Event { time, kind, user, value, broken } = self.partitions[partition].events[offset];
         let data = json!({ "kind": kind, "user": user, "v": value });
-        record(i64::try_from(offset).unwrap(), time, &data)
+        let record = record(i64::try_from(offset).unwrap(), time, &data);
+        if broken { Record { value: Some("{".into()), ..record } } else { record }
     }
 
+    /// A task to which all partitions were added, with their bounds or, if the records are sorted, without.
+    pub(crate) fn task(&self, plan: &Arc<Plan>, sorted: bool) -> Task {
+        let mut task = task(plan);
+        for partition in &self.partitions {
+            let bound = if sorted { 0 } else { partition.bound_ns() };
+            task.add_input(partition.id.clone(), bound, None, false);
+        }
+        task
+    }
+
+    /// Feeds these records of a partition.
+    pub(crate) fn feed(&self, preparer: &mut Preparer, task: &mut Task, at: usize, offsets: Range<usize>) {
+        let records = offsets.map(|offset| self.record(at, offset)).collect();
+        let InputId { topic, partition } = &self.partitions[at].id;
+        for prepared in preparer.prepare(0, topic, *partition, records) {
+            task.feed(prepared).unwrap();
+        }
+    }
+}
+
+impl Event {
+    /// Whether it is one with more than 2 as its value.
+    pub(crate) fn hits(&self) -> bool {
+        !self.broken && self.value > 2
+    }
+}
+
+impl Partition {
     pub(crate) fn bound_ns(&self) -> i64 {
         self.bound * 1_000_000
     }
 }
 
-/// Rules of several kinds over the topic `t` of a [`World`].
+/// Rules of all kinds over the topics of a [`World`].
 pub(crate) const RULES: &str = "
 version: 1
 rules:
@@ -99,22 +170,40 @@ rules:
     by: user
     sequence:
       - { step: a, event: t, where: kind = 0 }
-      - { step: b, event: t, where: kind = 1 AND v > 2, within: 10ms }
+      - { step: b, event: [t, u], where: kind = 1 AND v > 2, within: 10ms }
     emit: { first: a.v, second: b.v }
+  - name: three
+    by: [user]
+    sequence:
+      - { step: a, event: [t, u], where: kind = 0 }
+      - { step: b, event: u, within: 12ms }
+      - { step: c, event: [t, u], where: kind = 2 OR v > 7 }
+    within: 20ms
+    emit: { a: a.v, b: b.v, c: c.v }
   - name: single
-    sequence: [ { step: only, event: t, where: v = 7 } ]
+    sequence: [ { step: only, event: [t, u], where: v = 7 } ]
     emit: { user: only.user }
   - name: tumbling
     by: user
-    window: { tumbling: 8ms, event: t }
+    window: { tumbling: 8ms, event: [t, u] }
     where: kind < 2
     emit: { n: count(*), total: sum(v), user: user }
+  - name: hopping
+    by: user
+    include: events
+    window: { sliding: 9ms, every: 4ms, event: t }
+    having: count(*) > 1
+    emit: { n: count(*), most: max(v) }
+  - name: trailing
+    window: { sliding: 6ms, event: [t, u] }
+    having: count(*) > 2
+    emit: { n: count(*), distinct: count(distinct user) }
   - name: counted
-    window: { count: 3, event: t }
+    window: { count: 3, event: [t, u] }
     having: avg(v) > 4
     emit: { mean: avg(v), largest: max(v) }
   - name: session
     by: user
-    window: { session: 5ms, event: t }
+    window: { session: 5ms, event: u }
     emit: { n: count(distinct v) }
 ";

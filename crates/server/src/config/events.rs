@@ -169,7 +169,7 @@ fn authentication(
     let Some(mut fields) = reader.section(node, "`auth`") else { return false };
     fields.require("type");
     let mechanism = reader.choice(&mut fields, "type", &MECHANISMS);
-    fields.require("username");
+    // Without one it is the application id, which only the command line settles.
     let username = fields.string("username", reader.diagnostics);
     let password = reader.secret(&mut fields, ("password", "password_env", "password_file"));
     if password.is_none()
@@ -230,7 +230,7 @@ fn looked_up(reader: &mut Reader<'_>, node: &Node) -> Option<SecretRef> {
     }
     fields.finish(reader.diagnostics);
     match (variable, file) {
-        (Some(name), _) => Some(SecretRef::variable(name.value.clone(), reader.file, name.span)),
+        (Some(name), _) => reader.variable(name),
         (None, Some(path)) => Some(SecretRef::in_file(reader.path(path), reader.file, path.span)),
         (None, None) => None,
     }

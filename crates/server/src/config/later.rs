@@ -42,7 +42,8 @@ const SECTIONS: [(&str, &[&str]); 5] = [
     ("observability", &["metrics", "tracing", "logging"]),
 ];
 
-/// Notes every such section. Unknown keys in one are warnings: what is not acted on cannot be wrong yet.
+/// Notes every such section. Unknown keys in one are warnings: what is not acted on cannot be wrong yet. What its keys
+/// hold is not looked at; a version that acts on it will say what it takes.
 pub(super) fn sections(reader: &mut Reader<'_>, root: &mut Fields<'_>) {
     for (name, keys) in SECTIONS {
         let Some((key, node)) = root.entry(name) else { continue };

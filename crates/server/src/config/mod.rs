@@ -4,7 +4,6 @@
 //! its place. Nothing is looked up on the way: secrets stay references ([`SecretRef`]) until the engine starts,
 //! so a file can be checked on a machine that does not have them.
 //!
-//! - `redact`: secrets that were written into the file are masked in messages;
 //! - `reader`: getters that `Fields` does not have;
 //! - `root`, `events`, `sources`, `sections`: one module per part of the file;
 //! - `later`: sections of the specification that are recognised and not yet active.
@@ -12,7 +11,6 @@
 mod events;
 mod later;
 mod reader;
-mod redact;
 mod root;
 mod secret;
 mod sections;
@@ -123,6 +121,8 @@ pub struct Limits {
     pub decoding: olocus_event::Limits,
     /// Records that may wait for their turn in event-time order.
     pub held_records: usize,
+    /// Bytes that these may take together.
+    pub held_bytes: usize,
     /// Records per batch.
     pub batch_records: usize,
     /// Bytes that the body of an HTTP request may have.
@@ -167,15 +167,15 @@ impl Config {
 
     /// Reads the text of a file that stands in `directory`; otherwise as [`Config::load`].
     pub fn parse(file: &Arc<SourceFile>, directory: &Path) -> (Option<Config>, Diagnostics) {
+        let file = crate::redact::configuration(file);
         let mut diagnostics = Diagnostics::new();
-        let config = match olocus_document::parse(file) {
-            Ok(root) => root::config(&root, file, directory, &mut diagnostics),
+        let config = match olocus_document::parse(&file) {
+            Ok(root) => root::config(&root, &file, directory, &mut diagnostics),
             Err(problems) => {
                 diagnostics.extend(problems);
                 None
             }
         };
-        let diagnostics = redact::shield(diagnostics, file);
         (config.filter(|_| !diagnostics.has_errors()), diagnostics)
     }
 }
@@ -210,6 +210,7 @@ impl Default for Limits {
             state: olocus_cep::Limits::default(),
             decoding: olocus_event::Limits::default(),
             held_records: 200_000,
+            held_bytes: 256 << 20,
             batch_records: 8_192,
             body_bytes: 16 << 20,
         }
@@ -223,6 +224,29 @@ impl Default for HttpConfig {
             metrics_listen: "127.0.0.1:9090".to_owned(),
             token: None,
         }
+    }
+}
+
+/// An application id as it stands on a command line.
+///
+/// # Errors
+/// What keeps the text from being one.
+pub fn parse_application_id(text: &str) -> Result<String, String> {
+    match root::application_id_problem(text) {
+        None => Ok(text.to_owned()),
+        Some((message, help)) => Err(format!("{message}; {help}")),
+    }
+}
+
+/// An address to listen on, `host:port`, as it stands on a command line.
+///
+/// # Errors
+/// A text that is none.
+pub fn parse_address(text: &str) -> Result<String, String> {
+    let port = text.rsplit_once(':').map(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    match port {
+        Some(true) => Ok(text.to_owned()),
+        _ => Err(format!("`{text}` is not `host:port`")),
     }
 }
 

@@ -148,10 +148,22 @@ impl Reader<'_> {
             );
         }
         match (named, stored) {
-            (Some(name), _) => Some(SecretRef::variable(name.value.clone(), self.file, name.span)),
+            (Some(name), _) => self.variable(name),
             (None, Some(path)) => Some(SecretRef::in_file(self.path(path), self.file, path.span)),
             (None, None) => None,
         }
+    }
+
+    /// The variable of a name. What cannot be one is not quoted: it may be the secret itself.
+    pub(super) fn variable(&mut self, name: &Scalar) -> Option<SecretRef> {
+        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let starts_well = name.value.starts_with(|c: char| !c.is_ascii_digit());
+        if !starts_well || !name.value.chars().all(is_part) {
+            let help = "letters, digits and `_` are allowed; the secret itself has no place in a file";
+            self.error("bad-variable", name.span, "this is no name of an environment variable", help);
+            return None;
+        }
+        Some(SecretRef::variable(name.value.clone(), self.file, name.span))
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) fn config(
     config.rules = paths(&mut reader, &mut fields, "rules");
     config.schemas = fields.string("schemas", reader.diagnostics).map(|path| reader.path(path));
     config.sources = sources::read(&mut reader, &mut fields);
-    config.topics = sections::topics(&mut reader, &mut fields);
+    config.topics = sections::topics(&mut reader, &mut fields, config.ordering);
     config.outputs = sections::outputs(&mut reader, &mut fields);
     sections::limits(&mut reader, &mut fields, &mut config.limits);
     sections::http(&mut reader, &mut fields, &mut config.http);
@@ -44,17 +44,22 @@ pub(super) fn config(
     Some(config)
 }
 
-fn application_id(reader: &mut Reader<'_>, fields: &mut Fields<'_>) -> Option<String> {
-    let id = fields.string("application_id", reader.diagnostics)?;
-    if let Some(problem) = crate::topic_name::problem(&id.value) {
+/// What keeps a text from being an application id, and what would be right.
+pub(super) fn application_id_problem(id: &str) -> Option<(String, String)> {
+    if let Some(problem) = crate::topic_name::problem(id) {
         let message = format!("the application id starts the names of its topics, and {problem}");
-        reader.error("bad-application-id", id.span, message, crate::topic_name::RULE);
-        return None;
+        return Some((message, crate::topic_name::RULE.to_owned()));
     }
-    if id.value.len() > MAX_APPLICATION_ID {
-        let message = format!("the application id has {} characters", id.value.len());
+    (id.len() > MAX_APPLICATION_ID).then(|| {
         let help =
             format!("it can have {MAX_APPLICATION_ID}, because it starts the names of the engine's topics");
+        (format!("the application id has {} characters", id.len()), help)
+    })
+}
+
+fn application_id(reader: &mut Reader<'_>, fields: &mut Fields<'_>) -> Option<String> {
+    let id = fields.string("application_id", reader.diagnostics)?;
+    if let Some((message, help)) = application_id_problem(&id.value) {
         reader.error("bad-application-id", id.span, message, help);
         return None;
     }

@@ -60,9 +60,12 @@ impl SecretRef {
     pub fn read(&self, environment: &Environment) -> Result<Secret, Box<Diagnostic>> {
         let text = match &self.origin {
             Origin::Variable(name) => environment.get(name).ok_or_else(|| {
-                Box::new(
-                    self.problem("missing-secret", format!("the environment variable `{name}` is not set")),
-                )
+                // Somebody may have put the secret itself here.
+                let which = match crate::redact::is_variable_name(name) {
+                    true => format!("the environment variable `{name}`"),
+                    false => "the environment variable that is named here".to_owned(),
+                };
+                Box::new(self.problem("missing-secret", format!("{which} is not set")))
             })?,
             Origin::File(path) => std::fs::read_to_string(path).map_err(|error| {
                 Box::new(

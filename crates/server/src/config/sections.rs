@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 
 use olocus_bus::TopicSpec;
 use olocus_cep::Overflow;
-use olocus_document::{Fields, Node, Scalar, read};
+use olocus_document::{Diagnostic, Fields, Node, Scalar, read};
 
 use super::reader::Reader;
-use super::{HttpConfig, Limits, OutputNames};
+use super::{HttpConfig, Limits, Ordering, OutputNames};
 
 const NANOS_PER_MILLI: i64 = 1_000_000;
 
-pub(super) fn topics(reader: &mut Reader<'_>, root: &mut Fields<'_>) -> BTreeMap<String, TopicSpec> {
+pub(super) fn topics(
+    reader: &mut Reader<'_>,
+    root: &mut Fields<'_>,
+    ordering: Ordering,
+) -> BTreeMap<String, TopicSpec> {
     let Some(node) = root.node("topics").filter(|node| !node.is_null()) else { return BTreeMap::new() };
     let Some(mapping) = read::mapping(node, "`topics`", reader.file, reader.diagnostics) else {
         return BTreeMap::new();
@@ -19,6 +23,15 @@ pub(super) fn topics(reader: &mut Reader<'_>, root: &mut Fields<'_>) -> BTreeMap
     let mut topics = BTreeMap::new();
     for (name, node) in &mapping.entries {
         let spec = topic(reader, name, node);
+        if ordering == Ordering::Global
+            && let Some(partitions) =
+                spec.as_ref().and_then(|spec| spec.partitions).filter(|count| *count > 1)
+        {
+            let message =
+                format!("`{}` has {partitions} partitions, and `ordering: global` asks for one", name.value);
+            let warning = Diagnostic::warning("no-global-order", reader.file, name.span, message);
+            reader.diagnostics.push(warning.with_help("events keep their order only within a partition"));
+        }
         topics.extend(reader.topic_name(name).zip(spec));
     }
     topics
@@ -69,6 +82,7 @@ pub(super) fn outputs(reader: &mut Reader<'_>, root: &mut Fields<'_>) -> OutputN
 pub(super) fn limits(reader: &mut Reader<'_>, root: &mut Fields<'_>, limits: &mut Limits) {
     const STATE: std::ops::RangeInclusive<i64> = 1..=1_000_000_000;
     const BYTES: std::ops::RangeInclusive<u64> = 1_024..=1 << 30;
+    const MEMORY: std::ops::RangeInclusive<u64> = 1_024..=1 << 40;
     let Some(mut fields) = reader.section(root.node("limits"), "`limits`") else { return };
     let state = &mut limits.state;
     for (key, limit) in [
@@ -81,20 +95,18 @@ pub(super) fn limits(reader: &mut Reader<'_>, root: &mut Fields<'_>, limits: &mu
             *limit = value;
         }
     }
-    let policies = [
-        ("drop_oldest", Overflow::DropOldest),
-        ("drop_newest", Overflow::DropNewest),
-        ("fail", Overflow::Fail),
-    ];
+    let policies = [Overflow::DropOldest, Overflow::DropNewest, Overflow::Fail].map(|it| (it.name(), it));
     if let Some(policy) = reader.choice(&mut fields, "policy", &policies) {
         limits.state.policy = policy;
     }
-    for (key, limit) in [
-        ("record_bytes", &mut limits.decoding.max_record_bytes),
-        ("inflated_bytes", &mut limits.decoding.max_inflated_bytes),
-        ("body_bytes", &mut limits.body_bytes),
+    for (key, limit, range) in [
+        ("state_bytes_per_rule", &mut limits.state.state_bytes_per_rule, MEMORY),
+        ("held_bytes", &mut limits.held_bytes, MEMORY),
+        ("record_bytes", &mut limits.decoding.max_record_bytes, BYTES),
+        ("inflated_bytes", &mut limits.decoding.max_inflated_bytes, BYTES),
+        ("body_bytes", &mut limits.body_bytes, BYTES),
     ] {
-        if let Some(value) = reader.bytes(&mut fields, key, BYTES) {
+        if let Some(value) = reader.bytes(&mut fields, key, range) {
             *limit = value;
         }
     }
@@ -108,18 +120,12 @@ pub(super) fn http(reader: &mut Reader<'_>, root: &mut Fields<'_>, http: &mut Ht
     let Some(mut fields) = reader.section(root.node("http"), "`http`") else { return };
     for (key, address) in [("listen", &mut http.listen), ("metrics_listen", &mut http.metrics_listen)] {
         let Some(text) = fields.string(key, reader.diagnostics) else { continue };
-        let port =
-            text.value.rsplit_once(':').map(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
-        if port == Some(true) {
-            address.clone_from(&text.value);
-        } else {
-            let message = format!("`{}` is not `host:port`", text.value);
-            reader.error(
-                "bad-address",
-                text.span,
-                message,
-                "write for example `127.0.0.1:8080`; the port 0 takes a free one",
-            );
+        match super::parse_address(&text.value) {
+            Ok(good) => *address = good,
+            Err(message) => {
+                let help = "write for example `127.0.0.1:8080`; the port 0 takes a free one";
+                reader.error("bad-address", text.span, message, help);
+            }
         }
     }
     http.token = reader.secret(&mut fields, ("token", "token_env", "token_file"));

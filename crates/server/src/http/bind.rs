@@ -5,6 +5,10 @@ use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 
 use crate::config::HttpConfig;
 
+/// Where each address comes from.
+const LISTEN: &str = "`--listen` or `orchestration.http.listen`";
+const METRICS_LISTEN: &str = "`--metrics-listen` or `orchestration.http.metrics_listen`";
+
 /// Open sockets on which nobody serves yet.
 #[derive(Debug)]
 pub(crate) struct Listeners {
@@ -38,14 +42,10 @@ impl Listeners {
         let takes_any = |address: &str| address.ends_with(":0");
         if config.listen == config.metrics_listen && !takes_any(&config.listen) {
             let address = config.listen.clone();
-            return Err(BindError {
-                address,
-                option: "orchestration.http.metrics_listen",
-                cause: Cause::Twice,
-            });
+            return Err(BindError { address, option: METRICS_LISTEN, cause: Cause::Twice });
         }
-        let main = bind(&config.listen, "orchestration.http.listen", has_token)?;
-        let metrics = bind(&config.metrics_listen, "orchestration.http.metrics_listen", has_token)?;
+        let main = bind(&config.listen, LISTEN, has_token)?;
+        let metrics = bind(&config.metrics_listen, METRICS_LISTEN, has_token)?;
         Ok(Listeners { main, metrics })
     }
 }
@@ -69,18 +69,18 @@ impl fmt::Display for BindError {
             Cause::Exposed(resolved) => write!(
                 f,
                 "failed to listen on {address}: without a token the engine listens on loopback addresses only, and \
-                 {} is none. Set `orchestration.http.token_env` or `token_file`, or listen on 127.0.0.1 (`{option}`)",
+                 {} is none. Set `orchestration.http.token_env` or `token_file`, or listen on 127.0.0.1 ({option})",
                 resolved.ip()
             ),
             Cause::Twice => write!(
                 f,
-                "failed to listen on {address} twice: metrics have a port of their own, choose another one (`{option}`)"
+                "failed to listen on {address} twice: metrics have a port of their own, choose another one ({option})"
             ),
             Cause::Io(error) if error.kind() == std::io::ErrorKind::AddrInUse => write!(
                 f,
-                "failed to listen on {address}: another process uses this port. End it, or choose another port (`{option}`)"
+                "failed to listen on {address}: another process uses this port. End it, or choose another port ({option})"
             ),
-            Cause::Io(error) => write!(f, "failed to listen on {address} (`{option}`): {error}"),
+            Cause::Io(error) => write!(f, "failed to listen on {address} ({option}): {error}"),
         }
     }
 }

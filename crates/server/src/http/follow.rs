@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use olocus_bus::{Error, Fetched, ReaderOptions, TopicPartition, Transport};
-use olocus_event::{Keyring, Limits, Record, record_to_json};
+use olocus_event::{Keyring, Limits, Record};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::watch;
 
 use super::problem::Problem;
+use crate::record_line;
 
 /// Bytes of lines that go out together.
 const CHUNK: usize = 32 << 10;
@@ -254,21 +255,19 @@ impl From<Error> for Stop {
     }
 }
 
-/// A record as a CloudEvents object with its coordinates; one that cannot be read says why instead.
+/// A record as a line; one that cannot be shown says why instead.
 fn line(topic: &str, partition: i32, record: &Record, keyring: &Keyring, limits: &Limits) -> Value {
-    let mut line = match record_to_json(topic, partition, record, keyring, limits) {
-        Ok(Value::Object(event)) => event,
-        Ok(other) => Map::from_iter([("data".to_owned(), other)]),
-        Err(error) => Map::from_iter([
+    let line = record_line(topic, partition, record, keyring, limits).unwrap_or_else(|error| {
+        let key = record.key.as_ref().map_or(Value::Null, |key| String::from_utf8_lossy(key).into());
+        Map::from_iter([
             ("error".to_owned(), error.to_string().into()),
             ("cause".to_owned(), error.code().into()),
-        ]),
-    };
-    line.insert("topic".to_owned(), topic.into());
-    line.insert("partition".to_owned(), partition.into());
-    line.insert("offset".to_owned(), record.offset.into());
-    let key = record.key.as_ref().map_or(Value::Null, |key| String::from_utf8_lossy(key).into());
-    line.insert("key".to_owned(), key);
+            ("topic".to_owned(), topic.into()),
+            ("partition".to_owned(), partition.into()),
+            ("offset".to_owned(), record.offset.into()),
+            ("key".to_owned(), key),
+        ])
+    });
     Value::Object(line)
 }
 

@@ -139,10 +139,8 @@ impl Group {
 
 impl Creation {
     fn spec_of(&self, topic: &str) -> TopicSpec {
-        self.specs
-            .get(topic)
-            .cloned()
-            .unwrap_or_else(|| TopicSpec { partitions: self.partitions, ..TopicSpec::new(topic) })
+        let spec = self.specs.get(topic).cloned().unwrap_or_else(|| TopicSpec::new(topic));
+        TopicSpec { partitions: spec.partitions.or(self.partitions), ..spec }
     }
 }
 

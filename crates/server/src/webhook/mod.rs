@@ -8,6 +8,7 @@
 mod call;
 mod retry;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -63,6 +64,8 @@ pub(crate) struct Options {
     pub(crate) environment: Environment,
     /// When attempts are made again.
     pub(crate) retry: Retry,
+    /// How often what is done is noted again although nothing has come, for a log that forgets.
+    pub(crate) renew_interval: Option<Duration>,
 }
 
 /// A running worker. Dropping it stops it.
@@ -155,11 +158,14 @@ impl Courier {
         reader.assign(&[])?;
         let mut known = 0;
         let mut looked = None;
+        let mut done = BTreeMap::new();
+        let mut renewed = Instant::now();
         while !self.stop.is_set() {
             let due = if known == 0 { POLL } else { DISCOVERY };
             if looked.is_none_or(|looked: Instant| looked.elapsed() >= due) {
                 let found = self.new_partitions(&mut known)?;
                 reader.add(&found)?;
+                done.extend(found.into_iter().map(|(partition, offset)| (partition.partition, offset)));
                 looked = Some(Instant::now());
             }
             if known == 0 {
@@ -170,8 +176,13 @@ impl Courier {
                 for record in part.records {
                     let offset = record.offset;
                     let Some(letters) = self.settle(part.partition, record) else { return Ok(()) };
-                    self.commit(&mut *writer, part.partition, offset, letters)?;
+                    done.insert(part.partition, offset + 1);
+                    self.commit(&mut *writer, [(part.partition, offset + 1)], letters)?;
                 }
+            }
+            if self.options.renew_interval.is_some_and(|interval| renewed.elapsed() >= interval) {
+                renewed = Instant::now();
+                self.commit(&mut *writer, done.clone(), Vec::new())?;
             }
         }
         Ok(())
@@ -248,18 +259,17 @@ impl Courier {
     fn commit(
         &self,
         writer: &mut dyn Writer,
-        partition: i32,
-        offset: i64,
+        done: impl IntoIterator<Item = (i32, i64)>,
         letters: Vec<OutRecord>,
     ) -> Result<(), Error> {
-        let done = OffsetCommit {
+        let offset = |(partition, offset)| OffsetCommit {
             group: self.group.clone(),
             topic: Arc::clone(&self.options.topic),
             partition,
-            offset: offset + 1,
+            offset,
             metadata: String::new(),
         };
-        let commit = Commit { records: letters, offsets: vec![done] };
+        let commit = Commit { records: letters, offsets: done.into_iter().map(offset).collect() };
         let mut pauses = PAUSES.iter();
         loop {
             match writer.commit(&commit) {

@@ -78,6 +78,7 @@ fn world() -> World {
         limits: Limits::default(),
         environment: Environment::fixed([("SECRET", "hunter2")]),
         retry: Retry { attempts: 3, first: Duration::from_millis(1), total: Duration::from_secs(60) },
+        renew_interval: None,
     };
     World { transport, options, _folder: folder }
 }
@@ -206,4 +207,12 @@ fn a_successor_goes_on_after_what_is_settled() {
     world.settle(2);
     let ids: Vec<_> = seen.try_iter().map(|request| request.body["id"].clone()).collect();
     assert_eq!(ids, [json!("m1"), json!("m2")]);
+}
+
+#[test]
+fn what_is_settled_is_noted_again_although_no_call_comes() {
+    let mut world = world();
+    world.options.renew_interval = Some(Duration::from_millis(10));
+    // Nothing but a renewal commits before the first call.
+    world.settle(0);
 }

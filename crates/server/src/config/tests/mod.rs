@@ -64,6 +64,7 @@ fn every_key_arrives() {
     assert_eq!((limits.state.partial_matches_per_rule, limits.state.window_events_per_rule), (10, 20));
     assert_eq!((limits.state.keys_per_rule, limits.state.policy), (30, Overflow::Fail));
     assert_eq!((limits.held_records, limits.batch_records), (40, 50));
+    assert_eq!((limits.state.state_bytes_per_rule, limits.held_bytes), (60_000_000, 70 << 20));
     assert_eq!((limits.decoding.max_record_bytes, limits.decoding.max_inflated_bytes), (1 << 20, 2_000_000));
     assert_eq!(limits.body_bytes, 3_000_000);
     assert_eq!(config.http.listen, "0.0.0.0:80");
