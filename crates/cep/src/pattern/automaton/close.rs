@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::graph::{EdgeKind, Graph, Literals, PlaceId};
+use super::graph::{Edge, EdgeKind, Graph, Literals, PlaceId};
 use super::listing::Names;
 use super::lower::Lowered;
 use super::{Action, Automaton, AutomatonError, Guard, Move, State, StateId};
@@ -30,6 +30,7 @@ pub(super) fn close(lowered: Lowered, pattern: &Pattern) -> Result<Automaton, Au
         states.push(closing.state(place, states.is_empty())?);
     }
     debug_assert!(closing.order.len() <= graph.len(), "each state is a place");
+    end_when_nothing_is_left(&mut states);
     Ok(Automaton {
         states,
         within: pattern.within,
@@ -69,7 +70,7 @@ impl Closing<'_> {
 
     fn state(&mut self, place: PlaceId, is_start: bool) -> Result<State, AutomatonError> {
         let mut ways = Vec::new();
-        self.gather(place, &Literals::always(), &mut Vec::new(), &mut ways)?;
+        self.gather(place, &Literals::always(), false, &mut Vec::new(), &mut ways)?;
         // Nothing waits in the start, so nothing can leave it but by an event that is taken.
         ways.retain(|way| !is_start || matches!(way.kind, EdgeKind::Take { .. }));
         let mut moves: Vec<Move> = Vec::new();
@@ -91,6 +92,7 @@ impl Closing<'_> {
         &mut self,
         place: PlaceId,
         guard: &Literals,
+        is_later: bool,
         path: &mut Vec<PlaceId>,
         ways: &mut Vec<Way>,
     ) -> Result<(), AutomatonError> {
@@ -102,19 +104,23 @@ impl Closing<'_> {
         // The order in which runs go on is part of the meaning where matches end others: what a place does itself comes
         // before what it proceeds to, and there the last comes first.
         let edges = &self.graph.place(place).edges;
+        let and_edge = |edge: &Edge| {
+            let edge = &edge.guard;
+            guard.and_all(&Literals { within: edge.within.filter(|_| !is_later), ..edge.clone() })
+        };
         for edge in edges {
-            let guard = guard.and_all(&edge.guard);
+            let guard = and_edge(edge);
             if !matches!(edge.kind, EdgeKind::Proceed { .. }) && !contradicts(&guard) {
                 self.count()?;
                 ways.push(Way { guard, kind: edge.kind });
             }
         }
         for edge in edges.iter().rev() {
-            let guard = guard.and_all(&edge.guard);
-            if let EdgeKind::Proceed { to } = edge.kind
+            let guard = and_edge(edge);
+            if let EdgeKind::Proceed { to, later } = edge.kind
                 && !contradicts(&guard)
             {
-                self.gather(to, &guard, path, ways)?;
+                self.gather(to, &guard, is_later || later, path, ways)?;
             }
         }
         path.pop();
@@ -141,7 +147,7 @@ impl Closing<'_> {
         }
         path.push(place);
         for edge in &self.graph.place(place).edges {
-            if let EdgeKind::Proceed { to } = edge.kind {
+            if let EdgeKind::Proceed { to, .. } = edge.kind {
                 self.completions(to, &guard.and_all(&edge.guard), path, guards)?;
             }
         }
@@ -163,7 +169,7 @@ impl Closing<'_> {
                 Action::Take { step, to, completes }
             }
             EdgeKind::Ignore { to: Graph::FINAL } => Action::Complete,
-            EdgeKind::Ignore { to } | EdgeKind::Proceed { to } => Action::Skip { to: self.id_of(to)? },
+            EdgeKind::Ignore { to } | EdgeKind::Proceed { to, .. } => Action::Skip { to: self.id_of(to)? },
             EdgeKind::Stop { step } => Action::Stop { step },
         })
     }
@@ -235,6 +241,36 @@ impl Closing<'_> {
         }
         guard.within.is_none().then_some(true)
     }
+}
+
+/// Bounds states in which everything that could still be taken is bounded.
+fn end_when_nothing_is_left(states: &mut [State]) {
+    let withins: Vec<Option<i64>> = states
+        .iter()
+        .enumerate()
+        .map(|(index, state)| {
+            let of_move = |way: &Move| {
+                let of_guards = latest(way.guards.iter().map(|guard| guard.within));
+                match &way.action {
+                    Action::Skip { to } if to.index() == index => Some(0),
+                    Action::Skip { to } => of_guards.or(states[to.index()].within),
+                    Action::Take { .. } | Action::Complete => of_guards,
+                    Action::Stop { .. } => Some(0),
+                }
+            };
+            let takes = state.moves.iter().any(|way| matches!(way.action, Action::Take { .. }));
+            let all = latest(state.moves.iter().map(of_move));
+            state.within.or(all.filter(|_| takes && !state.pending))
+        })
+        .collect();
+    for (state, within) in states.iter_mut().zip(withins) {
+        state.within = within;
+    }
+}
+
+/// The largest of bounds; none if one of them is none.
+fn latest(bounds: impl Iterator<Item = Option<i64>>) -> Option<i64> {
+    bounds.reduce(|one, other| Some(one?.max(other?))).flatten()
 }
 
 /// Whether some condition shall both hold and not.

@@ -39,8 +39,9 @@ pub(super) enum EdgeKind {
     Take { step: StepId, to: PlaceId },
     /// The event is skipped.
     Ignore { to: PlaceId },
-    /// The edges of that place count, too, for the same event.
-    Proceed { to: PlaceId },
+    /// The edges of that place count, too, for the same event; their bounds on time only once an event has been ignored, if
+    /// `later`.
+    Proceed { to: PlaceId, later: bool },
     /// The event ends everything that comes from here.
     Stop { step: StepId },
 }
@@ -119,7 +120,7 @@ impl Graph {
         let mut edges = std::mem::take(&mut self.place_mut(copy).edges);
         edges.retain(|edge| !matches!(edge.kind, EdgeKind::Stop { step } if steps.contains(&step)));
         for edge in &mut edges {
-            if let EdgeKind::Proceed { to } = &mut edge.kind {
+            if let EdgeKind::Proceed { to, .. } = &mut edge.kind {
                 *to = self.copy_without_stops(*to, steps, copies)?;
             }
         }
@@ -134,7 +135,7 @@ impl Graph {
         seen.push(id);
         self.place(id).edges.iter().any(|edge| match edge.kind {
             EdgeKind::Stop { step } => steps.contains(&step),
-            EdgeKind::Proceed { to } => self.stops(to, steps, seen),
+            EdgeKind::Proceed { to, .. } => self.stops(to, steps, seen),
             EdgeKind::Take { .. } | EdgeKind::Ignore { .. } => false,
         })
     }
@@ -151,7 +152,7 @@ impl Graph {
 impl EdgeKind {
     fn redirect(&mut self, from: PlaceId, onto: PlaceId) {
         match self {
-            EdgeKind::Take { to, .. } | EdgeKind::Ignore { to } | EdgeKind::Proceed { to } => {
+            EdgeKind::Take { to, .. } | EdgeKind::Ignore { to } | EdgeKind::Proceed { to, .. } => {
                 if *to == from {
                     *to = onto;
                 }

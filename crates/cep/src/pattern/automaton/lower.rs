@@ -23,7 +23,13 @@ pub(super) struct Lowered {
 
 pub(super) fn lower(pattern: &Pattern) -> Result<Lowered, AutomatonError> {
     let mut lowering = Lowering { pattern, graph: Graph::new() };
-    let entry = Entry { follows: Contiguity::Strict, skips: Vec::new(), within: None, untils: Vec::new() };
+    let entry = Entry {
+        follows: Contiguity::Strict,
+        skips: Vec::new(),
+        within: None,
+        untils: Vec::new(),
+        is_choice: false,
+    };
     let start = lowering.sequence(&pattern.stages, &entry, Graph::FINAL, &Around::default())?;
     Ok(Lowered { graph: lowering.graph, start })
 }
@@ -38,11 +44,22 @@ struct Lowering<'p> {
 struct Entry {
     follows: Contiguity,
     /// Where it can be proceeded to without any event; if anywhere, it is optional.
-    skips: Vec<(Literals, PlaceId)>,
+    skips: Vec<Skip>,
     /// From the last event taken.
     within: Option<i64>,
     /// It is no longer waited for once one of these holds.
     untils: Vec<ConditionId>,
+    /// Whether it is waited for elsewhere, in a place that proceeds to this one.
+    is_choice: bool,
+}
+
+/// Where something that is optional can be proceeded to.
+#[derive(Clone, Debug)]
+struct Skip {
+    guard: Literals,
+    to: PlaceId,
+    /// Whether a repetition is left that could go on.
+    leaves: bool,
 }
 
 /// What counts within a sequence because of what it is part of.
@@ -59,6 +76,13 @@ struct Around {
 struct Unit {
     first: PlaceId,
     waiting: Option<PlaceId>,
+}
+
+impl Entry {
+    /// The same with another bound on its time, too.
+    fn and_within(&self, within: Option<i64>) -> Entry {
+        Entry { within: self.within.into_iter().chain(within).min(), ..self.clone() }
+    }
 }
 
 impl Lowering<'_> {
@@ -95,9 +119,10 @@ impl Lowering<'_> {
                         skips: Vec::new(),
                         within: stage.within,
                         untils: around.untils.clone(),
+                        is_choice: false,
                     };
-                    let entry = if index == 0 { entry } else { &own };
-                    let first = self.stage(stage, entry, &nots, sink, &around)?;
+                    let entry = if index == 0 { entry.and_within(stage.within) } else { own };
+                    let first = self.stage(stage, &entry, &nots, sink, &around)?;
                     self.stop_for(first, &nots, &around);
                     first
                 }
@@ -117,8 +142,11 @@ impl Lowering<'_> {
         let place = self.graph.add(stage.within)?;
         let absent = Literals::always().and(self.condition(step), false);
         // A match needs the event that shows the absence, so it is not proceeded to.
-        let kind =
-            if sink == Graph::FINAL { EdgeKind::Ignore { to: sink } } else { EdgeKind::Proceed { to: sink } };
+        let kind = if sink == Graph::FINAL {
+            EdgeKind::Ignore { to: sink }
+        } else {
+            EdgeKind::Proceed { to: sink, later: true }
+        };
         self.graph.edge(place, absent, kind);
         self.stop_for(place, &[step], around);
         Ok(place)
@@ -159,7 +187,7 @@ impl Lowering<'_> {
         let leaving = if repeat.greedy && (looping || more > 0) {
             self.leave_greedily(&stage.body, repeat.until, sink)?
         } else {
-            vec![(Literals::always(), sink)]
+            vec![Skip { guard: Literals::always(), to: sink, leaves: true }]
         };
         // What is taken here ends what a `not` before an optional stage forbids.
         let forgotten: &[StepId] = if repeat.optional { nots } else { &[] };
@@ -169,8 +197,13 @@ impl Lowering<'_> {
             std::iter::repeat_n(true, more as usize).chain(std::iter::repeat_n(false, min as usize - 1))
         {
             let skips = if optional { leaving.clone() } else { Vec::new() };
-            let entry =
-                Entry { follows: repeat.inner, skips, within: repeat.gap, untils: inside.untils.clone() };
+            let entry = Entry {
+                follows: repeat.inner,
+                skips,
+                within: repeat.gap,
+                untils: inside.untils.clone(),
+                is_choice: false,
+            };
             let to = self.graph.without_stops(last, forgotten)?;
             let unit = self.unit(&stage.body, &entry, to, &inside)?;
             self.stop_for_next(unit.first, &inside);
@@ -182,7 +215,7 @@ impl Lowering<'_> {
 
         let mut entry = entry.clone();
         if repeat.optional {
-            entry.skips.extend(leaving);
+            entry.skips.extend(leaving.into_iter().map(|skip| Skip { leaves: false, ..skip }));
         }
         let to = self.graph.without_stops(last, forgotten)?;
         let unit = self.unit(&stage.body, &entry, to, &inside)?;
@@ -198,16 +231,19 @@ impl Lowering<'_> {
         body: &Body,
         until: Option<ConditionId>,
         sink: PlaceId,
-    ) -> Result<Vec<(Literals, PlaceId)>, AutomatonError> {
+    ) -> Result<Vec<Skip>, AutomatonError> {
         let heads = self.heads(body);
         let Some(until) = until else {
             self.discourage(sink, &heads, None);
-            return Ok(vec![(Literals::always(), sink)]);
+            return Ok(vec![Skip { guard: Literals::always(), to: sink, leaves: true }]);
         };
         // Once nothing more is taken here, all is left to what follows.
         let free = self.graph.copy(sink)?;
         self.discourage(sink, &heads, Some(until));
-        Ok(vec![(Literals::always().and(until, true), free), (Literals::always().and(until, false), sink)])
+        Ok(vec![
+            Skip { guard: Literals::always().and(until, true), to: free, leaves: true },
+            Skip { guard: Literals::always().and(until, false), to: sink, leaves: true },
+        ])
     }
 
     /// Adds to all edges of a place that none of these conditions holds, unless `until` does.
@@ -225,24 +261,25 @@ impl Lowering<'_> {
     fn looping(
         &mut self,
         stage: &Stage,
-        leaving: &[(Literals, PlaceId)],
+        leaving: &[Skip],
         forgotten: &[StepId],
         around: &Around,
     ) -> Result<PlaceId, AutomatonError> {
-        let mut skips = Vec::with_capacity(leaving.len());
-        for (guard, to) in leaving {
-            skips.push((guard.clone(), self.graph.without_stops(*to, forgotten)?));
+        let mut skips = leaving.to_vec();
+        for skip in &mut skips {
+            skip.to = self.graph.without_stops(skip.to, forgotten)?;
         }
         let entry = Entry {
             follows: stage.repeat.inner,
             skips,
             within: stage.repeat.gap,
             untils: around.untils.clone(),
+            is_choice: false,
         };
         // The last event of a repetition leads to where the next one begins, which is not there yet.
         let back = self.graph.add(None)?;
         let unit = self.unit(&stage.body, &entry, back, around)?;
-        self.graph.edge(back, Literals::always(), EdgeKind::Proceed { to: unit.first });
+        self.graph.edge(back, Literals::always(), EdgeKind::Proceed { to: unit.first, later: false });
         for place in [Some(unit.first), unit.waiting].into_iter().flatten() {
             self.stop_for_next(place, around);
         }
@@ -277,9 +314,10 @@ impl Lowering<'_> {
                         skips: Vec::new(),
                         within: None,
                         untils: Vec::new(),
+                        is_choice: true,
                     };
                     let first = self.sequence(stages, &at_once, sink, around)?;
-                    edges.push((Literals::always(), EdgeKind::Proceed { to: first }));
+                    edges.push((Literals::always(), EdgeKind::Proceed { to: first, later: false }));
                 }
                 self.choice(&edges, &self.heads(body), entry)
             }
@@ -306,6 +344,7 @@ impl Lowering<'_> {
             skips: Vec::new(),
             within: None,
             untils: around.untils.clone(),
+            is_choice: false,
         };
         let all = (1_usize << steps.len()) - 1;
         let mut places = vec![sink];
@@ -337,13 +376,15 @@ impl Lowering<'_> {
     ) -> Result<Unit, AutomatonError> {
         let optional = !entry.skips.is_empty();
         // What is optional is not over when it is too late for it, but can still be proceeded past.
-        let first = self.graph.add(if optional { None } else { entry.within })?;
-        let limit = if optional { entry.within } else { None };
+        // And what is proceeded to has no time of its own.
+        let (of_place, limit) =
+            if optional || entry.is_choice { (None, entry.within) } else { (entry.within, None) };
+        let first = self.graph.add(of_place)?;
         for (guard, kind) in edges {
             self.graph.edge(first, guard.clone().and_within(limit), *kind);
         }
-        for (guard, to) in &entry.skips {
-            self.graph.edge(first, guard.clone(), EdgeKind::Proceed { to: *to });
+        for Skip { guard, to, leaves } in &entry.skips {
+            self.graph.edge(first, guard.clone(), EdgeKind::Proceed { to: *to, later: *leaves });
         }
         let ignoring = match entry.follows {
             Contiguity::Strict => return Ok(Unit { first, waiting: None }),
@@ -360,7 +401,7 @@ impl Lowering<'_> {
             self.graph.edge(waiting, guard.clone(), *kind);
         }
         self.graph.edge(waiting, ignoring.clone(), EdgeKind::Ignore { to: waiting });
-        self.graph.edge(first, ignoring, EdgeKind::Ignore { to: waiting });
+        self.graph.edge(first, ignoring.and_within(limit), EdgeKind::Ignore { to: waiting });
         Ok(Unit { first, waiting: Some(waiting) })
     }
 

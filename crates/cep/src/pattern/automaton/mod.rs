@@ -25,6 +25,7 @@ use std::fmt;
 
 use super::{Condition, ConditionId, Pattern, StepId};
 
+mod ambiguity;
 mod close;
 mod error;
 mod graph;
@@ -182,18 +183,6 @@ impl Automaton {
     /// Whether time can complete a match.
     pub fn has_pending(&self) -> bool {
         self.states.iter().any(|state| state.pending)
-    }
-
-    /// Whether a partial match may go on in more than one way, so that several that began with the same event can wait.
-    pub fn forks(&self) -> bool {
-        self.states.iter().any(|state| {
-            let goes_on = |way: &&Move| !matches!(way.action, Action::Stop { .. });
-            let moves: Vec<&Move> = state.moves.iter().filter(goes_on).collect();
-            moves
-                .iter()
-                .enumerate()
-                .any(|(index, way)| moves[..index].iter().any(|other| !way.excludes(other)))
-        })
     }
 
     fn guards(&self) -> impl Iterator<Item = &Guard> {

@@ -2,6 +2,7 @@
 
 use std::mem::size_of;
 
+use super::paths::Paths;
 use super::registers::Registers;
 use super::slab::{Id, Linked, Links, List, Slab};
 use super::summary::Summaries;
@@ -50,6 +51,8 @@ pub(super) struct Arena<E> {
     pub(super) registers: Registers,
     /// What findings tell instead of events, if they do not carry these.
     pub(super) summaries: Option<Summaries<E>>,
+    /// What tells runs apart that took different events, where a match may be found more than once.
+    pub(super) paths: Option<Paths>,
     /// Matches held back.
     pub(super) held: usize,
 }
@@ -100,6 +103,7 @@ impl<E: Clone> Arena<E> {
             + self.nodes.bytes()
             + self.registers.bytes()
             + self.summaries.as_ref().map_or(0, Summaries::bytes)
+            + self.paths.as_ref().map_or(0, Paths::bytes)
             + self.held * size_of::<super::held::Held<E>>()
     }
 }

@@ -20,6 +20,7 @@ use conditions::Conditions;
 use heap::Heap;
 use held::Held;
 use order::Order;
+use paths::Paths;
 use registers::Registers;
 use slab::List;
 use step::Scratch;
@@ -30,6 +31,7 @@ mod conditions;
 mod heap;
 mod held;
 mod order;
+mod paths;
 mod registers;
 mod slab;
 mod step;
@@ -90,6 +92,7 @@ impl<E: Clone> Matcher for Runs<E> {
             AfterMatch::ToFirst(step) | AfterMatch::ToLast(step) => Some(step),
             AfterMatch::Nothing | AfterMatch::ToNext | AfterMatch::PastLast => None,
         };
+        let paths = automaton.is_ambiguous().then(Paths::default);
         RunsShared {
             plan: RunsPlan {
                 is_ordered: pattern.after_match != AfterMatch::Nothing && automaton.forks(),
@@ -104,6 +107,7 @@ impl<E: Clone> Matcher for Runs<E> {
                 nodes: Nodes::default(),
                 registers: Registers::new(&pattern.registers),
                 summaries: (!outputs.events).then(|| Summaries::new(pattern.steps.len(), marked)),
+                paths,
                 held: 0,
             },
             scratch: Scratch::default(),
@@ -195,6 +199,9 @@ impl<E: Clone> Runs<E> {
     /// Tells or holds back what was completed, and releases what nothing holds back any longer. `at` is the present row.
     fn settle(&mut self, shared: &mut RunsShared<E>, at: Start, told: &mut Told<E>) {
         let RunsShared { plan, arena, scratch, .. } = shared;
+        if let Some(paths) = &mut arena.paths {
+            paths.forget_completed();
+        }
         if plan.after_match == AfterMatch::Nothing {
             held::tell_all(&mut scratch.completed, arena, told);
         } else {

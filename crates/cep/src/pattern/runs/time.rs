@@ -90,15 +90,16 @@ impl<E: Clone> Runs<E> {
         told: &mut Told<E>,
     ) {
         let run = arena.runs[id];
-        let is_match = plan.automaton.state(run.state).pending;
-        if is_match {
+        let is_pending = plan.automaton.state(run.state).pending;
+        let is_new = is_pending && arena.paths.as_mut().is_none_or(|paths| paths.is_new(id.index(), None));
+        if is_new {
             let begun = arena.begun[run.begun].at;
             let what = match summarised(id, None, arena) {
                 Some(what) => what,
                 None => What::Path { node: run.node.map(|node| arena.nodes.retain(node)), and: None },
             };
             scratch.completed.push(Held { begun, what });
-        } else if plan.outputs.timeouts {
+        } else if plan.outputs.timeouts && !is_pending {
             told.tell_timeout(match summarised(id, Some(at), arena) {
                 Some(What::Summary { found, .. }) => found,
                 _ => Found::Timeout { events: held::events(run.node, None, &arena.nodes), at },
