@@ -108,14 +108,16 @@ impl Closing<'_> {
             let edge = &edge.guard;
             guard.and_all(&Literals { within: edge.within.filter(|_| !is_later), ..edge.clone() })
         };
-        for edge in edges {
+        // What waits for something because it is too late for something else never has to, if that has no time.
+        let edges = || edges.iter().filter(|edge| !is_later || edge.guard.after.is_none());
+        for edge in edges() {
             let guard = and_edge(edge);
             if !matches!(edge.kind, EdgeKind::Proceed { .. }) && !contradicts(&guard) {
                 self.count()?;
                 ways.push(Way { guard, kind: edge.kind });
             }
         }
-        for edge in edges.iter().rev() {
+        for edge in edges().rev() {
             let guard = and_edge(edge);
             if let EdgeKind::Proceed { to, later } = edge.kind
                 && !contradicts(&guard)
@@ -179,7 +181,7 @@ impl Closing<'_> {
         if contradicts(&literals) {
             return None;
         }
-        let mut guard = Guard { within: literals.within, ..Guard::default() };
+        let mut guard = Guard { within: literals.within, after: literals.after, ..Guard::default() };
         for (id, wanted) in &literals.conditions {
             let condition = &self.conditions[id.index()];
             let bit = condition.bit.map_or(0, |bit| 1_u64 << bit);
@@ -215,6 +217,7 @@ impl Closing<'_> {
                 wakes |= guard.set | guard.clear;
                 match self.without_bits(guard, &mut wakes) {
                     Some(of_guard) => holds |= of_guard,
+                    None if staying => {}
                     None => return None,
                 }
             }
@@ -239,33 +242,49 @@ impl Closing<'_> {
                 return Some(false);
             }
         }
-        guard.within.is_none().then_some(true)
+        (!guard.is_timed()).then_some(true)
     }
 }
 
-/// Bounds states in which everything that could still be taken is bounded.
+/// Bounds states in which everything that could still happen is bounded.
 fn end_when_nothing_is_left(states: &mut [State]) {
-    let withins: Vec<Option<i64>> = states
-        .iter()
-        .enumerate()
-        .map(|(index, state)| {
-            let of_move = |way: &Move| {
-                let of_guards = latest(way.guards.iter().map(|guard| guard.within));
-                match &way.action {
-                    Action::Skip { to } if to.index() == index => Some(0),
-                    Action::Skip { to } => of_guards.or(states[to.index()].within),
-                    Action::Take { .. } | Action::Complete => of_guards,
-                    Action::Stop { .. } => Some(0),
-                }
-            };
+    let is_bounded = |state: &State| state.moves.iter().any(|way| of_guards(way).is_some());
+    let mut open: Vec<usize> = (0..states.len())
+        .filter(|index| {
+            let state = &states[*index];
             let takes = state.moves.iter().any(|way| matches!(way.action, Action::Take { .. }));
-            let all = latest(state.moves.iter().map(of_move));
-            state.within.or(all.filter(|_| takes && !state.pending))
+            state.within.is_none() && !state.pending && takes
         })
         .collect();
-    for (state, within) in states.iter_mut().zip(withins) {
-        state.within = within;
+    if !states.iter().any(is_bounded) {
+        return;
     }
+    loop {
+        let before = open.len();
+        open.retain(|index| {
+            let within = bound(*index, states);
+            states[*index].within = within;
+            within.is_none()
+        });
+        if open.len() == before {
+            return;
+        }
+    }
+}
+
+/// Since when nothing but staying can happen in a state, from what is known of others.
+fn bound(index: usize, states: &[State]) -> Option<i64> {
+    latest(states[index].moves.iter().map(|way| match &way.action {
+        Action::Skip { to } if to.index() == index => Some(0),
+        Action::Skip { to } => of_guards(way).or(states[to.index()].within),
+        Action::Take { .. } | Action::Complete => of_guards(way),
+        Action::Stop { .. } => Some(0),
+    }))
+}
+
+/// Since when a move cannot happen.
+fn of_guards(way: &Move) -> Option<i64> {
+    latest(way.guards.iter().map(|guard| guard.within))
 }
 
 /// The largest of bounds; none if one of them is none.
@@ -275,7 +294,8 @@ fn latest(bounds: impl Iterator<Item = Option<i64>>) -> Option<i64> {
 
 /// Whether some condition shall both hold and not.
 fn contradicts(literals: &Literals) -> bool {
-    literals.conditions.iter().any(|(id, wanted)| literals.conditions.contains(&(*id, !wanted)))
+    let is_never = literals.within.zip(literals.after).is_some_and(|(within, after)| within <= after);
+    is_never || literals.conditions.iter().any(|(id, wanted)| literals.conditions.contains(&(*id, !wanted)))
 }
 
 /// Adds an alternative; what asks for all that another asks is left out beside it.
@@ -293,4 +313,5 @@ fn implies(strong: &Guard, weak: &Guard) -> bool {
         && strong.clear & weak.clear == weak.clear
         && weak.cross.iter().all(|cross| strong.cross.contains(cross))
         && weak.within.is_none_or(|weak| strong.within.is_some_and(|strong| strong <= weak))
+        && weak.after.is_none_or(|weak| strong.after.is_some_and(|strong| strong >= weak))
 }

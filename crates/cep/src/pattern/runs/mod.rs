@@ -55,7 +55,7 @@ pub(crate) struct Runs<E> {
 #[derive(Clone, Copy, Debug)]
 struct Group {
     state: StateId,
-    /// In the order in which they came; in that of their last events where that bounds their time.
+    /// In the order in which they came; in that in which their time is up where the state bounds it.
     runs: List<Run>,
 }
 
@@ -274,15 +274,10 @@ impl<E: Clone> Runs<E> {
 
     /// Puts a run where it waits.
     fn enter_state(&mut self, id: RunId, now: i64, plan: &RunsPlan, arena: &mut Arena<E>) {
-        let Run { state, mut last, .. } = arena.runs[id];
+        arena.runs[id].since = now;
+        let run = arena.runs[id];
+        let state = run.state;
         let within = plan.automaton.state(state).within;
-        if let Some(within) = within
-            && now.saturating_sub(last) >= within
-        {
-            // It comes too late. All events of this moment still count, since time ends things only between moments.
-            last = now.saturating_add(1).saturating_sub(within);
-            arena.runs[id].last = last;
-        }
         let index = match self.groups.binary_search_by_key(&state, |group| group.state) {
             Ok(index) => index,
             Err(index) => {
@@ -293,7 +288,8 @@ impl<E: Clone> Runs<E> {
         let runs = &mut self.groups[index].runs;
         let mut after = runs.tail;
         if within.is_some() {
-            while let Some(id) = after.filter(|id| arena.runs[*id].last > last) {
+            let due = run.due(within);
+            while let Some(id) = after.filter(|id| arena.runs[*id].due(within) > due) {
                 after = arena.previous_in_state(id);
             }
         }

@@ -135,7 +135,7 @@ impl<E: Clone> Runs<E> {
         scratch.completions.clear();
         let goes_on = shown.follow(
             state,
-            shown.at.time - run.last,
+            run.since_last(shown.at.time),
             registers,
             &mut scratch.ways,
             &mut scratch.completions,
