@@ -141,20 +141,27 @@ impl Under {
         let outcomes: Vec<Outcome> = match self {
             Under::Reference => run(pattern, opaque.as_deref(), events),
             Under::Engine(kind) => {
-                let outputs = PatternOutputs { timeouts: true, events: true, matches_per_event: usize::MAX };
-                let mut plan = PatternPlan {
+                // Sets tell no timeouts, as each would be told by itself.
+                let timeouts = kind != EvaluatorKind::Sets;
+                if !timeouts {
+                    case.without_timeouts();
+                }
+                let plan = PatternPlan {
                     pattern: pattern.clone(),
                     conditions: opaque.clone(),
-                    outputs,
+                    outputs: PatternOutputs { timeouts, events: true, matches_per_event: usize::MAX },
                     evaluator: Some(kind),
                 };
+                let automaton = match Automaton::new(pattern) {
+                    Ok(automaton) => automaton,
+                    Err(error) => return Some(vec![format!("no automaton: {error}")]),
+                };
                 if kind == EvaluatorKind::Sets {
-                    // Sets tell no timeouts, each of which would be told of by itself.
+                    // Sets tell no timeouts, each of which would be told of by itself, and each match once, however many
+                    // ways lead to it.
                     plan.outputs.timeouts = false;
                     case.without_timeouts();
-                    // A match is found once there, however many ways lead to it.
                     case.repeats = true;
-                    let automaton = Automaton::new(pattern).expect("the pattern is valid");
                     sets::accepts(&plan, &automaton).ok()?;
                 }
                 run_engine(plan, events)

@@ -4,6 +4,8 @@
 
 mod harness;
 mod limits;
+mod pattern_limits;
+mod patterns;
 mod random;
 mod reference;
 mod sequences;

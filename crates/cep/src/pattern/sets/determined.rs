@@ -152,10 +152,13 @@ impl Determined {
                     to == Some(id)
                         || state.moves[index + 1..].iter().chain(&state.moves[..index]).any(|other| {
                             let leads_on = !matches!(other.action, Action::Stop { .. });
-                            leads_on && way.guards.iter().any(|guard| other.guards.iter().any(|other| {
-                                let (set, clear) = (guard.set | other.set, guard.clear | other.clear);
-                                set & clear == 0
-                            }))
+                            leads_on
+                                && way.guards.iter().any(|guard| {
+                                    other.guards.iter().any(|other| {
+                                        let (set, clear) = (guard.set | other.set, guard.clear | other.clear);
+                                        set & clear == 0
+                                    })
+                                })
                         })
                 }
                 Action::Skip { .. } | Action::Complete | Action::Stop { .. } => false,
@@ -165,7 +168,9 @@ impl Determined {
 
     /// Memory taken, in bytes, but for what single sets own.
     pub(super) fn bytes(&self) -> usize {
-        self.moves.allocation_size() + self.takes.capacity() * size_of::<Take>() + self.sets.len() * size_of::<Set>()
+        self.moves.allocation_size()
+            + self.takes.capacity() * size_of::<Take>()
+            + self.sets.len() * size_of::<Set>()
     }
 
     fn find_moves(&mut self, id: SetId, band: usize, bits: u64) -> Moves {
@@ -269,9 +274,11 @@ impl Determined {
     /// Whether a set with something pending ends as a whole when that is decided.
     fn all_pending(&self, set: &Set) -> bool {
         self.automaton.within().is_none()
-            && set.states.iter().map(|id| self.automaton.state(*id)).all(|state| {
-                state.within.is_some_and(|within| Some(within) == set.gap || !state.pending)
-            })
+            && set
+                .states
+                .iter()
+                .map(|id| self.automaton.state(*id))
+                .all(|state| state.within.is_some_and(|within| Some(within) == set.gap || !state.pending))
     }
 
     /// Finds out what is timed, from the sets in which time matters back along skipped events.
@@ -297,7 +304,8 @@ impl Set {
         let states = || ids.iter().map(|id| automaton.state(*id));
         let guards = || states().flat_map(|state| &state.moves).flat_map(guards_of);
         let gap = states().map(|state| state.within).reduce(|a, b| Some(a?.max(b?))).flatten();
-        let withins = states().filter_map(|state| state.within).chain(guards().filter_map(|guard| guard.within));
+        let withins =
+            states().filter_map(|state| state.within).chain(guards().filter_map(|guard| guard.within));
         let mut bands: Vec<i64> = withins.filter(|within| gap.is_none_or(|gap| *within < gap)).collect();
         bands.sort_unstable();
         bands.dedup();

@@ -7,10 +7,10 @@ use foldhash::fast::RandomState;
 use hashbrown::HashSet;
 
 use super::determined::{Determined, Moves, SetId, Take};
+use super::queue;
 use super::union::{self, Element};
 use super::walk::Walk;
 use super::without::Without;
-use super::queue;
 use crate::engine::{Found, Row, Taken};
 use crate::pattern::matcher::Told;
 use crate::pattern::nodes::{Node, NodeId, Nodes, Start};
@@ -269,7 +269,10 @@ impl<E: Clone> Shared<E> {
 
     /// Bytes in use for all keys together.
     pub(super) fn bytes(&self) -> usize {
-        self.begun.capacity() * size_of::<(u64, NodeId)>() + self.nodes.bytes() + self.determined.bytes() + self.walk.bytes()
+        self.begun.capacity() * size_of::<(u64, NodeId)>()
+            + self.nodes.bytes()
+            + self.determined.bytes()
+            + self.walk.bytes()
     }
 
     /// When all that waits in one set will be over.

@@ -68,7 +68,8 @@ impl<E: Clone> Matcher for Sets<E> {
         let sets = || self.waiting.chunk_by(|one, other| one.set == other.set);
         let timer = sets().filter_map(|elements| shared.pending_at(elements)).min();
         // The key is looked at again when nothing of it is left, unless something begins until then.
-        let over = || sets().map(|elements| shared.over_at(elements)).reduce(|a, b| Some(a?.max(b?))).flatten();
+        let over =
+            || sets().map(|elements| shared.over_at(elements)).reduce(|a, b| Some(a?.max(b?))).flatten();
         timer.map(|at| (Wake::Timer, at)).or_else(|| Some((Wake::Expiry, over()?)))
     }
 

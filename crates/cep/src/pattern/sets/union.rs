@@ -88,7 +88,8 @@ pub(super) fn insert_all<E>(nodes: &mut Nodes<E>, list: &mut Vec<Element>, event
     events.sort_by_key(|event| nodes.start(event.node));
     let Some(latest) = events.pop() else { return };
     // Events that follow each other to the right are as shallow as it gets, whatever their starts.
-    let rest = events.drain(..).reduce(|rest, event| Element { node: nodes.union(event.node, rest.node), ..rest });
+    let rest =
+        events.drain(..).reduce(|rest, event| Element { node: nodes.union(event.node, rest.node), ..rest });
     insert(nodes, list, latest);
     if let Some(rest) = rest {
         insert(nodes, list, rest);

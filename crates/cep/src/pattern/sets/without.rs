@@ -37,7 +37,11 @@ impl Without {
         loop {
             left.sort_by_key(|element| std::cmp::Reverse(nodes.start(element.node)));
             let deep = |(index, element): (usize, &Element)| {
-                let fits = if index == 0 { parts(nodes, element.node).is_none() } else { is_shallow(nodes, element.node) };
+                let fits = if index == 0 {
+                    parts(nodes, element.node).is_none()
+                } else {
+                    is_shallow(nodes, element.node)
+                };
                 (!fits).then_some(index)
             };
             let Some(index) = left.iter().enumerate().find_map(deep) else { break };
