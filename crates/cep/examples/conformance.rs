@@ -157,10 +157,7 @@ impl Under {
                     Err(error) => return Some(vec![format!("no automaton: {error}")]),
                 };
                 if kind == EvaluatorKind::Sets {
-                    // Sets tell no timeouts, each of which would be told of by itself, and each match once, however many
-                    // ways lead to it.
-                    plan.outputs.timeouts = false;
-                    case.without_timeouts();
+                    // A match is found once there, however many ways lead to it.
                     case.repeats = true;
                     sets::accepts(&plan, &automaton).ok()?;
                 }
