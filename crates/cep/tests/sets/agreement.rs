@@ -12,7 +12,7 @@ use crate::patterns::plan;
 use crate::running::{Event, KEYS, Match, run};
 
 /// What sets can do, with and without bounds on the time between neighbouring events.
-const PLAIN: Features = Features { cross: false, after_match: false, gaps: false };
+pub(crate) const PLAIN: Features = Features { cross: false, after_match: false, gaps: false };
 const WITH_GAPS: Features = Features { gaps: true, ..PLAIN };
 
 /// The matches of the reference matcher, key by key.
@@ -39,17 +39,17 @@ fn reference(pattern: &Pattern, case: &RandomCase, keys: &[usize]) -> BTreeSet<M
     found
 }
 
-fn accepted(case: &RandomCase) -> Option<Automaton> {
+pub(crate) fn accepted(case: &RandomCase) -> Option<Automaton> {
     let automaton = Automaton::new(&case.pattern).ok()?;
     sets::accepts(&plan(case.pattern.clone()), &automaton).ok()?;
     Some(automaton)
 }
 
-fn events(case: &RandomCase, keys: &[usize]) -> Vec<Event> {
+pub(crate) fn events(case: &RandomCase, keys: &[usize]) -> Vec<Event> {
     case.events.iter().zip(keys).map(|(event, key)| (event.time, event.bits, *key)).collect()
 }
 
-fn keys() -> impl Strategy<Value = Vec<usize>> {
+pub(crate) fn keys() -> impl Strategy<Value = Vec<usize>> {
     prop::collection::vec(prop_oneof![3 => Just(0), 1 => 1..KEYS], 30)
 }
 
