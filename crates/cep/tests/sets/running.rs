@@ -16,13 +16,8 @@ pub(crate) type Match = ((usize, bool), usize, Vec<(StepId, usize)>);
 pub(crate) const KEYS: usize = 3;
 
 /// The matches of an evaluator; nothing if it would have to hold more than it should in a test.
-pub(crate) fn run(
-    plan: &PatternPlan,
-    evaluator: EvaluatorKind,
-    events: &[Event],
-) -> Option<BTreeSet<Match>> {
-    let limits =
-        Limits { partial_matches_per_rule: HELD_MAX, policy: Overflow::Fail, ..Limits::default() };
+pub(crate) fn run(plan: &PatternPlan, evaluator: EvaluatorKind, events: &[Event]) -> Option<BTreeSet<Match>> {
+    let limits = Limits { partial_matches_per_rule: HELD_MAX, policy: Overflow::Fail, ..Limits::default() };
     let (found, stats) = run_limited(plan, evaluator, limits, events)?;
     assert_eq!((stats.dropped, stats.untold), (0, 0));
     if plan.pattern.within.is_some() {
