@@ -49,6 +49,10 @@ struct Group {
 /// Entries of the queue of begun nodes of which nothing is left, and which are not worth looking for.
 const BEGUN_SLACK: usize = 64;
 
+/// Such entries that are taken off the front of that queue at a row that begins something. More than one, so that they run
+/// out.
+const BEGUN_FORGOTTEN: usize = 2;
+
 impl<E: Clone> Shared<E> {
     pub(super) fn new(determined: Determined, within: Option<i64>) -> Shared<E> {
         Shared {
@@ -94,6 +98,12 @@ impl<E: Clone> Shared<E> {
                 self.begun.push_back((at.row, node));
             }
             self.arrive(take, node);
+        }
+        for _ in 0..BEGUN_FORGOTTEN {
+            if self.begun.front().is_none_or(|(row, node)| self.nodes.is_begun(*node, *row)) {
+                break;
+            }
+            self.begun.pop_front();
         }
         if self.begun.len() > 2 * self.nodes.begun() + BEGUN_SLACK {
             self.begun.retain(|(row, node)| self.nodes.is_begun(*node, *row));
@@ -147,16 +157,19 @@ impl<E: Clone> Shared<E> {
         }
     }
 
-    /// Hands out all that waits now, set by set.
-    pub(super) fn finish(&mut self, waiting: &mut impl Extend<Element>) {
+    /// All that waits now, set by set.
+    pub(super) fn finish(&mut self) -> &[Element] {
+        self.list.clear();
         for group in &mut self.groups[..self.groups_used] {
-            if let Some(node) = group.fresh.take() {
-                queue::push(&mut self.nodes, &mut group.list, Element { set: group.set, rank: 0, node });
-            }
             let set = group.set;
-            waiting.extend(group.list.drain(..).map(|element| Element { set, ..element }));
+            if let Some(node) = group.fresh.take() {
+                queue::push(&mut self.nodes, &mut group.list, Element { set, rank: 0, node });
+            }
+            self.list.extend(group.list.iter().map(|element| Element { set, ..*element }));
+            group.list.clear();
         }
         self.groups_used = 0;
+        &self.list
     }
 
     /// Tells the matches found, those with the latest start first.

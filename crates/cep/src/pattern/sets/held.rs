@@ -31,6 +31,11 @@ impl<E: Clone> Shared<E> {
         None
     }
 
+    /// A row before which nothing began that is held.
+    pub(super) fn begun_from(&self) -> u64 {
+        self.begun.front().map_or(0, |(row, _)| *row)
+    }
+
     /// How many rows began something that is held, or was until lately.
     pub(super) fn begun_count(&self) -> usize {
         self.nodes.begun()
@@ -90,11 +95,16 @@ impl<E: Clone> Shared<E> {
             + self.walk.bytes()
     }
 
+    /// When all of these will be over because they began too long ago.
+    pub(super) fn over_by_start(&self, elements: &[Element]) -> Option<i64> {
+        let within = self.within?;
+        elements.iter().map(|element| self.nodes.start(element.node).time).max()?.checked_add(within)
+    }
+
     /// When all that waits in one set will be over.
     pub(super) fn over_at(&self, elements: &[Element]) -> Option<i64> {
         let set = elements[0].set;
-        let latest = elements.iter().map(|element| self.nodes.start(element.node).time).max();
-        let by_start = latest.zip(self.within).and_then(|(start, within)| start.checked_add(within));
+        let by_start = self.over_by_start(elements);
         let by_last = self.determined.gap(set).and_then(|gap| {
             let newest = elements.iter().rev().find(|tree| !self.nodes.is_over(tree.node))?;
             queue::newest(&self.nodes, *newest).time.checked_add(gap)
