@@ -5,6 +5,7 @@
 mod harness;
 mod limits;
 mod pattern_limits;
+mod pattern_random;
 mod patterns;
 mod random;
 mod reference;

@@ -23,13 +23,17 @@ pub(super) fn close(lowered: Lowered, pattern: &Pattern) -> Result<Automaton, Au
         ids: HashMap::new(),
         order: Vec::new(),
         guards: 0,
+        has_impossible: false,
     };
+    let mut waiting_in_vain = Vec::new();
     closing.id_of(start)?;
     let mut states = Vec::new();
     while let Some(place) = closing.order.get(states.len()).copied() {
         states.push(closing.state(place, states.is_empty())?);
+        waiting_in_vain.push(closing.has_impossible);
     }
     debug_assert!(closing.order.len() <= graph.len(), "each state is a place");
+    end_when_nothing_is_left(&mut states, &waiting_in_vain);
     Ok(Automaton {
         states,
         within: pattern.within,
@@ -45,12 +49,16 @@ struct Closing<'g> {
     /// The places of the states, by their numbers.
     order: Vec<PlaceId>,
     guards: usize,
+    /// Whether the state looked at waits, without a bound on time, for what cannot come.
+    has_impossible: bool,
 }
 
 /// An edge that no longer proceeds, with the guards of all that led to it.
 struct Way {
     guard: Literals,
     kind: EdgeKind,
+    /// Whether bounds on time did not count on the way.
+    is_later: bool,
 }
 
 impl Closing<'_> {
@@ -69,16 +77,23 @@ impl Closing<'_> {
 
     fn state(&mut self, place: PlaceId, is_start: bool) -> Result<State, AutomatonError> {
         let mut ways = Vec::new();
-        self.gather(place, &Literals::always(), &mut Vec::new(), &mut ways)?;
+        self.has_impossible = false;
+        self.gather(place, &Literals::always(), false, &mut Vec::new(), &mut ways)?;
         // Nothing waits in the start, so nothing can leave it but by an event that is taken.
         ways.retain(|way| !is_start || matches!(way.kind, EdgeKind::Take { .. }));
         let mut moves: Vec<Move> = Vec::new();
         for way in ways {
-            let Some(guard) = self.guard(way.guard) else { continue };
+            let is_timed = way.guard.within.is_some();
+            let Some(guard) = self.guard(way.guard) else {
+                self.has_impossible |= !is_timed;
+                continue;
+            };
             let action = self.action(way.kind)?;
-            match moves.iter_mut().find(|other| other.action == action) {
+            let counts_anew = way.is_later && matches!(action, Action::Skip { .. });
+            let is_same = |other: &&mut Move| other.action == action && other.counts_anew == counts_anew;
+            match moves.iter_mut().find(is_same) {
                 Some(other) => add_guard(&mut other.guards, guard),
-                None => moves.push(Move { guards: vec![guard], action }),
+                None => moves.push(Move { guards: vec![guard], action, counts_anew }),
             }
         }
         let wakes = self.wakes(&moves, StateId(self.ids[&place].0), is_start);
@@ -91,6 +106,7 @@ impl Closing<'_> {
         &mut self,
         place: PlaceId,
         guard: &Literals,
+        is_later: bool,
         path: &mut Vec<PlaceId>,
         ways: &mut Vec<Way>,
     ) -> Result<(), AutomatonError> {
@@ -99,22 +115,27 @@ impl Closing<'_> {
             return Ok(());
         }
         path.push(place);
-        // The order in which runs go on is part of the meaning where matches end others: what a place does itself comes
-        // before what it proceeds to, and there the last comes first.
-        let edges = &self.graph.place(place).edges;
+        let edges = self.graph.place(place).in_order();
         for edge in edges {
-            let guard = guard.and_all(&edge.guard);
-            if !matches!(edge.kind, EdgeKind::Proceed { .. }) && !contradicts(&guard) {
-                self.count()?;
-                ways.push(Way { guard, kind: edge.kind });
+            let of_edge = &edge.guard;
+            // What waits for something because it is too late for something else never has to, if that has no time.
+            if is_later && of_edge.after.is_some() {
+                continue;
             }
-        }
-        for edge in edges.iter().rev() {
-            let guard = guard.and_all(&edge.guard);
-            if let EdgeKind::Proceed { to } = edge.kind
-                && !contradicts(&guard)
-            {
-                self.gather(to, &guard, path, ways)?;
+            let within = of_edge.within.filter(|_| !is_later);
+            let guard = guard.and_all(&Literals { within, ..of_edge.clone() });
+            if contradicts(&guard) {
+                self.has_impossible |= guard.within.is_none();
+                continue;
+            }
+            if let EdgeKind::Proceed { to, later } = edge.kind {
+                let is_later = is_later || later;
+                let place = self.graph.place(to);
+                let within = place.within.filter(|_| !is_later && !place.pending);
+                self.gather(to, &guard.and_within(within), is_later, path, ways)?;
+            } else {
+                self.count()?;
+                ways.push(Way { guard, kind: edge.kind, is_later });
             }
         }
         path.pop();
@@ -141,7 +162,7 @@ impl Closing<'_> {
         }
         path.push(place);
         for edge in &self.graph.place(place).edges {
-            if let EdgeKind::Proceed { to } = edge.kind {
+            if let EdgeKind::Proceed { to, .. } = edge.kind {
                 self.completions(to, &guard.and_all(&edge.guard), path, guards)?;
             }
         }
@@ -163,7 +184,7 @@ impl Closing<'_> {
                 Action::Take { step, to, completes }
             }
             EdgeKind::Ignore { to: Graph::FINAL } => Action::Complete,
-            EdgeKind::Ignore { to } | EdgeKind::Proceed { to } => Action::Skip { to: self.id_of(to)? },
+            EdgeKind::Ignore { to } | EdgeKind::Proceed { to, .. } => Action::Skip { to: self.id_of(to)? },
             EdgeKind::Stop { step } => Action::Stop { step },
         })
     }
@@ -173,7 +194,7 @@ impl Closing<'_> {
         if contradicts(&literals) {
             return None;
         }
-        let mut guard = Guard { within: literals.within, ..Guard::default() };
+        let mut guard = Guard { within: literals.within, after: literals.after, ..Guard::default() };
         for (id, wanted) in &literals.conditions {
             let condition = &self.conditions[id.index()];
             let bit = condition.bit.map_or(0, |bit| 1_u64 << bit);
@@ -209,6 +230,7 @@ impl Closing<'_> {
                 wakes |= guard.set | guard.clear;
                 match self.without_bits(guard, &mut wakes) {
                     Some(of_guard) => holds |= of_guard,
+                    None if staying => {}
                     None => return None,
                 }
             }
@@ -233,13 +255,56 @@ impl Closing<'_> {
                 return Some(false);
             }
         }
-        guard.within.is_none().then_some(true)
+        (!guard.is_timed()).then_some(true)
     }
+}
+
+/// Bounds states in which everything that is waited for is bounded.
+fn end_when_nothing_is_left(states: &mut [State], waiting_in_vain: &[bool]) {
+    let is_bounded = |state: &State| state.moves.iter().any(|way| of_guards(way).is_some());
+    let mut open: Vec<usize> = (0..states.len())
+        .filter(|index| {
+            let state = &states[*index];
+            state.within.is_none() && !state.pending && is_bounded(state) && !waiting_in_vain[*index]
+        })
+        .collect();
+    loop {
+        let before = open.len();
+        open.retain(|index| {
+            let within = bound(*index, states);
+            states[*index].within = within;
+            within.is_none()
+        });
+        if open.len() == before {
+            return;
+        }
+    }
+}
+
+/// Since when nothing but staying can happen in a state, from what is known of others.
+fn bound(index: usize, states: &[State]) -> Option<i64> {
+    latest(states[index].moves.iter().map(|way| match &way.action {
+        Action::Skip { to } if to.index() == index => Some(0),
+        Action::Skip { to } => of_guards(way).or(states[to.index()].within),
+        Action::Take { .. } | Action::Complete => of_guards(way),
+        Action::Stop { .. } => Some(0),
+    }))
+}
+
+/// Since when a move cannot happen.
+fn of_guards(way: &Move) -> Option<i64> {
+    latest(way.guards.iter().map(|guard| guard.within))
+}
+
+/// The largest of bounds; none if one of them is none.
+fn latest(bounds: impl Iterator<Item = Option<i64>>) -> Option<i64> {
+    bounds.reduce(|one, other| Some(one?.max(other?))).flatten()
 }
 
 /// Whether some condition shall both hold and not.
 fn contradicts(literals: &Literals) -> bool {
-    literals.conditions.iter().any(|(id, wanted)| literals.conditions.contains(&(*id, !wanted)))
+    let is_never = literals.within.zip(literals.after).is_some_and(|(within, after)| within <= after);
+    is_never || literals.conditions.iter().any(|(id, wanted)| literals.conditions.contains(&(*id, !wanted)))
 }
 
 /// Adds an alternative; what asks for all that another asks is left out beside it.
@@ -257,4 +322,5 @@ fn implies(strong: &Guard, weak: &Guard) -> bool {
         && strong.clear & weak.clear == weak.clear
         && weak.cross.iter().all(|cross| strong.cross.contains(cross))
         && weak.within.is_none_or(|weak| strong.within.is_some_and(|strong| strong <= weak))
+        && weak.after.is_none_or(|weak| strong.after.is_some_and(|strong| strong >= weak))
 }

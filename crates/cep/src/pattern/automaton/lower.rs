@@ -9,7 +9,7 @@
 //! * A relaxed `not` is no place but stops in all places in which it counts.
 
 use super::AutomatonError;
-use super::graph::{EdgeKind, Graph, Literals, PlaceId};
+use super::graph::{EdgeKind, Graph, Keeping, Literals, PlaceId};
 use crate::pattern::{Body, ConditionId, Contiguity, Pattern, Stage, StepId};
 
 /// Steps that may be taken in any order: there is a place for each set of them.
@@ -25,6 +25,7 @@ pub(super) fn lower(pattern: &Pattern) -> Result<Lowered, AutomatonError> {
     let mut lowering = Lowering { pattern, graph: Graph::new() };
     let entry = Entry { follows: Contiguity::Strict, skips: Vec::new(), within: None, untils: Vec::new() };
     let start = lowering.sequence(&pattern.stages, &entry, Graph::FINAL, &Around::default())?;
+    super::greedy::keep(&mut lowering.graph)?;
     Ok(Lowered { graph: lowering.graph, start })
 }
 
@@ -38,11 +39,27 @@ struct Lowering<'p> {
 struct Entry {
     follows: Contiguity,
     /// Where it can be proceeded to without any event; if anywhere, it is optional.
-    skips: Vec<(Literals, PlaceId)>,
+    skips: Vec<Skip>,
     /// From the last event taken.
     within: Option<i64>,
     /// It is no longer waited for once one of these holds.
     untils: Vec<ConditionId>,
+}
+
+/// What an event must satisfy that something begins with, and how long after the last event taken it may come.
+#[derive(Clone, Copy, Debug)]
+struct Head {
+    condition: ConditionId,
+    within: Option<i64>,
+}
+
+/// Where something that is optional can be proceeded to.
+#[derive(Clone, Debug)]
+struct Skip {
+    guard: Literals,
+    to: PlaceId,
+    /// Whether a repetition is left that could go on.
+    leaves: bool,
 }
 
 /// What counts within a sequence because of what it is part of.
@@ -61,6 +78,20 @@ struct Unit {
     waiting: Option<PlaceId>,
 }
 
+impl Entry {
+    /// The same with another bound on its time, too.
+    fn and_within(&self, within: Option<i64>) -> Entry {
+        Entry { within: self.within.into_iter().chain(within).min(), ..self.clone() }
+    }
+}
+
+impl Around {
+    /// What counts within a repetition; what follows the repetitions follows the last one only.
+    fn within_body(&self, is_last: bool) -> Around {
+        Around { untils: self.untils.clone(), not_next: self.not_next.filter(|_| is_last) }
+    }
+}
+
 impl Lowering<'_> {
     /// Stages one after the other; returns where they begin. `entry` overrides how the first follows what is before.
     fn sequence(
@@ -77,31 +108,46 @@ impl Lowering<'_> {
             }
             Some(_) => {}
         }
-        let mut sink = sink;
+        // As long as nothing of the sequence has been taken, what comes in place of optional first stages must come as the
+        // first would: it has places of its own where that makes a difference.
+        let needed = stages.iter().position(|stage| !stage.repeat.optional).unwrap_or(stages.len());
+        let differs = entry.within.is_some() || entry.untils != around.untils;
+        let (mut sink, mut untouched) = (sink, sink);
         let mut not_next = around.not_next;
         for (index, stage) in stages.iter().enumerate().rev() {
             let around = Around { untils: around.untils.clone(), not_next };
             not_next = None;
-            sink = match (&stage.body, stage.follows) {
-                (Body::Not(step), Contiguity::Strict) => self.strict_not(stage, *step, sink, &around)?,
+            match (&stage.body, stage.follows) {
+                (Body::Not(step), Contiguity::Strict) => {
+                    sink = self.strict_not(stage, *step, sink, &around)?
+                }
                 (Body::Not(step), _) => {
                     not_next = Some(*step);
-                    if sink == Graph::FINAL { self.trailing_not(stage, *step, &around)? } else { sink }
+                    if sink == Graph::FINAL {
+                        sink = self.trailing_not(stage, *step, &around)?;
+                    }
                 }
                 _ => {
                     let nots = nots_before(stages, index);
-                    let own = Entry {
+                    let passed = if index < needed && differs { untouched } else { sink };
+                    if index == 0 {
+                        let entry = entry.and_within(stage.within);
+                        return self.stage(stage, &entry, &nots, [sink, passed], &around);
+                    }
+                    let mut own = Entry {
                         follows: stage.follows,
                         skips: Vec::new(),
                         within: stage.within,
                         untils: around.untils.clone(),
                     };
-                    let entry = if index == 0 { entry } else { &own };
-                    let first = self.stage(stage, entry, &nots, sink, &around)?;
-                    self.stop_for(first, &nots, &around);
-                    first
+                    let first = self.stage(stage, &own, &nots, [sink, sink], &around)?;
+                    if index <= needed && differs {
+                        own = Entry { untils: entry.untils.clone(), ..own.and_within(entry.within) };
+                        untouched = self.stage(stage, &own, &nots, [sink, passed], &around)?;
+                    }
+                    sink = first;
                 }
-            };
+            }
         }
         Ok(sink)
     }
@@ -114,11 +160,15 @@ impl Lowering<'_> {
         sink: PlaceId,
         around: &Around,
     ) -> Result<PlaceId, AutomatonError> {
-        let place = self.graph.add(stage.within)?;
+        let place = self.graph.add(stage.within.filter(|_| sink == Graph::FINAL))?;
+        self.graph.place_mut(place).keeping = Keeping::First;
         let absent = Literals::always().and(self.condition(step), false);
         // A match needs the event that shows the absence, so it is not proceeded to.
-        let kind =
-            if sink == Graph::FINAL { EdgeKind::Ignore { to: sink } } else { EdgeKind::Proceed { to: sink } };
+        let kind = if sink == Graph::FINAL {
+            EdgeKind::Ignore { to: sink }
+        } else {
+            EdgeKind::Proceed { to: sink, later: true }
+        };
         self.graph.edge(place, absent, kind);
         self.stop_for(place, &[step], around);
         Ok(place)
@@ -139,13 +189,13 @@ impl Lowering<'_> {
         Ok(place)
     }
 
-    /// A stage with all its repetitions.
+    /// A stage with all its repetitions, and what follows them, and what follows instead.
     fn stage(
         &mut self,
         stage: &Stage,
         entry: &Entry,
         nots: &[StepId],
-        sink: PlaceId,
+        [sink, passed]: [PlaceId; 2],
         around: &Around,
     ) -> Result<PlaceId, AutomatonError> {
         let repeat = &stage.repeat;
@@ -156,14 +206,19 @@ impl Lowering<'_> {
         let mut inside = Around { untils: around.untils.clone(), not_next: around.not_next };
         inside.untils.extend(repeat.until);
 
-        let leaving = if repeat.greedy && (looping || more > 0) {
-            self.leave_greedily(&stage.body, repeat.until, sink)?
-        } else {
-            vec![(Literals::always(), sink)]
+        let mut leave = |sink: PlaceId| {
+            if repeat.greedy && (looping || more > 0) {
+                self.leave_greedily(&stage.body, repeat.until, sink)
+            } else {
+                Ok((vec![Skip { guard: Literals::always(), to: sink, leaves: true }], sink))
+            }
         };
+        let passing = if passed == sink { None } else { Some(leave(passed)?.0) };
+        let (leaving, sink) = leave(sink)?;
         // What is taken here ends what a `not` before an optional stage forbids.
         let forgotten: &[StepId] = if repeat.optional { nots } else { &[] };
 
+        let mut is_last = !looping;
         let mut last = if looping { self.looping(stage, &leaving, forgotten, &inside)? } else { sink };
         for optional in
             std::iter::repeat_n(true, more as usize).chain(std::iter::repeat_n(false, min as usize - 1))
@@ -172,7 +227,8 @@ impl Lowering<'_> {
             let entry =
                 Entry { follows: repeat.inner, skips, within: repeat.gap, untils: inside.untils.clone() };
             let to = self.graph.without_stops(last, forgotten)?;
-            let unit = self.unit(&stage.body, &entry, to, &inside)?;
+            let unit = self.unit(&stage.body, &entry, to, &inside.within_body(is_last))?;
+            is_last = false;
             self.stop_for_next(unit.first, &inside);
             if let Some(waiting) = unit.waiting {
                 self.stop_for(waiting, nots, &inside);
@@ -182,56 +238,58 @@ impl Lowering<'_> {
 
         let mut entry = entry.clone();
         if repeat.optional {
-            entry.skips.extend(leaving);
+            let passing = passing.unwrap_or(leaving);
+            entry.skips.extend(passing.into_iter().map(|skip| Skip { leaves: false, ..skip }));
         }
         let to = self.graph.without_stops(last, forgotten)?;
-        let unit = self.unit(&stage.body, &entry, to, &inside)?;
+        let unit = self.unit(&stage.body, &entry, to, &inside.within_body(is_last))?;
+        if repeat.optional {
+            self.graph.place_mut(unit.first).keeping = Keeping::FirstOfOptional;
+        }
         if let Some(waiting) = unit.waiting {
             self.stop_for(waiting, nots, &inside);
         }
+        self.stop_for(unit.first, nots, around);
         Ok(unit.first)
     }
 
-    /// Where a greedy repetition can be left to: what follows must not take what would be taken here.
+    /// Where a greedy repetition can be left to, and where its last event leads: what follows must not take what would be
+    /// taken here.
     fn leave_greedily(
         &mut self,
         body: &Body,
         until: Option<ConditionId>,
         sink: PlaceId,
-    ) -> Result<Vec<(Literals, PlaceId)>, AutomatonError> {
-        let heads = self.heads(body);
+    ) -> Result<(Vec<Skip>, PlaceId), AutomatonError> {
+        if sink == Graph::FINAL {
+            return Ok((vec![Skip { guard: Literals::always(), to: sink, leaves: true }], sink));
+        }
+        let kept = self.graph.add(None)?;
+        self.graph.place_mut(kept).like = Some((sink, self.heads(body)));
         let Some(until) = until else {
-            self.discourage(sink, &heads, None);
-            return Ok(vec![(Literals::always(), sink)]);
+            return Ok((vec![Skip { guard: Literals::always(), to: kept, leaves: true }], kept));
         };
         // Once nothing more is taken here, all is left to what follows.
-        let free = self.graph.copy(sink)?;
-        self.discourage(sink, &heads, Some(until));
-        Ok(vec![(Literals::always().and(until, true), free), (Literals::always().and(until, false), sink)])
-    }
-
-    /// Adds to all edges of a place that none of these conditions holds, unless `until` does.
-    fn discourage(&mut self, place: PlaceId, conditions: &[ConditionId], until: Option<ConditionId>) {
-        let edges = std::mem::take(&mut self.graph.place_mut(place).edges);
-        for edge in edges {
-            if let Some(until) = until {
-                self.graph.edge(place, edge.guard.clone().and(until, true), edge.kind);
-            }
-            self.graph.edge(place, edge.guard.and_none(conditions), edge.kind);
+        let ways =
+            [(Literals::always().and(until, true), sink), (Literals::always().and(until, false), kept)];
+        let both = self.graph.add(None)?;
+        for (guard, to) in &ways {
+            self.graph.edge(both, guard.clone(), EdgeKind::Proceed { to: *to, later: false });
         }
+        Ok((ways.map(|(guard, to)| Skip { guard, to, leaves: true }).to_vec(), both))
     }
 
     /// Any number of further repetitions; returns where one is once there have been enough.
     fn looping(
         &mut self,
         stage: &Stage,
-        leaving: &[(Literals, PlaceId)],
+        leaving: &[Skip],
         forgotten: &[StepId],
         around: &Around,
     ) -> Result<PlaceId, AutomatonError> {
-        let mut skips = Vec::with_capacity(leaving.len());
-        for (guard, to) in leaving {
-            skips.push((guard.clone(), self.graph.without_stops(*to, forgotten)?));
+        let mut skips = leaving.to_vec();
+        for skip in &mut skips {
+            skip.to = self.graph.without_stops(skip.to, forgotten)?;
         }
         let entry = Entry {
             follows: stage.repeat.inner,
@@ -241,8 +299,8 @@ impl Lowering<'_> {
         };
         // The last event of a repetition leads to where the next one begins, which is not there yet.
         let back = self.graph.add(None)?;
-        let unit = self.unit(&stage.body, &entry, back, around)?;
-        self.graph.edge(back, Literals::always(), EdgeKind::Proceed { to: unit.first });
+        let unit = self.unit(&stage.body, &entry, back, &around.within_body(false))?;
+        self.graph.edge(back, Literals::always(), EdgeKind::Proceed { to: unit.first, later: false });
         for place in [Some(unit.first), unit.waiting].into_iter().flatten() {
             self.stop_for_next(place, around);
         }
@@ -260,7 +318,11 @@ impl Lowering<'_> {
         match body {
             Body::Step(step) | Body::Not(step) => {
                 let guard = self.taking(*step, around);
-                self.choice(&[(guard, EdgeKind::Take { step: *step, to: sink })], &self.heads(body), entry)
+                self.choice(
+                    &[(guard, EdgeKind::Take { step: *step, to: sink })],
+                    &[Head { condition: self.condition(*step), within: None }],
+                    entry,
+                )
             }
             Body::Group(stages) => {
                 let first = self.sequence(stages, entry, sink, around)?;
@@ -268,6 +330,7 @@ impl Lowering<'_> {
             }
             Body::AnyOf(alternatives) => {
                 let mut edges = Vec::with_capacity(alternatives.len());
+                let mut heads = Vec::new();
                 for stages in alternatives {
                     if stages.first().is_some_and(|stage| stage.repeat.optional) {
                         return Err(AutomatonError::begins_with_optional());
@@ -279,9 +342,17 @@ impl Lowering<'_> {
                         untils: Vec::new(),
                     };
                     let first = self.sequence(stages, &at_once, sink, around)?;
-                    edges.push((Literals::always(), EdgeKind::Proceed { to: first }));
+                    edges.push((Literals::always(), EdgeKind::Proceed { to: first, later: false }));
+                    let within = stages.first().and_then(|stage| stage.within);
+                    let mut of_stages = Vec::new();
+                    self.add_sequence_heads(stages, &mut of_stages);
+                    heads.extend(of_stages.into_iter().map(|condition| Head { condition, within }));
                 }
-                self.choice(&edges, &self.heads(body), entry)
+                let unit = self.choice(&edges, &heads, entry)?;
+                for place in [Some(unit.first), unit.waiting].into_iter().flatten() {
+                    self.graph.place_mut(place).in_order = true;
+                }
+                Ok(unit)
             }
             Body::AllOf(steps) => self.all_of(steps, entry, sink, around),
         }
@@ -318,7 +389,9 @@ impl Lowering<'_> {
                     (self.taking(*step, around), EdgeKind::Take { step: *step, to })
                 })
                 .collect();
-            let heads: Vec<_> = left_steps().map(|(_, step)| self.condition(*step)).collect();
+            let heads: Vec<_> = left_steps()
+                .map(|(_, step)| Head { condition: self.condition(*step), within: None })
+                .collect();
             let unit = self.choice(&edges, &heads, if left == all { entry } else { &later })?;
             if left == all {
                 return Ok(unit);
@@ -332,36 +405,50 @@ impl Lowering<'_> {
     fn choice(
         &mut self,
         edges: &[(Literals, EdgeKind)],
-        heads: &[ConditionId],
+        heads: &[Head],
         entry: &Entry,
     ) -> Result<Unit, AutomatonError> {
         let optional = !entry.skips.is_empty();
         // What is optional is not over when it is too late for it, but can still be proceeded past.
-        let first = self.graph.add(if optional { None } else { entry.within })?;
-        let limit = if optional { entry.within } else { None };
+        // Where each of them has a bound of its own, nothing is left after the last.
+        let of_heads =
+            heads.iter().map(|head| head.within).reduce(|one, other| Some(one?.max(other?))).flatten();
+        let within = entry.within.into_iter().chain(of_heads).min();
+        let (of_place, limit) = if optional { (None, within) } else { (within, None) };
+        let first = self.graph.add(of_place)?;
         for (guard, kind) in edges {
             self.graph.edge(first, guard.clone().and_within(limit), *kind);
         }
-        for (guard, to) in &entry.skips {
-            self.graph.edge(first, guard.clone(), EdgeKind::Proceed { to: *to });
+        let ignoring: Vec<Literals> = match entry.follows {
+            Contiguity::Strict => Vec::new(),
+            Contiguity::SkipTillNext => ignoring(heads),
+            Contiguity::SkipTillAny => vec![Literals::always()],
         }
-        let ignoring = match entry.follows {
-            Contiguity::Strict => return Ok(Unit { first, waiting: None }),
-            Contiguity::SkipTillNext => Literals::always().and_none(heads),
-            Contiguity::SkipTillAny => Literals::always(),
-        }
-        .and_none(&entry.untils);
+        .into_iter()
+        .map(|guard| guard.and_none(&entry.untils))
+        .collect();
         if !optional {
-            self.graph.edge(first, ignoring, EdgeKind::Ignore { to: first });
+            for guard in ignoring {
+                self.graph.edge(first, guard, EdgeKind::Ignore { to: first });
+            }
             return Ok(Unit { first, waiting: None });
         }
-        let waiting = self.graph.add(entry.within)?;
-        for (guard, kind) in edges {
-            self.graph.edge(waiting, guard.clone(), *kind);
+        let mut waiting = None;
+        if !ignoring.is_empty() {
+            let place = self.graph.add(within)?;
+            for (guard, kind) in edges {
+                self.graph.edge(place, guard.clone(), *kind);
+            }
+            for guard in ignoring {
+                self.graph.edge(place, guard.clone(), EdgeKind::Ignore { to: place });
+                self.graph.edge(first, guard.and_within(limit), EdgeKind::Ignore { to: place });
+            }
+            waiting = Some(place);
         }
-        self.graph.edge(waiting, ignoring.clone(), EdgeKind::Ignore { to: waiting });
-        self.graph.edge(first, ignoring, EdgeKind::Ignore { to: waiting });
-        Ok(Unit { first, waiting: Some(waiting) })
+        for Skip { guard, to, leaves } in &entry.skips {
+            self.graph.edge(first, guard.clone(), EdgeKind::Proceed { to: *to, later: *leaves });
+        }
+        Ok(Unit { first, waiting })
     }
 
     /// When an event is taken for a step.
@@ -416,6 +503,20 @@ impl Lowering<'_> {
     fn condition(&self, step: StepId) -> ConditionId {
         self.pattern.steps[step.index()].condition
     }
+}
+
+/// When an event is ignored that is none of those waited for: one for which it is too late is not waited for.
+fn ignoring(heads: &[Head]) -> Vec<Literals> {
+    let mut afters: Vec<Option<i64>> = heads.iter().map(|head| head.within).collect();
+    afters.push(None);
+    afters.sort_unstable();
+    afters.dedup();
+    let guard = |after: &Option<i64>| {
+        let is_open = |head: &&Head| head.within.is_none() || head.within > *after;
+        let open: Vec<ConditionId> = heads.iter().filter(is_open).map(|head| head.condition).collect();
+        Literals::always().and_none(&open).and_after(*after)
+    };
+    afters.iter().map(guard).collect()
 }
 
 /// The relaxed `not`s that count while a stage is waited for: those before it, also before optional stages before it.

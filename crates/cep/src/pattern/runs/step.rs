@@ -35,6 +35,8 @@ struct Way {
     /// The step that takes the event, if one does.
     take: Option<StepId>,
     to: StateId,
+    /// Whether its time counts from now on.
+    counts_anew: bool,
 }
 
 /// How an event completes a match.
@@ -77,7 +79,7 @@ impl<E: Clone> Runs<E> {
             self.begin(&shown, arena, scratch);
         }
         for run in scratch.arrivals.drain(..) {
-            self.enter_state(run, at.time, plan, arena);
+            self.enter_state(run, plan, arena);
         }
     }
 
@@ -116,7 +118,7 @@ impl<E: Clone> Runs<E> {
             }
         }
         for run in scratch.arrivals.drain(..) {
-            self.enter_state(run, shown.at.time, shown.plan, arena);
+            self.enter_state(run, shown.plan, arena);
         }
     }
 
@@ -135,13 +137,13 @@ impl<E: Clone> Runs<E> {
         scratch.completions.clear();
         let goes_on = shown.follow(
             state,
-            shown.at.time - run.last,
+            run.since_last(shown.at.time),
             registers,
             &mut scratch.ways,
             &mut scratch.completions,
         );
         for completion in &scratch.completions {
-            scratch.completed.push(completed(id, *completion, shown, arena));
+            scratch.completed.extend(completed(id, *completion, shown, arena));
         }
         if !goes_on {
             scratch.ways.clear();
@@ -175,6 +177,9 @@ impl<E: Clone> Runs<E> {
             remember(id, step, shown, arena);
         }
         arena.runs[id].state = way.to;
+        if way.counts_anew {
+            arena.runs[id].since = shown.at.time;
+        }
         scratch.arrivals.push(id);
     }
 
@@ -191,8 +196,13 @@ impl<E: Clone> Runs<E> {
         self.begun.push_back::<()>(&mut arena.begun, begun);
         for completion in &scratch.completions {
             let Completion::Taking(step) = *completion else { continue };
-            let alone = begin_run(begun, Way { take: Some(step), to: Automaton::START }, shown, arena);
-            scratch.completed.push(completed(alone, Completion::Passing, shown, arena));
+            let alone = begin_run(
+                begun,
+                Way { take: Some(step), to: Automaton::START, counts_anew: true },
+                shown,
+                arena,
+            );
+            scratch.completed.extend(completed(alone, Completion::Passing, shown, arena));
             arena.remove(alone);
         }
         for way in &scratch.ways {
@@ -227,13 +237,15 @@ impl<E> Shown<'_, '_, E> {
             match &way.action {
                 Action::Take { step, to, completes } => {
                     if let Some(to) = to {
-                        ways.push(Way { take: Some(*step), to: *to });
+                        ways.push(Way { take: Some(*step), to: *to, counts_anew: true });
                     }
                     if any_holds(completes, bits, since_last, &mut cross) {
                         completions.push(Completion::Taking(*step));
                     }
                 }
-                Action::Skip { to } => ways.push(Way { take: None, to: *to }),
+                Action::Skip { to } => {
+                    ways.push(Way { take: None, to: *to, counts_anew: way.counts_anew });
+                }
                 Action::Complete => completions.push(Completion::Passing),
                 Action::Stop { .. } => goes_on = false,
             }
@@ -242,13 +254,20 @@ impl<E> Shown<'_, '_, E> {
     }
 }
 
-/// A match that a run and this event make.
+/// A match that a run and this event make, unless another run has made it.
 fn completed<E: Clone>(
     id: RunId,
     completion: Completion,
     shown: &Shown<'_, '_, E>,
     arena: &mut Arena<E>,
-) -> Held<E> {
+) -> Option<Held<E>> {
+    let taking = match completion {
+        Completion::Taking(step) => Some((step, shown.at.row)),
+        Completion::Passing => None,
+    };
+    if arena.paths.as_mut().is_some_and(|paths| !paths.is_new(id.index(), taking)) {
+        return None;
+    }
     let run = arena.runs[id];
     let begun = arena.begun[run.begun].at;
     if arena.summaries.is_some() {
@@ -263,13 +282,13 @@ fn completed<E: Clone>(
                 what
             }
         };
-        return Held { begun, what: what.expect("findings without events are summaries") };
+        return Some(Held { begun, what: what.expect("findings without events are summaries") });
     }
     let and = match completion {
         Completion::Taking(step) => Some(Taken { step, event: shown.row.event.clone() }),
         Completion::Passing => None,
     };
-    Held { begun, what: What::Path { node: run.node.map(|node| arena.nodes.retain(node)), and } }
+    Some(Held { begun, what: What::Path { node: run.node.map(|node| arena.nodes.retain(node)), and } })
 }
 
 fn begin_run<E: Clone>(begun: BegunId, way: Way, shown: &Shown<'_, '_, E>, arena: &mut Arena<E>) -> RunId {
@@ -281,6 +300,9 @@ fn begin_run<E: Clone>(begun: BegunId, way: Way, shown: &Shown<'_, '_, E>, arena
     };
     let id = arena.add(way.to, begun, node, shown.at.time);
     arena.registers.begin(id.index());
+    if let Some(paths) = &mut arena.paths {
+        paths.begin(id.index());
+    }
     if let Some(step) = way.take {
         remember(id, step, shown, arena);
     }
@@ -295,6 +317,7 @@ fn fork<E: Clone>(id: RunId, way: Way, shown: &Shown<'_, '_, E>, arena: &mut Are
         node = node.map(|node| arena.nodes.extend(step, shown.row.event.clone(), shown.at, node));
     }
     let copy = arena.add(way.to, run.begun, node, run.last);
+    arena.runs[copy].since = if way.counts_anew { shown.at.time } else { run.since };
     copy_memory(id, copy, arena);
     if let Some(step) = way.take {
         remember(copy, step, shown, arena);
@@ -304,6 +327,9 @@ fn fork<E: Clone>(id: RunId, way: Way, shown: &Shown<'_, '_, E>, arena: &mut Are
 
 fn copy_memory<E: Clone>(from: RunId, to: RunId, arena: &mut Arena<E>) {
     arena.registers.copy(from.index(), to.index());
+    if let Some(paths) = &mut arena.paths {
+        paths.copy(from.index(), to.index());
+    }
     if let Some(summaries) = &mut arena.summaries {
         summaries.copy(from.index(), to.index());
     }
@@ -313,6 +339,9 @@ fn copy_memory<E: Clone>(from: RunId, to: RunId, arena: &mut Arena<E>) {
 fn remember<E: Clone>(id: RunId, step: StepId, shown: &Shown<'_, '_, E>, arena: &mut Arena<E>) {
     arena.runs[id].last = shown.at.time;
     arena.registers.take(id.index(), step, shown.row.inputs);
+    if let Some(paths) = &mut arena.paths {
+        paths.take(id.index(), step, shown.at.row);
+    }
     if let Some(summaries) = &mut arena.summaries {
         summaries.take(id.index(), step, shown.row.event, shown.at.row);
     }
