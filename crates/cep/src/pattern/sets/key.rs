@@ -19,6 +19,8 @@ use crate::pattern::nodes::Start;
 pub(crate) struct Sets<E> {
     /// What waits, set by set.
     waiting: Waiting,
+    /// Time of the last event that did anything.
+    last: i64,
     event: PhantomData<E>,
 }
 
@@ -36,7 +38,7 @@ impl<E: Clone> Matcher for Sets<E> {
     }
 
     fn new(_: &mut Shared<E>) -> Sets<E> {
-        Sets { waiting: Waiting::new(), event: PhantomData }
+        Sets { waiting: Waiting::new(), last: i64::MIN, event: PhantomData }
     }
 
     fn give_back(self, _: &mut Shared<E>) {}
@@ -51,10 +53,11 @@ impl<E: Clone> Matcher for Sets<E> {
             shared.begin(row, at);
         }
         for elements in self.waiting.chunk_by(|one, other| one.set == other.set) {
-            shared.change(elements, row, at);
+            shared.change(elements, row, at, self.last);
         }
         self.waiting.clear();
-        shared.finish(&mut self.waiting);
+        self.waiting.extend_from_slice(shared.finish());
+        self.last = row.time;
         shared.tell(told);
     }
 
@@ -65,11 +68,18 @@ impl<E: Clone> Matcher for Sets<E> {
     }
 
     fn wake_at(&self, shared: &Shared<E>) -> Option<(Wake, i64)> {
+        if !shared.determined.any_timed() {
+            return shared.over_by_start(&self.waiting).map(|at| (Wake::Expiry, at));
+        }
         let sets = || self.waiting.chunk_by(|one, other| one.set == other.set);
-        let timer = sets().filter_map(|elements| shared.pending_at(elements)).min();
+        let timer = sets().filter_map(|elements| shared.pending_at(elements, self.last)).min();
         // The key is looked at again when nothing of it is left, unless something begins until then.
-        let over =
-            || sets().map(|elements| shared.over_at(elements)).reduce(|a, b| Some(a?.max(b?))).flatten();
+        let over = || {
+            sets()
+                .map(|elements| shared.over_at(elements, self.last))
+                .reduce(|a, b| Some(a?.max(b?)))
+                .flatten()
+        };
         timer.map(|at| (Wake::Timer, at)).or_else(|| Some((Wake::Expiry, over()?)))
     }
 
@@ -93,6 +103,10 @@ impl<E: Clone> Matcher for Sets<E> {
         shared.begun_count()
     }
 
+    fn begun_from(shared: &Shared<E>) -> u64 {
+        shared.begun_from()
+    }
+
     fn may_hold(&self, shared: &mut Shared<E>, row: u64) -> bool {
         shared.oldest() == Some(row)
     }
@@ -114,7 +128,7 @@ impl<E: Clone> Matcher for Sets<E> {
                 shared.keep_without(elements, row);
             }
             self.waiting.clear();
-            shared.finish(&mut self.waiting);
+            self.waiting.extend_from_slice(shared.finish());
             1
         } else if shared.oldest() == Some(row) {
             shared.drop_oldest(row);
@@ -138,9 +152,9 @@ impl<E: Clone> Sets<E> {
     /// Drops what is over.
     fn keep(&mut self, shared: &mut Shared<E>, now: i64) {
         for elements in self.waiting.chunk_by(|one, other| one.set == other.set) {
-            shared.keep(elements, now);
+            shared.keep(elements, now, self.last);
         }
         self.waiting.clear();
-        shared.finish(&mut self.waiting);
+        self.waiting.extend_from_slice(shared.finish());
     }
 }
