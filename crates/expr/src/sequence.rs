@@ -1,5 +1,7 @@
 //! Expressions over sequences: conditions that compare an event with earlier ones, and values of whole matches.
 
+use std::borrow::Cow;
+
 use datafusion_sql::sqlparser::ast::{BinaryOperator, Expr};
 use olocus_event::{Kind, Value};
 
@@ -80,6 +82,8 @@ pub struct StepValue {
 pub struct CrossExpr {
     row: OneRow,
     inputs: Vec<CrossInput>,
+    /// By input, whether it is a time, which travels as its nanoseconds.
+    times: Vec<bool>,
 }
 
 /// What a [`CrossExpr`] reads.
@@ -127,7 +131,11 @@ impl CrossExpr {
     /// Whether the condition is TRUE; NULL is not.
     #[must_use]
     pub fn holds(&self, values: &[Value]) -> bool {
-        self.row.evaluate(values.iter()) == Value::Bool(true)
+        let values = values.iter().zip(&self.times).map(|(value, is_time)| match value {
+            Value::Int(nanoseconds) if *is_time => Cow::Owned(Value::Time(*nanoseconds)),
+            value => Cow::Borrowed(value),
+        });
+        self.row.evaluate(values) == Value::Bool(true)
     }
 }
 
@@ -266,8 +274,9 @@ impl Compiler {
             Origin::Aggregate(aggregate) => Ok(CrossInput::Taken(taken[aggregate])),
             _ => Ok(CrossInput::Event(self.value_of(Form::Bare(column), false)?)),
         };
+        let times = columns.iter().map(|column| column.kind == Kind::Time).collect();
         let inputs = columns.into_iter().map(input).collect::<Result<_, Vec<Problem>>>()?;
-        Ok(CrossCondition::Expr(CrossExpr { row, inputs }))
+        Ok(CrossCondition::Expr(CrossExpr { row, inputs, times }))
     }
 }
 

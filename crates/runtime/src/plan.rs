@@ -224,6 +224,7 @@ impl RulePlan {
             partial_matches_per_rule: or(self.state.partial_matches, engine.partial_matches_per_rule),
             window_events_per_rule: or(self.state.window_events, engine.window_events_per_rule),
             keys_per_rule: or(self.state.keys, engine.keys_per_rule),
+            state_bytes_per_rule: engine.state_bytes_per_rule,
             policy: self.state.policy.unwrap_or(engine.policy),
         }
     }

@@ -35,6 +35,7 @@ pub(crate) struct KeyedPattern<M: Matcher> {
     told: Told<M::Event>,
     key_bytes: usize,
     dropped: u64,
+    dropped_at: Option<Limit>,
 }
 
 #[derive(Debug)]
@@ -68,6 +69,7 @@ impl<M: Matcher> KeyedPattern<M> {
             rows: 0,
             key_bytes: 0,
             dropped: 0,
+            dropped_at: None,
         }
     }
 
@@ -142,6 +144,7 @@ impl<M: Matcher> KeyedPattern<M> {
                 Overflow::DropNewest => Ok(false),
                 Overflow::Fail => Err(Error::limit(self.rule, Limit::Keys, self.limits.keys_per_rule)),
             };
+            self.dropped_at = Some(Limit::Keys);
             if room != Ok(true) {
                 self.dropped += matcher.drop_begun_at(&mut self.shared, at.row, &mut self.told);
             }
@@ -160,8 +163,8 @@ impl<M: Matcher> KeyedPattern<M> {
 
     /// Drops what is too much after a row, as the policy says.
     fn fit(&mut self, key: &Key, row: u64, out: &mut Output<'_, M::Event>) -> Result<(), Error> {
-        let most = self.limits.partial_matches_per_rule;
-        while !M::fits(&mut self.shared, most) {
+        while let Some(limit) = self.exceeded() {
+            self.dropped_at = Some(limit);
             match self.limits.policy {
                 Overflow::DropOldest => {
                     let Some((row, key)) = self.oldest() else { return Ok(()) };
@@ -175,11 +178,32 @@ impl<M: Matcher> KeyedPattern<M> {
                 }
                 Overflow::Fail => {
                     self.drop_begun_at(row, key, out);
-                    return Err(Error::limit(self.rule, Limit::PartialMatches, most));
+                    let most = match limit {
+                        Limit::StateBytes => self.limits.state_bytes_per_rule,
+                        _ => self.limits.partial_matches_per_rule,
+                    };
+                    return Err(Error::limit(self.rule, limit, most));
                 }
             }
         }
         Ok(())
+    }
+
+    /// The limit that is exceeded once what is over has been freed.
+    fn exceeded(&mut self) -> Option<Limit> {
+        if !M::fits(&mut self.shared, self.limits.partial_matches_per_rule) {
+            return Some(Limit::PartialMatches);
+        }
+        loop {
+            let keys = self.slots.len() * size_of::<(Key, Slot<M>)>() + self.key_bytes;
+            if M::weight(&self.shared) + keys <= self.limits.state_bytes_per_rule {
+                return None;
+            }
+            let held = M::held(&self.shared);
+            if held == 0 || !M::fits(&mut self.shared, held - 1) {
+                return Some(Limit::StateBytes);
+            }
+        }
     }
 
     fn drop_oldest_key(&mut self, out: &mut Output<'_, M::Event>) -> bool {

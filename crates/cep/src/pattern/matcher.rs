@@ -93,7 +93,11 @@ pub(crate) trait Matcher: Sized {
     /// What counts against the limit on partial matches, of all keys together.
     fn held(shared: &Self::Shared) -> usize;
 
-    /// Bytes in use for all keys together; what events own elsewhere is not counted, nor `Self`.
+    /// What is held for all keys together takes so many bytes, with its events; `Self` is not counted. Unlike
+    /// [`bytes`](Self::bytes) it says nothing of room that stands empty.
+    fn weight(shared: &Self::Shared) -> usize;
+
+    /// Bytes in use for all keys together, without `Self`.
     fn bytes(shared: &Self::Shared) -> usize;
 }
 

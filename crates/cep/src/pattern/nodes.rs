@@ -24,6 +24,10 @@ pub(crate) struct Nodes<E> {
     /// Nodes that nothing refers to any longer, but that still hold their references to others.
     condemned: Vec<NodeId>,
     live: usize,
+    /// What the events of those own elsewhere, in bytes; an event counts once for each node that has it.
+    heap: usize,
+    /// What the event at hand owns.
+    weight: u32,
     /// Of those, the ones with which something begins.
     begun: usize,
     /// What begins before is over.
@@ -48,7 +52,7 @@ pub(crate) struct Start {
 #[derive(Clone, Debug)]
 pub(crate) enum Node<E> {
     /// An event taken for a step, continuing each path of `next`; with none, it begins a partial match.
-    Event { step: StepId, event: E, at: Start, next: Option<NodeId> },
+    Event { step: StepId, event: E, at: Start, weight: u32, next: Option<NodeId> },
     /// The paths of both; the latest start on the left is no earlier than that on the right.
     Union { left: NodeId, right: NodeId },
 }
@@ -74,6 +78,8 @@ impl<E> Default for Nodes<E> {
             free: Vec::new(),
             condemned: Vec::new(),
             live: 0,
+            heap: 0,
+            weight: 0,
             begun: 0,
             floor: Start::FIRST,
             swept: 0,
@@ -82,15 +88,22 @@ impl<E> Default for Nodes<E> {
 }
 
 impl<E> Nodes<E> {
+    /// What the event of the nodes that are made from now on owns elsewhere, in bytes.
+    pub(crate) fn weigh(&mut self, weight: usize) {
+        self.weight = u32::try_from(weight).unwrap_or(u32::MAX);
+    }
+
     /// An event that begins a partial match. The caller owns the reference.
     pub(crate) fn begin(&mut self, step: StepId, event: E, at: Start) -> NodeId {
         self.begun += 1;
-        self.insert(at, Node::Event { step, event, at, next: None })
+        let weight = self.weight;
+        self.insert(at, Node::Event { step, event, at, weight, next: None })
     }
 
     /// An event that continues every path of `next`, whose reference goes over to the new node.
     pub(crate) fn extend(&mut self, step: StepId, event: E, at: Start, next: NodeId) -> NodeId {
-        self.insert(self.start(next), Node::Event { step, event, at, next: Some(next) })
+        let weight = self.weight;
+        self.insert(self.start(next), Node::Event { step, event, at, weight, next: Some(next) })
     }
 
     /// The paths of both, whose references go over to the new node.
@@ -110,9 +123,10 @@ impl<E> Nodes<E> {
         let slot = self.slot_mut(id);
         slot.references -= 1;
         if slot.references == 0 {
-            let held = slot.node.is_some();
+            let weight = slot.node.as_ref().map(Node::weight);
             self.condemned.push(id);
-            self.live -= usize::from(held);
+            self.live -= usize::from(weight.is_some());
+            self.heap -= weight.unwrap_or(0);
         }
     }
 
@@ -154,6 +168,7 @@ impl<E> Nodes<E> {
         let held = self.slot_mut(id).references > 0 && self.find(id).is_some();
         if held && self.is_over(id) {
             self.live -= 1;
+            self.heap -= self.get(id).weight();
             self.empty(id);
         }
     }
@@ -202,9 +217,15 @@ impl<E> Nodes<E> {
         self.begun
     }
 
-    /// Memory taken, in bytes; what events own elsewhere is not counted.
+    /// What the live nodes take with their events, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        self.live * size_of::<Slot<E>>() + self.heap
+    }
+
+    /// Memory taken, in bytes, with what events own elsewhere.
     pub(crate) fn bytes(&self) -> usize {
-        self.slots.capacity() * size_of::<Slot<E>>()
+        self.heap
+            + self.slots.capacity() * size_of::<Slot<E>>()
             + (self.free.capacity() + self.condemned.capacity()) * size_of::<NodeId>()
     }
 
@@ -214,6 +235,7 @@ impl<E> Nodes<E> {
             self.sweep(SWEPT_PER_NODE);
         }
         self.live += 1;
+        self.heap += node.weight();
         let slot = Slot { references: 1, start, node: Some(node) };
         if let Some(id) = self.free.pop() {
             self.slots[id.index()] = slot;
@@ -238,6 +260,16 @@ impl<E> Nodes<E> {
 
     fn slot_mut(&mut self, id: NodeId) -> &mut Slot<E> {
         &mut self.slots[id.index()]
+    }
+}
+
+impl<E> Node<E> {
+    /// What its event owns elsewhere, in bytes.
+    fn weight(&self) -> usize {
+        match self {
+            Node::Event { weight, .. } => *weight as usize,
+            Node::Union { .. } => 0,
+        }
     }
 }
 

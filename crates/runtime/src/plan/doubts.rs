@@ -4,6 +4,7 @@ use olocus_cep::rule::{Body, Rule};
 use olocus_document::{Diagnostic, Diagnostics, Level, Scalar};
 use olocus_expr::Schemas;
 
+use super::asked::name;
 use super::compile::{literal_types, point};
 
 /// Warns of fields that are likely misspelt, in all expressions of a rule.
@@ -14,17 +15,19 @@ pub(super) fn check(rule: &Rule, schemas: &Schemas, diagnostics: &mut Diagnostic
         diagnostics.extend(doubts.into_iter().map(warn));
     };
     match &rule.body {
-        Body::Sequence { steps, .. } => {
-            let types: Vec<_> = steps.iter().map(|step| literal_types(&step.event)).collect();
-            let names = steps.iter().map(|step| step.name.value.as_str());
-            let scopes: Vec<_> = names.zip(types.iter().map(Vec::as_slice)).collect();
+        Body::Sequence(sequence) => {
+            let asked = sequence.asked();
+            let types: Vec<_> = asked.iter().map(|asked| literal_types(asked.event())).collect();
+            let named = asked.iter().zip(&types).filter_map(|(asked, types)| Some((name(*asked)?, &types[..])));
+            let scopes: Vec<_> = named.collect();
             // With a step of unknown type among them, a field of the key may be one of its events.
             let all = if types.iter().all(|types| !types.is_empty()) { types.concat() } else { Vec::new() };
             rule.by.iter().for_each(|text| check(text, &all, &[]));
-            for (step, types) in steps.iter().zip(&types) {
-                step.filter.iter().for_each(|text| check(text, types, &scopes));
+            for (asked, types) in asked.iter().zip(&types) {
+                asked.filter().into_iter().for_each(|text| check(text, types, &scopes));
             }
-            rule.emit.iter().for_each(|(_, text)| check(text, &[], &scopes));
+            let texts = rule.having.iter().chain(rule.emit.iter().map(|(_, text)| text));
+            texts.for_each(|text| check(text, &[], &scopes));
         }
         Body::Window { event, filter, .. } => {
             let types = literal_types(event);

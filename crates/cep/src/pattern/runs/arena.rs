@@ -107,6 +107,11 @@ impl<E: Clone> Arena<E> {
         self.runs[id].in_state.previous
     }
 
+    /// What runs, and matches held back, take with their events, in bytes.
+    pub(super) fn weight(&self) -> usize {
+        self.runs.len() * size_of::<Run>() + self.nodes.weight() + self.held * size_of::<super::held::Held<E>>()
+    }
+
     pub(super) fn bytes(&self) -> usize {
         self.runs.bytes()
             + self.begun.bytes()

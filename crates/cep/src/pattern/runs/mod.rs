@@ -190,6 +190,10 @@ impl<E: Clone> Matcher for Runs<E> {
         shared.arena.runs.len() + shared.arena.held
     }
 
+    fn weight(shared: &RunsShared<E>) -> usize {
+        shared.arena.weight()
+    }
+
     fn bytes(shared: &RunsShared<E>) -> usize {
         shared.arena.bytes() + shared.arena.runs.len() * size_of::<Group>()
     }

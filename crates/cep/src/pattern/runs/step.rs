@@ -59,6 +59,7 @@ impl<E: Clone> Runs<E> {
     /// Shows a row to all runs that it can concern, then begins with it.
     pub(super) fn show(&mut self, shared: &mut RunsShared<E>, row: &Row<'_, E>, at: Start) {
         let RunsShared { plan, arena, scratch, .. } = shared;
+        arena.nodes.weigh(row.weight);
         let shown = Shown { plan, row, at };
         if plan.is_ordered {
             self.show_in_order(&shown, arena, scratch);

@@ -88,6 +88,16 @@ impl<E: Clone> Shared<E> {
         rows
     }
 
+    /// What the event of the row at hand owns elsewhere, in bytes.
+    pub(super) fn weigh(&mut self, weight: usize) {
+        self.nodes.weigh(weight);
+    }
+
+    /// What is held takes so many bytes, with its events.
+    pub(super) fn weight(&self) -> usize {
+        self.nodes.weight()
+    }
+
     /// Bytes in use for all keys together.
     pub(super) fn bytes(&self) -> usize {
         self.begun.capacity() * size_of::<(u64, NodeId)>()

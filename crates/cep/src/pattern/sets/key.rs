@@ -49,6 +49,7 @@ impl<E: Clone> Matcher for Sets<E> {
             return;
         }
         shared.raise_floor(row.time);
+        shared.weigh(row.weight);
         if begins {
             shared.begin(row, at);
         }
@@ -141,6 +142,10 @@ impl<E: Clone> Matcher for Sets<E> {
 
     fn held(shared: &Shared<E>) -> usize {
         shared.held()
+    }
+
+    fn weight(shared: &Shared<E>) -> usize {
+        shared.weight()
     }
 
     fn bytes(shared: &Shared<E>) -> usize {

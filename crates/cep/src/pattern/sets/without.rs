@@ -129,8 +129,9 @@ impl Without {
         };
         match nodes.get(id).clone() {
             Node::Event { next: None, .. } => Some(None),
-            Node::Event { step, event, at, next: Some(next) } => Some(copied(next)?.map(|next| {
+            Node::Event { step, event, at, weight, next: Some(next) } => Some(copied(next)?.map(|next| {
                 nodes.retain(next);
+                nodes.weigh(weight as usize);
                 nodes.extend(step, event, at, next)
             })),
             Node::Union { left, right } => {
