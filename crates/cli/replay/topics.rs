@@ -31,13 +31,15 @@ pub(super) fn feed(run: &mut Replay<'_>, brokers: &str, args: &Args) -> Result<(
     })?;
     let mut reader = kafka.reader(ReaderOptions::default()).map_err(reading)?;
     let mut open: HashMap<TopicPartition, i64> = HashMap::new();
+    // All are there before the first one ends: time goes on as soon as all that are known have ended.
+    for partition in stretches.keys() {
+        run.bounded.add(&id(partition))?;
+    }
     for (partition, (start, end)) in &stretches {
-        let id = id(partition);
-        run.bounded.add(&id)?;
         if start < end {
             open.insert(partition.clone(), *end);
         } else {
-            run.bounded.end(&id)?;
+            run.bounded.end(&id(partition))?;
         }
     }
     let assignment: Vec<_> =

@@ -2,5 +2,6 @@
 
 mod case;
 mod day;
+mod empty;
 mod keys;
 mod recording;

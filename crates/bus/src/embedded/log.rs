@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use olocus_event::OutRecord;
 
 use super::batch::{self, Builder};
+use super::config::Config;
 use super::groups::Groups;
 use super::options::EmbeddedOptions;
 use super::store::{Extent, Put, Retention, Store, TopicRow};
@@ -40,14 +41,6 @@ struct Topic {
     id: u32,
     extents: Vec<Extent>,
     config: Config,
-}
-
-/// The settings of a topic.
-#[derive(Clone, Copy, Debug)]
-struct Config {
-    retention_ms: Option<i64>,
-    retention_bytes: Option<u64>,
-    max_record_bytes: u64,
 }
 
 /// What only the one who writes needs. Whoever holds its lock is the one.
@@ -338,35 +331,6 @@ impl Catalog {
                 Some(((topic.id, partition), *extent))
             })
             .ok_or_else(|| Error::no_topic(format!("there is no partition {of}")))
-    }
-}
-
-impl Config {
-    fn new(options: &EmbeddedOptions, topic: &str, config: &BTreeMap<String, String>) -> Result<Self, Error> {
-        let mut settings = Self {
-            retention_ms: options.retention_ms,
-            retention_bytes: options.retention_bytes,
-            max_record_bytes: options.max_record_bytes,
-        };
-        for (key, value) in config {
-            let number: i64 = value.parse().map_err(|_| {
-                Error::misuse(format!("`{key}` of topic `{topic}` is `{value}`, not a number"))
-            })?;
-            // Kafka's way to say "without limit" is -1.
-            let limit = (number >= 0).then_some(number);
-            match key.as_str() {
-                "retention.ms" => settings.retention_ms = limit,
-                "retention.bytes" => settings.retention_bytes = limit.map(i64::unsigned_abs),
-                "max.message.bytes" => settings.max_record_bytes = number.max(0).unsigned_abs(),
-                _ => {
-                    return Err(Error::misuse(format!(
-                        "`{key}` of topic `{topic}` is not known to the embedded log, which has `retention.ms`, \
-                         `retention.bytes` and `max.message.bytes`"
-                    )));
-                }
-            }
-        }
-        Ok(settings)
     }
 }
 

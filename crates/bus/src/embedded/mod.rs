@@ -1,6 +1,7 @@
 //! The embedded log: topics in one database file, for one process, without a broker.
 
 mod batch;
+mod config;
 mod directory;
 mod groups;
 mod log;

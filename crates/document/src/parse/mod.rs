@@ -2,6 +2,7 @@
 //! saphyr refuses is explained by [`syntax`].
 
 mod builder;
+mod places;
 mod positions;
 mod resolve;
 mod syntax;

@@ -15,7 +15,7 @@ pub(super) struct Ledger(BTreeMap<TopicPartition, Option<GroupOffset>>);
 pub(super) enum Found {
     /// The commit has not been made.
     Before,
-    /// It has.
+    /// It has: by this process, or by another that came to the very same.
     Through,
     /// Another process has committed.
     Foreign,

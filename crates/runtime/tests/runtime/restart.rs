@@ -83,7 +83,8 @@ fn run(world: &World, turn: usize, events: &[(usize, Event)]) -> Run {
                 }
             }
         }
-        let open: Vec<usize> = (0..partitions).filter(|&at| next[at] < world.partitions[at].events.len()).collect();
+        let open: Vec<usize> =
+            (0..partitions).filter(|&at| next[at] < world.partitions[at].events.len()).collect();
         let Some(&at) = open.get(fed % open.len().max(1)) else { break };
         let end = (next[at] + turn).min(world.partitions[at].events.len());
         world.feed(&mut preparer, &mut task, at, next[at]..end);
