@@ -13,6 +13,7 @@ use crate::running::{Event, KEYS, Match, run};
 
 /// What sets can do, with and without bounds on the time between neighbouring events.
 pub(crate) const PLAIN: Features = Features { cross: false, after_match: false, gaps: false };
+
 const WITH_GAPS: Features = Features { gaps: true, ..PLAIN };
 
 /// The matches of the reference matcher, key by key.
