@@ -149,8 +149,12 @@ impl Under {
                     evaluator: Some(kind),
                 };
                 if kind == EvaluatorKind::Sets {
+                    // Sets tell no timeouts, each of which would be told of by itself.
+                    plan.outputs.timeouts = false;
+                    case.without_timeouts();
                     // A match is found once there, however many ways lead to it.
                     case.repeats = true;
+                    let automaton = Automaton::new(pattern).expect("the pattern is valid");
                     sets::accepts(&plan, &automaton).ok()?;
                 }
                 run_engine(plan, events)

@@ -391,6 +391,7 @@ impl Set {
         let wakes = states().map(wakes_of).reduce(|a, b| Some(a? | b?)).flatten();
         let relevant = guards().fold(0, |bits, guard| bits | guard.set | guard.clear);
         let places = (0..64_u8).filter(|place| relevant >> place & 1 == 1);
+        let pending = states().any(|state| state.pending);
         Set {
             relevant,
             places: if relevant.count_ones() <= TABLE_BITS { places.collect() } else { Box::default() },
@@ -399,9 +400,9 @@ impl Set {
             timed: gap.is_some() || !bands.is_empty(),
             bands: bands.into(),
             gap,
-            pending: states().any(|state| state.pending),
+            pending,
             anew: members.iter().any(|member| member.anew),
-            members: members.clone(),
+            members,
         }
     }
 }
