@@ -135,8 +135,8 @@ enum Evaluator<E: Clone> {
     /// A sequence of one step matches at once and holds nothing.
     Single,
     Sequence(Keyed<Sequence<E>>),
-    Runs(KeyedPattern<Runs<E>>),
-    Sets(KeyedPattern<Sets<E>>),
+    Runs(Box<KeyedPattern<Runs<E>>>),
+    Sets(Box<KeyedPattern<Sets<E>>>),
     Count(Keyed<Count<E>>),
     Trailing(Keyed<Trailing<E>>),
     Aligned(Keyed<Aligned<E>>),
@@ -260,8 +260,12 @@ impl<E: Clone> Evaluator<E> {
                 let automaton =
                     Automaton::new(&plan.pattern).expect("whoever makes a plan has checked its pattern");
                 match sets::choose(&plan, &automaton) {
-                    EvaluatorKind::Runs => Evaluator::Runs(KeyedPattern::new(rule, plan, automaton, limits)),
-                    EvaluatorKind::Sets => Evaluator::Sets(KeyedPattern::new(rule, plan, automaton, limits)),
+                    EvaluatorKind::Runs => {
+                        Evaluator::Runs(Box::new(KeyedPattern::new(rule, plan, automaton, limits)))
+                    }
+                    EvaluatorKind::Sets => {
+                        Evaluator::Sets(Box::new(KeyedPattern::new(rule, plan, automaton, limits)))
+                    }
                 }
             }
             Plan::Window { window, aggregates } => match window {

@@ -15,7 +15,9 @@ mod conditions;
 mod engine;
 mod heap;
 mod matcher;
+mod notation;
 mod place;
 
 pub use engine::{outcome, run_engine};
 pub use matcher::{Event, Matcher, Outcome, run, run_bounded};
+pub use notation::Notation;

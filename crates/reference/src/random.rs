@@ -3,6 +3,7 @@
 //! Patterns are valid and use all that there is, unless [`Features`] say otherwise. Events are few, near each other and
 //! satisfy several conditions at once, so that a small case comes to much.
 
+use std::fmt;
 use std::sync::Arc;
 
 use olocus_cep::pattern::{
@@ -15,6 +16,7 @@ use proptest::option;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 
 use crate::matcher::Event;
+use crate::notation::Notation;
 
 /// Bits of events that conditions ask for.
 const BITS: u8 = 5;
@@ -31,7 +33,7 @@ pub struct Features {
 }
 
 /// A pattern and a stream for it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct RandomCase {
     /// The pattern.
     pub pattern: Arc<Pattern>,
@@ -61,6 +63,16 @@ enum SketchBody {
     Group(Vec<Sketch>),
     AnyOf(Vec<Vec<Sketch>>),
     AllOf(Vec<u16>),
+}
+
+impl fmt::Debug for RandomCase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", Notation(&self.pattern))?;
+        for Event { index, time, bits, inputs } in &self.events {
+            writeln!(f, "{index}: at {time} bits {bits:05b} {inputs:?}")?;
+        }
+        Ok(())
+    }
 }
 
 impl Features {

@@ -203,9 +203,7 @@ impl Check<'_> {
             Body::Step(step) | Body::Not(step) => self.step(*step, || label.clone()),
             Body::Group(stages) => {
                 self.sequence(&label, stages, false);
-                let nothing = !stages.is_empty()
-                    && stages.iter().all(|stage| stage.repeat.optional || matches!(stage.body, Body::Not(_)));
-                if nothing && stage.repeat.max != Some(1) {
+                if !stages.is_empty() && stages.iter().all(takes_nothing) {
                     self.push(ProblemKind::NothingInGroup { stage: label });
                 }
             }
@@ -315,6 +313,17 @@ impl Check<'_> {
     }
 }
 
+/// Whether a stage may be passed without an event.
+fn takes_nothing(stage: &Stage) -> bool {
+    stage.repeat.optional
+        || match &stage.body {
+            Body::Step(_) | Body::AllOf(_) => false,
+            Body::Not(_) => true,
+            Body::Group(stages) => stages.iter().all(takes_nothing),
+            Body::AnyOf(alternatives) => alternatives.iter().any(|stages| stages.iter().all(takes_nothing)),
+        }
+}
+
 /// Whether the first event of these stages need not be one of the first stage.
 fn begins_optional(stages: &[Stage]) -> bool {
     stages.first().is_some_and(|stage| {
@@ -396,7 +405,7 @@ impl fmt::Display for PatternProblem {
             ),
             Kind::NothingInGroup { stage } => write!(
                 f,
-                "{stage} is repeated, but all in it is optional; let one of its stages be necessary and the group optional"
+                "all in {stage} is optional; let one of its stages be necessary and make the group optional"
             ),
             Kind::OptionalAlternative { stage } => write!(
                 f,

@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod agreement;
 mod harness;
 mod limits;
+mod pattern_limits;
+mod patterns;
 mod random;
 mod reference;
 mod sequences;
