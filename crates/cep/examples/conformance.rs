@@ -141,23 +141,21 @@ impl Under {
         let outcomes: Vec<Outcome> = match self {
             Under::Reference => run(pattern, opaque.as_deref(), events),
             Under::Engine(kind) => {
-                // Sets tell no timeouts, as each would be told by itself.
-                let timeouts = kind != EvaluatorKind::Sets;
-                if !timeouts {
-                    case.without_timeouts();
-                }
-                let plan = PatternPlan {
+                let outputs = PatternOutputs { timeouts: true, events: true, matches_per_event: usize::MAX };
+                let mut plan = PatternPlan {
                     pattern: pattern.clone(),
                     conditions: opaque.clone(),
-                    outputs: PatternOutputs { timeouts, events: true, matches_per_event: usize::MAX },
+                    outputs,
                     evaluator: Some(kind),
                 };
-                let automaton = match Automaton::new(pattern) {
-                    Ok(automaton) => automaton,
-                    Err(error) => return Some(vec![format!("no automaton: {error}")]),
-                };
-                if kind == EvaluatorKind::Sets && sets::accepts(&plan, &automaton).is_err() {
-                    return None;
+                if kind == EvaluatorKind::Sets {
+                    // Sets tell no timeouts, each of which would be told of by itself.
+                    plan.outputs.timeouts = false;
+                    case.without_timeouts();
+                    // A match is found once there, however many ways lead to it.
+                    case.repeats = true;
+                    let automaton = Automaton::new(pattern).expect("the pattern is valid");
+                    sets::accepts(&plan, &automaton).ok()?;
                 }
                 run_engine(plan, events)
             }

@@ -6,6 +6,7 @@ mod agreement;
 mod harness;
 mod limits;
 mod pattern_limits;
+mod pattern_random;
 mod patterns;
 mod random;
 mod reference;

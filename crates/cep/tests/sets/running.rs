@@ -5,18 +5,27 @@ use std::collections::BTreeSet;
 use olocus_cep::pattern::{EvaluatorKind, PatternPlan, StepId};
 use olocus_cep::{Engine, Finding, Found, Key, Limits, Plan, Row, Stats};
 
-use crate::patterns::Event;
+/// An event: its time, the bits that it satisfies, and the number of its key.
+pub(crate) type Event = (i64, u64, usize);
 
-/// A match, told by when it was found: which event had come last, and whether that was shown or only its time was.
+/// A match, told by when it was found: which event was the last to come, and whether that was shown or only its time was;
+/// with the number of its key.
 pub(crate) type Match = ((usize, bool), usize, Vec<(StepId, usize)>);
 
-/// The matches of an evaluator, with what it holds in the end.
+/// How many keys there may be.
+pub(crate) const KEYS: usize = 3;
+
+/// The matches of an evaluator that no limit stops.
 pub(crate) fn run(plan: &PatternPlan, evaluator: EvaluatorKind, events: &[Event]) -> BTreeSet<Match> {
     let (found, stats) = run_limited(plan, evaluator, Limits::default(), events);
     assert_eq!((stats.dropped, stats.untold), (0, 0));
+    if plan.pattern.within.is_some() {
+        assert_eq!(stats.keys, 0, "in the end all is over");
+    }
     found.into_iter().collect()
 }
 
+/// The matches of an evaluator, in order, and what it holds in the end and had to leave out.
 pub(crate) fn run_limited(
     plan: &PatternPlan,
     evaluator: EvaluatorKind,
@@ -25,15 +34,13 @@ pub(crate) fn run_limited(
 ) -> (Vec<Match>, Stats) {
     let plan = PatternPlan { evaluator: Some(evaluator), ..plan.clone() };
     let mut engine: Engine<usize> = Engine::new(vec![Plan::Pattern(plan)], limits);
-    let keys = [Key::single("0"), Key::single("1")];
+    let keys: Vec<Key> = (0..KEYS).map(|key| Key::single(&key.to_string())).collect();
     let mut found = Vec::new();
     let mut out = Vec::new();
-    let mut time = 0;
-    for (index, (later, steps, key)) in events.iter().enumerate() {
-        time += later;
-        engine.advance(time, &mut out);
+    for (index, (time, steps, key)) in events.iter().enumerate() {
+        engine.advance(*time, &mut out);
         found.extend(out.drain(..).map(|finding| of(&keys, (index, false), finding)));
-        let row = Row { time, steps: *steps, inputs: &[], event: &index, keep: None };
+        let row = Row { time: *time, steps: *steps, inputs: &[], event: &index, keep: None };
         engine.process(0, &keys[*key], row, &mut out).unwrap();
         found.extend(out.drain(..).map(|finding| of(&keys, (index, true), finding)));
     }

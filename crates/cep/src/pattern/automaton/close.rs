@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::graph::{EdgeKind, Graph, Literals, PlaceId};
+use super::graph::{Edge, EdgeKind, Graph, Literals, PlaceId};
 use super::listing::Names;
 use super::lower::Lowered;
 use super::{Action, Automaton, AutomatonError, Guard, Move, State, StateId};
@@ -30,6 +30,7 @@ pub(super) fn close(lowered: Lowered, pattern: &Pattern) -> Result<Automaton, Au
         states.push(closing.state(place, states.is_empty())?);
     }
     debug_assert!(closing.order.len() <= graph.len(), "each state is a place");
+    end_when_nothing_is_left(&mut states);
     Ok(Automaton {
         states,
         within: pattern.within,
@@ -69,7 +70,7 @@ impl Closing<'_> {
 
     fn state(&mut self, place: PlaceId, is_start: bool) -> Result<State, AutomatonError> {
         let mut ways = Vec::new();
-        self.gather(place, &Literals::always(), &mut Vec::new(), &mut ways)?;
+        self.gather(place, &Literals::always(), false, &mut Vec::new(), &mut ways)?;
         // Nothing waits in the start, so nothing can leave it but by an event that is taken.
         ways.retain(|way| !is_start || matches!(way.kind, EdgeKind::Take { .. }));
         let mut moves: Vec<Move> = Vec::new();
@@ -91,6 +92,7 @@ impl Closing<'_> {
         &mut self,
         place: PlaceId,
         guard: &Literals,
+        is_later: bool,
         path: &mut Vec<PlaceId>,
         ways: &mut Vec<Way>,
     ) -> Result<(), AutomatonError> {
@@ -102,19 +104,25 @@ impl Closing<'_> {
         // The order in which runs go on is part of the meaning where matches end others: what a place does itself comes
         // before what it proceeds to, and there the last comes first.
         let edges = &self.graph.place(place).edges;
-        for edge in edges {
-            let guard = guard.and_all(&edge.guard);
+        let and_edge = |edge: &Edge| {
+            let edge = &edge.guard;
+            guard.and_all(&Literals { within: edge.within.filter(|_| !is_later), ..edge.clone() })
+        };
+        // What waits for something because it is too late for something else never has to, if that has no time.
+        let edges = || edges.iter().filter(|edge| !is_later || edge.guard.after.is_none());
+        for edge in edges() {
+            let guard = and_edge(edge);
             if !matches!(edge.kind, EdgeKind::Proceed { .. }) && !contradicts(&guard) {
                 self.count()?;
                 ways.push(Way { guard, kind: edge.kind });
             }
         }
-        for edge in edges.iter().rev() {
-            let guard = guard.and_all(&edge.guard);
-            if let EdgeKind::Proceed { to } = edge.kind
+        for edge in edges().rev() {
+            let guard = and_edge(edge);
+            if let EdgeKind::Proceed { to, later } = edge.kind
                 && !contradicts(&guard)
             {
-                self.gather(to, &guard, path, ways)?;
+                self.gather(to, &guard, is_later || later, path, ways)?;
             }
         }
         path.pop();
@@ -141,7 +149,7 @@ impl Closing<'_> {
         }
         path.push(place);
         for edge in &self.graph.place(place).edges {
-            if let EdgeKind::Proceed { to } = edge.kind {
+            if let EdgeKind::Proceed { to, .. } = edge.kind {
                 self.completions(to, &guard.and_all(&edge.guard), path, guards)?;
             }
         }
@@ -163,7 +171,7 @@ impl Closing<'_> {
                 Action::Take { step, to, completes }
             }
             EdgeKind::Ignore { to: Graph::FINAL } => Action::Complete,
-            EdgeKind::Ignore { to } | EdgeKind::Proceed { to } => Action::Skip { to: self.id_of(to)? },
+            EdgeKind::Ignore { to } | EdgeKind::Proceed { to, .. } => Action::Skip { to: self.id_of(to)? },
             EdgeKind::Stop { step } => Action::Stop { step },
         })
     }
@@ -173,7 +181,7 @@ impl Closing<'_> {
         if contradicts(&literals) {
             return None;
         }
-        let mut guard = Guard { within: literals.within, ..Guard::default() };
+        let mut guard = Guard { within: literals.within, after: literals.after, ..Guard::default() };
         for (id, wanted) in &literals.conditions {
             let condition = &self.conditions[id.index()];
             let bit = condition.bit.map_or(0, |bit| 1_u64 << bit);
@@ -209,6 +217,7 @@ impl Closing<'_> {
                 wakes |= guard.set | guard.clear;
                 match self.without_bits(guard, &mut wakes) {
                     Some(of_guard) => holds |= of_guard,
+                    None if staying => {}
                     None => return None,
                 }
             }
@@ -233,13 +242,60 @@ impl Closing<'_> {
                 return Some(false);
             }
         }
-        guard.within.is_none().then_some(true)
+        (!guard.is_timed()).then_some(true)
     }
+}
+
+/// Bounds states in which everything that could still happen is bounded.
+fn end_when_nothing_is_left(states: &mut [State]) {
+    let is_bounded = |state: &State| state.moves.iter().any(|way| of_guards(way).is_some());
+    let mut open: Vec<usize> = (0..states.len())
+        .filter(|index| {
+            let state = &states[*index];
+            let takes = state.moves.iter().any(|way| matches!(way.action, Action::Take { .. }));
+            state.within.is_none() && !state.pending && takes
+        })
+        .collect();
+    if !states.iter().any(is_bounded) {
+        return;
+    }
+    loop {
+        let before = open.len();
+        open.retain(|index| {
+            let within = bound(*index, states);
+            states[*index].within = within;
+            within.is_none()
+        });
+        if open.len() == before {
+            return;
+        }
+    }
+}
+
+/// Since when nothing but staying can happen in a state, from what is known of others.
+fn bound(index: usize, states: &[State]) -> Option<i64> {
+    latest(states[index].moves.iter().map(|way| match &way.action {
+        Action::Skip { to } if to.index() == index => Some(0),
+        Action::Skip { to } => of_guards(way).or(states[to.index()].within),
+        Action::Take { .. } | Action::Complete => of_guards(way),
+        Action::Stop { .. } => Some(0),
+    }))
+}
+
+/// Since when a move cannot happen.
+fn of_guards(way: &Move) -> Option<i64> {
+    latest(way.guards.iter().map(|guard| guard.within))
+}
+
+/// The largest of bounds; none if one of them is none.
+fn latest(bounds: impl Iterator<Item = Option<i64>>) -> Option<i64> {
+    bounds.reduce(|one, other| Some(one?.max(other?))).flatten()
 }
 
 /// Whether some condition shall both hold and not.
 fn contradicts(literals: &Literals) -> bool {
-    literals.conditions.iter().any(|(id, wanted)| literals.conditions.contains(&(*id, !wanted)))
+    let is_never = literals.within.zip(literals.after).is_some_and(|(within, after)| within <= after);
+    is_never || literals.conditions.iter().any(|(id, wanted)| literals.conditions.contains(&(*id, !wanted)))
 }
 
 /// Adds an alternative; what asks for all that another asks is left out beside it.
@@ -257,4 +313,5 @@ fn implies(strong: &Guard, weak: &Guard) -> bool {
         && strong.clear & weak.clear == weak.clear
         && weak.cross.iter().all(|cross| strong.cross.contains(cross))
         && weak.within.is_none_or(|weak| strong.within.is_some_and(|strong| strong <= weak))
+        && weak.after.is_none_or(|weak| strong.after.is_some_and(|strong| strong >= weak))
 }

@@ -25,6 +25,22 @@ pub(super) struct Place {
     pub(super) within: Option<i64>,
     /// Whether it is then a match.
     pub(super) pending: bool,
+    /// How what a greedy repetition would take is kept from here.
+    pub(super) keeping: Keeping,
+    /// This place is to do what that place does, but for events for which one of these conditions holds.
+    pub(super) like: Option<(PlaceId, Vec<ConditionId>)>,
+}
+
+/// How what a greedy repetition would take is kept from a place that follows it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Keeping {
+    /// As long as is waited here, and likewise from what is proceeded to.
+    #[default]
+    While,
+    /// The first event only, as the stage is optional; from what comes after a repetition that is left, likewise.
+    FirstOfOptional,
+    /// The first event only.
+    First,
 }
 
 #[derive(Clone, Debug)]
@@ -39,8 +55,9 @@ pub(super) enum EdgeKind {
     Take { step: StepId, to: PlaceId },
     /// The event is skipped.
     Ignore { to: PlaceId },
-    /// The edges of that place count, too, for the same event.
-    Proceed { to: PlaceId },
+    /// The edges of that place count, too, for the same event; their bounds on time only once an event has been ignored, if
+    /// `later`.
+    Proceed { to: PlaceId, later: bool },
     /// The event ends everything that comes from here.
     Stop { step: StepId },
 }
@@ -50,6 +67,8 @@ pub(super) enum EdgeKind {
 pub(super) struct Literals {
     pub(super) conditions: Vec<(ConditionId, bool)>,
     pub(super) within: Option<i64>,
+    /// It must be at least so long ago.
+    pub(super) after: Option<i64>,
 }
 
 impl Graph {
@@ -75,6 +94,11 @@ impl Graph {
 
     pub(super) fn len(&self) -> usize {
         self.places.len()
+    }
+
+    /// The place with this number, if there are so many.
+    pub(super) fn id(&self, number: usize) -> Option<PlaceId> {
+        (number < self.places.len()).then_some(PlaceId(number))
     }
 
     pub(super) fn edge(&mut self, from: PlaceId, guard: Literals, kind: EdgeKind) {
@@ -116,10 +140,14 @@ impl Graph {
         }
         let copy = self.copy(id)?;
         copies.insert(id, copy);
+        if let Some((original, conditions)) = self.place(id).like.clone() {
+            let original = self.copy_without_stops(original, steps, copies)?;
+            self.place_mut(copy).like = Some((original, conditions));
+        }
         let mut edges = std::mem::take(&mut self.place_mut(copy).edges);
         edges.retain(|edge| !matches!(edge.kind, EdgeKind::Stop { step } if steps.contains(&step)));
         for edge in &mut edges {
-            if let EdgeKind::Proceed { to } = &mut edge.kind {
+            if let EdgeKind::Proceed { to, .. } = &mut edge.kind {
                 *to = self.copy_without_stops(*to, steps, copies)?;
             }
         }
@@ -132,11 +160,13 @@ impl Graph {
             return false;
         }
         seen.push(id);
-        self.place(id).edges.iter().any(|edge| match edge.kind {
-            EdgeKind::Stop { step } => steps.contains(&step),
-            EdgeKind::Proceed { to } => self.stops(to, steps, seen),
-            EdgeKind::Take { .. } | EdgeKind::Ignore { .. } => false,
-        })
+        let is_like = |(place, _): &(PlaceId, Vec<ConditionId>)| self.stops(*place, steps, &mut seen.clone());
+        self.place(id).like.as_ref().is_some_and(is_like)
+            || self.place(id).edges.iter().any(|edge| match edge.kind {
+                EdgeKind::Stop { step } => steps.contains(&step),
+                EdgeKind::Proceed { to, .. } => self.stops(to, steps, seen),
+                EdgeKind::Take { .. } | EdgeKind::Ignore { .. } => false,
+            })
     }
 
     fn insert(&mut self, place: Place) -> Result<PlaceId, AutomatonError> {
@@ -151,7 +181,7 @@ impl Graph {
 impl EdgeKind {
     fn redirect(&mut self, from: PlaceId, onto: PlaceId) {
         match self {
-            EdgeKind::Take { to, .. } | EdgeKind::Ignore { to } | EdgeKind::Proceed { to } => {
+            EdgeKind::Take { to, .. } | EdgeKind::Ignore { to } | EdgeKind::Proceed { to, .. } => {
                 if *to == from {
                     *to = onto;
                 }
@@ -187,11 +217,17 @@ impl Literals {
         self
     }
 
+    pub(super) fn and_after(mut self, after: Option<i64>) -> Literals {
+        self.after = self.after.max(after);
+        self
+    }
+
     pub(super) fn and_all(&self, other: &Literals) -> Literals {
         other
             .conditions
             .iter()
             .fold(self.clone(), |literals, (condition, wanted)| literals.and(*condition, *wanted))
             .and_within(other.within)
+            .and_after(other.after)
     }
 }

@@ -56,6 +56,9 @@ impl Names {
         if let Some(within) = guard.within {
             parts.push(format!("within {} of the last event", duration(within)));
         }
+        if let Some(after) = guard.after {
+            parts.push(format!("{} after the last event", duration(after)));
+        }
         parts.join(" and ")
     }
 }

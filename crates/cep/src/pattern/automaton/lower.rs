@@ -9,7 +9,7 @@
 //! * A relaxed `not` is no place but stops in all places in which it counts.
 
 use super::AutomatonError;
-use super::graph::{EdgeKind, Graph, Literals, PlaceId};
+use super::graph::{EdgeKind, Graph, Keeping, Literals, PlaceId};
 use crate::pattern::{Body, ConditionId, Contiguity, Pattern, Stage, StepId};
 
 /// Steps that may be taken in any order: there is a place for each set of them.
@@ -23,8 +23,15 @@ pub(super) struct Lowered {
 
 pub(super) fn lower(pattern: &Pattern) -> Result<Lowered, AutomatonError> {
     let mut lowering = Lowering { pattern, graph: Graph::new() };
-    let entry = Entry { follows: Contiguity::Strict, skips: Vec::new(), within: None, untils: Vec::new() };
+    let entry = Entry {
+        follows: Contiguity::Strict,
+        skips: Vec::new(),
+        within: None,
+        untils: Vec::new(),
+        is_choice: false,
+    };
     let start = lowering.sequence(&pattern.stages, &entry, Graph::FINAL, &Around::default())?;
+    super::greedy::keep(&mut lowering.graph)?;
     Ok(Lowered { graph: lowering.graph, start })
 }
 
@@ -38,11 +45,29 @@ struct Lowering<'p> {
 struct Entry {
     follows: Contiguity,
     /// Where it can be proceeded to without any event; if anywhere, it is optional.
-    skips: Vec<(Literals, PlaceId)>,
+    skips: Vec<Skip>,
     /// From the last event taken.
     within: Option<i64>,
     /// It is no longer waited for once one of these holds.
     untils: Vec<ConditionId>,
+    /// Whether it is waited for elsewhere, in a place that proceeds to this one.
+    is_choice: bool,
+}
+
+/// What an event must satisfy that something begins with, and how long after the last event taken it may come.
+#[derive(Clone, Copy, Debug)]
+struct Head {
+    condition: ConditionId,
+    within: Option<i64>,
+}
+
+/// Where something that is optional can be proceeded to.
+#[derive(Clone, Debug)]
+struct Skip {
+    guard: Literals,
+    to: PlaceId,
+    /// Whether a repetition is left that could go on.
+    leaves: bool,
 }
 
 /// What counts within a sequence because of what it is part of.
@@ -59,6 +84,13 @@ struct Around {
 struct Unit {
     first: PlaceId,
     waiting: Option<PlaceId>,
+}
+
+impl Entry {
+    /// The same with another bound on its time, too.
+    fn and_within(&self, within: Option<i64>) -> Entry {
+        Entry { within: self.within.into_iter().chain(within).min(), ..self.clone() }
+    }
 }
 
 impl Lowering<'_> {
@@ -95,9 +127,10 @@ impl Lowering<'_> {
                         skips: Vec::new(),
                         within: stage.within,
                         untils: around.untils.clone(),
+                        is_choice: false,
                     };
-                    let entry = if index == 0 { entry } else { &own };
-                    let first = self.stage(stage, entry, &nots, sink, &around)?;
+                    let entry = if index == 0 { entry.and_within(stage.within) } else { own };
+                    let first = self.stage(stage, &entry, &nots, sink, &around)?;
                     self.stop_for(first, &nots, &around);
                     first
                 }
@@ -115,10 +148,14 @@ impl Lowering<'_> {
         around: &Around,
     ) -> Result<PlaceId, AutomatonError> {
         let place = self.graph.add(stage.within)?;
+        self.graph.place_mut(place).keeping = Keeping::First;
         let absent = Literals::always().and(self.condition(step), false);
         // A match needs the event that shows the absence, so it is not proceeded to.
-        let kind =
-            if sink == Graph::FINAL { EdgeKind::Ignore { to: sink } } else { EdgeKind::Proceed { to: sink } };
+        let kind = if sink == Graph::FINAL {
+            EdgeKind::Ignore { to: sink }
+        } else {
+            EdgeKind::Proceed { to: sink, later: true }
+        };
         self.graph.edge(place, absent, kind);
         self.stop_for(place, &[step], around);
         Ok(place)
@@ -156,10 +193,10 @@ impl Lowering<'_> {
         let mut inside = Around { untils: around.untils.clone(), not_next: around.not_next };
         inside.untils.extend(repeat.until);
 
-        let leaving = if repeat.greedy && (looping || more > 0) {
+        let (leaving, sink) = if repeat.greedy && (looping || more > 0) {
             self.leave_greedily(&stage.body, repeat.until, sink)?
         } else {
-            vec![(Literals::always(), sink)]
+            (vec![Skip { guard: Literals::always(), to: sink, leaves: true }], sink)
         };
         // What is taken here ends what a `not` before an optional stage forbids.
         let forgotten: &[StepId] = if repeat.optional { nots } else { &[] };
@@ -169,8 +206,13 @@ impl Lowering<'_> {
             std::iter::repeat_n(true, more as usize).chain(std::iter::repeat_n(false, min as usize - 1))
         {
             let skips = if optional { leaving.clone() } else { Vec::new() };
-            let entry =
-                Entry { follows: repeat.inner, skips, within: repeat.gap, untils: inside.untils.clone() };
+            let entry = Entry {
+                follows: repeat.inner,
+                skips,
+                within: repeat.gap,
+                untils: inside.untils.clone(),
+                is_choice: false,
+            };
             let to = self.graph.without_stops(last, forgotten)?;
             let unit = self.unit(&stage.body, &entry, to, &inside)?;
             self.stop_for_next(unit.first, &inside);
@@ -182,67 +224,68 @@ impl Lowering<'_> {
 
         let mut entry = entry.clone();
         if repeat.optional {
-            entry.skips.extend(leaving);
+            entry.skips.extend(leaving.into_iter().map(|skip| Skip { leaves: false, ..skip }));
         }
         let to = self.graph.without_stops(last, forgotten)?;
         let unit = self.unit(&stage.body, &entry, to, &inside)?;
+        if repeat.optional {
+            self.graph.place_mut(unit.first).keeping = Keeping::FirstOfOptional;
+        }
         if let Some(waiting) = unit.waiting {
             self.stop_for(waiting, nots, &inside);
         }
         Ok(unit.first)
     }
 
-    /// Where a greedy repetition can be left to: what follows must not take what would be taken here.
+    /// Where a greedy repetition can be left to, and where its last event leads: what follows must not take what would be
+    /// taken here.
     fn leave_greedily(
         &mut self,
         body: &Body,
         until: Option<ConditionId>,
         sink: PlaceId,
-    ) -> Result<Vec<(Literals, PlaceId)>, AutomatonError> {
-        let heads = self.heads(body);
+    ) -> Result<(Vec<Skip>, PlaceId), AutomatonError> {
+        if sink == Graph::FINAL {
+            return Ok((vec![Skip { guard: Literals::always(), to: sink, leaves: true }], sink));
+        }
+        let kept = self.graph.add(None)?;
+        self.graph.place_mut(kept).like = Some((sink, self.heads(body)));
         let Some(until) = until else {
-            self.discourage(sink, &heads, None);
-            return Ok(vec![(Literals::always(), sink)]);
+            return Ok((vec![Skip { guard: Literals::always(), to: kept, leaves: true }], kept));
         };
         // Once nothing more is taken here, all is left to what follows.
-        let free = self.graph.copy(sink)?;
-        self.discourage(sink, &heads, Some(until));
-        Ok(vec![(Literals::always().and(until, true), free), (Literals::always().and(until, false), sink)])
-    }
-
-    /// Adds to all edges of a place that none of these conditions holds, unless `until` does.
-    fn discourage(&mut self, place: PlaceId, conditions: &[ConditionId], until: Option<ConditionId>) {
-        let edges = std::mem::take(&mut self.graph.place_mut(place).edges);
-        for edge in edges {
-            if let Some(until) = until {
-                self.graph.edge(place, edge.guard.clone().and(until, true), edge.kind);
-            }
-            self.graph.edge(place, edge.guard.and_none(conditions), edge.kind);
+        let ways =
+            [(Literals::always().and(until, true), sink), (Literals::always().and(until, false), kept)];
+        let both = self.graph.add(None)?;
+        for (guard, to) in &ways {
+            self.graph.edge(both, guard.clone(), EdgeKind::Proceed { to: *to, later: false });
         }
+        Ok((ways.map(|(guard, to)| Skip { guard, to, leaves: true }).to_vec(), both))
     }
 
     /// Any number of further repetitions; returns where one is once there have been enough.
     fn looping(
         &mut self,
         stage: &Stage,
-        leaving: &[(Literals, PlaceId)],
+        leaving: &[Skip],
         forgotten: &[StepId],
         around: &Around,
     ) -> Result<PlaceId, AutomatonError> {
-        let mut skips = Vec::with_capacity(leaving.len());
-        for (guard, to) in leaving {
-            skips.push((guard.clone(), self.graph.without_stops(*to, forgotten)?));
+        let mut skips = leaving.to_vec();
+        for skip in &mut skips {
+            skip.to = self.graph.without_stops(skip.to, forgotten)?;
         }
         let entry = Entry {
             follows: stage.repeat.inner,
             skips,
             within: stage.repeat.gap,
             untils: around.untils.clone(),
+            is_choice: false,
         };
         // The last event of a repetition leads to where the next one begins, which is not there yet.
         let back = self.graph.add(None)?;
         let unit = self.unit(&stage.body, &entry, back, around)?;
-        self.graph.edge(back, Literals::always(), EdgeKind::Proceed { to: unit.first });
+        self.graph.edge(back, Literals::always(), EdgeKind::Proceed { to: unit.first, later: false });
         for place in [Some(unit.first), unit.waiting].into_iter().flatten() {
             self.stop_for_next(place, around);
         }
@@ -260,7 +303,11 @@ impl Lowering<'_> {
         match body {
             Body::Step(step) | Body::Not(step) => {
                 let guard = self.taking(*step, around);
-                self.choice(&[(guard, EdgeKind::Take { step: *step, to: sink })], &self.heads(body), entry)
+                self.choice(
+                    &[(guard, EdgeKind::Take { step: *step, to: sink })],
+                    &[Head { condition: self.condition(*step), within: None }],
+                    entry,
+                )
             }
             Body::Group(stages) => {
                 let first = self.sequence(stages, entry, sink, around)?;
@@ -268,6 +315,7 @@ impl Lowering<'_> {
             }
             Body::AnyOf(alternatives) => {
                 let mut edges = Vec::with_capacity(alternatives.len());
+                let mut heads = Vec::new();
                 for stages in alternatives {
                     if stages.first().is_some_and(|stage| stage.repeat.optional) {
                         return Err(AutomatonError::begins_with_optional());
@@ -277,11 +325,16 @@ impl Lowering<'_> {
                         skips: Vec::new(),
                         within: None,
                         untils: Vec::new(),
+                        is_choice: true,
                     };
                     let first = self.sequence(stages, &at_once, sink, around)?;
-                    edges.push((Literals::always(), EdgeKind::Proceed { to: first }));
+                    edges.push((Literals::always(), EdgeKind::Proceed { to: first, later: false }));
+                    let within = stages.first().and_then(|stage| stage.within);
+                    let mut of_stages = Vec::new();
+                    self.add_sequence_heads(stages, &mut of_stages);
+                    heads.extend(of_stages.into_iter().map(|condition| Head { condition, within }));
                 }
-                self.choice(&edges, &self.heads(body), entry)
+                self.choice(&edges, &heads, entry)
             }
             Body::AllOf(steps) => self.all_of(steps, entry, sink, around),
         }
@@ -306,6 +359,7 @@ impl Lowering<'_> {
             skips: Vec::new(),
             within: None,
             untils: around.untils.clone(),
+            is_choice: false,
         };
         let all = (1_usize << steps.len()) - 1;
         let mut places = vec![sink];
@@ -318,7 +372,9 @@ impl Lowering<'_> {
                     (self.taking(*step, around), EdgeKind::Take { step: *step, to })
                 })
                 .collect();
-            let heads: Vec<_> = left_steps().map(|(_, step)| self.condition(*step)).collect();
+            let heads: Vec<_> = left_steps()
+                .map(|(_, step)| Head { condition: self.condition(*step), within: None })
+                .collect();
             let unit = self.choice(&edges, &heads, if left == all { entry } else { &later })?;
             if left == all {
                 return Ok(unit);
@@ -332,35 +388,43 @@ impl Lowering<'_> {
     fn choice(
         &mut self,
         edges: &[(Literals, EdgeKind)],
-        heads: &[ConditionId],
+        heads: &[Head],
         entry: &Entry,
     ) -> Result<Unit, AutomatonError> {
         let optional = !entry.skips.is_empty();
         // What is optional is not over when it is too late for it, but can still be proceeded past.
-        let first = self.graph.add(if optional { None } else { entry.within })?;
-        let limit = if optional { entry.within } else { None };
+        // And what is proceeded to has no time of its own.
+        let (of_place, limit) =
+            if optional || entry.is_choice { (None, entry.within) } else { (entry.within, None) };
+        let first = self.graph.add(of_place)?;
         for (guard, kind) in edges {
             self.graph.edge(first, guard.clone().and_within(limit), *kind);
         }
-        for (guard, to) in &entry.skips {
-            self.graph.edge(first, guard.clone(), EdgeKind::Proceed { to: *to });
+        for Skip { guard, to, leaves } in &entry.skips {
+            self.graph.edge(first, guard.clone(), EdgeKind::Proceed { to: *to, later: *leaves });
         }
-        let ignoring = match entry.follows {
+        let ignoring: Vec<Literals> = match entry.follows {
             Contiguity::Strict => return Ok(Unit { first, waiting: None }),
-            Contiguity::SkipTillNext => Literals::always().and_none(heads),
-            Contiguity::SkipTillAny => Literals::always(),
+            Contiguity::SkipTillNext => ignoring(heads),
+            Contiguity::SkipTillAny => vec![Literals::always()],
         }
-        .and_none(&entry.untils);
+        .into_iter()
+        .map(|guard| guard.and_none(&entry.untils))
+        .collect();
         if !optional {
-            self.graph.edge(first, ignoring, EdgeKind::Ignore { to: first });
+            for guard in ignoring {
+                self.graph.edge(first, guard, EdgeKind::Ignore { to: first });
+            }
             return Ok(Unit { first, waiting: None });
         }
         let waiting = self.graph.add(entry.within)?;
         for (guard, kind) in edges {
             self.graph.edge(waiting, guard.clone(), *kind);
         }
-        self.graph.edge(waiting, ignoring.clone(), EdgeKind::Ignore { to: waiting });
-        self.graph.edge(first, ignoring, EdgeKind::Ignore { to: waiting });
+        for guard in ignoring {
+            self.graph.edge(waiting, guard.clone(), EdgeKind::Ignore { to: waiting });
+            self.graph.edge(first, guard.and_within(limit), EdgeKind::Ignore { to: waiting });
+        }
         Ok(Unit { first, waiting: Some(waiting) })
     }
 
@@ -416,6 +480,20 @@ impl Lowering<'_> {
     fn condition(&self, step: StepId) -> ConditionId {
         self.pattern.steps[step.index()].condition
     }
+}
+
+/// When an event is ignored that is none of those waited for: one for which it is too late is not waited for.
+fn ignoring(heads: &[Head]) -> Vec<Literals> {
+    let mut afters: Vec<Option<i64>> = heads.iter().map(|head| head.within).collect();
+    afters.push(None);
+    afters.sort_unstable();
+    afters.dedup();
+    let guard = |after: &Option<i64>| {
+        let is_open = |head: &&Head| head.within.is_none() || head.within > *after;
+        let open: Vec<ConditionId> = heads.iter().filter(is_open).map(|head| head.condition).collect();
+        Literals::always().and_none(&open).and_after(*after)
+    };
+    afters.iter().map(guard).collect()
 }
 
 /// The relaxed `not`s that count while a stage is waited for: those before it, also before optional stages before it.

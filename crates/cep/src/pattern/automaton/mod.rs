@@ -25,9 +25,11 @@ use std::fmt;
 
 use super::{Condition, ConditionId, Pattern, StepId};
 
+mod ambiguity;
 mod close;
 mod error;
 mod graph;
+mod greedy;
 mod listing;
 mod lower;
 
@@ -108,6 +110,8 @@ pub struct Guard {
     pub cross: Vec<(ConditionId, bool)>,
     /// The last event taken must be less than so many nanoseconds ago.
     pub within: Option<i64>,
+    /// The last event taken must be at least so many nanoseconds ago.
+    pub after: Option<i64>,
     /// All of this as it was written, for listings: conditions and whether they shall hold.
     pub literals: Vec<(ConditionId, bool)>,
 }
@@ -170,30 +174,17 @@ impl Automaton {
 
     /// Whether all guards are decided by the bits of a row.
     pub fn is_unary(&self) -> bool {
-        self.guards().all(|guard| guard.cross.is_empty() && guard.within.is_none())
+        self.guards().all(|guard| guard.cross.is_empty() && !guard.is_timed())
     }
 
     /// Whether time runs out in some state other than by [`within`](Self::within).
     pub fn has_gaps(&self) -> bool {
-        self.states.iter().any(|state| state.within.is_some())
-            || self.guards().any(|guard| guard.within.is_some())
+        self.states.iter().any(|state| state.within.is_some()) || self.guards().any(Guard::is_timed)
     }
 
     /// Whether time can complete a match.
     pub fn has_pending(&self) -> bool {
         self.states.iter().any(|state| state.pending)
-    }
-
-    /// Whether a partial match may go on in more than one way, so that several that began with the same event can wait.
-    pub fn forks(&self) -> bool {
-        self.states.iter().any(|state| {
-            let goes_on = |way: &&Move| !matches!(way.action, Action::Stop { .. });
-            let moves: Vec<&Move> = state.moves.iter().filter(goes_on).collect();
-            moves
-                .iter()
-                .enumerate()
-                .any(|(index, way)| moves[..index].iter().any(|other| !way.excludes(other)))
-        })
     }
 
     fn guards(&self) -> impl Iterator<Item = &Guard> {
@@ -235,6 +226,12 @@ impl Guard {
         self.set & other.clear != 0
             || self.clear & other.set != 0
             || self.cross.iter().any(|(id, wanted)| other.cross.contains(&(*id, !wanted)))
+            || self.within.zip(other.after).is_some_and(|(within, after)| within <= after)
+            || self.after.zip(other.within).is_some_and(|(after, within)| within <= after)
+    }
+
+    fn is_timed(&self) -> bool {
+        self.within.is_some() || self.after.is_some()
     }
 
     /// Whether this holds for a row with these bits, so many nanoseconds after the last event taken. `cross` decides
@@ -242,6 +239,7 @@ impl Guard {
     pub fn holds(&self, bits: u64, since_last: i64, cross: &mut impl FnMut(ConditionId) -> bool) -> bool {
         self.admits(bits)
             && self.within.is_none_or(|within| since_last < within)
+            && self.after.is_none_or(|after| since_last >= after)
             && self.cross.iter().all(|(condition, wanted)| cross(*condition) == *wanted)
     }
 

@@ -2,6 +2,7 @@
 
 use std::mem::size_of;
 
+use super::paths::Paths;
 use super::registers::Registers;
 use super::slab::{Id, Linked, Links, List, Slab};
 use super::summary::Summaries;
@@ -17,6 +18,8 @@ pub(super) struct Run {
     pub(super) node: Option<NodeId>,
     /// Time of its last event.
     pub(super) last: i64,
+    /// When it came into its state.
+    pub(super) since: i64,
     in_state: Links<Run>,
     in_begun: Links<Run>,
 }
@@ -50,6 +53,8 @@ pub(super) struct Arena<E> {
     pub(super) registers: Registers,
     /// What findings tell instead of events, if they do not carry these.
     pub(super) summaries: Option<Summaries<E>>,
+    /// What tells runs apart that took different events, where a match may be found more than once.
+    pub(super) paths: Option<Paths>,
     /// Matches held back.
     pub(super) held: usize,
 }
@@ -57,7 +62,15 @@ pub(super) struct Arena<E> {
 impl<E: Clone> Arena<E> {
     /// A new run, in the list of what it began with but not yet in that of a state.
     pub(super) fn add(&mut self, state: StateId, begun: BegunId, node: Option<NodeId>, last: i64) -> RunId {
-        let run = Run { state, begun, node, last, in_state: Links::default(), in_begun: Links::default() };
+        let run = Run {
+            state,
+            begun,
+            node,
+            last,
+            since: last,
+            in_state: Links::default(),
+            in_begun: Links::default(),
+        };
         let id = self.runs.insert(run);
         self.begun[begun].runs.push_back::<InBegun>(&mut self.runs, id);
         id
@@ -100,7 +113,21 @@ impl<E: Clone> Arena<E> {
             + self.nodes.bytes()
             + self.registers.bytes()
             + self.summaries.as_ref().map_or(0, Summaries::bytes)
+            + self.paths.as_ref().map_or(0, Paths::bytes)
             + self.held * size_of::<super::held::Held<E>>()
+    }
+}
+
+impl Run {
+    /// How long ago its last event was. Time ends things between moments only, so at the moment in which it came into its
+    /// state nothing is too late.
+    pub(super) fn since_last(&self, now: i64) -> i64 {
+        if self.since == now { 0 } else { now - self.last }
+    }
+
+    /// When it is over in a state in which it can be for so long after its last event.
+    pub(super) fn due(&self, within: Option<i64>) -> Option<i64> {
+        Some(self.last.checked_add(within?)?.max(self.since.saturating_add(1)))
     }
 }
 

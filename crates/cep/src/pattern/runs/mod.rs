@@ -20,6 +20,7 @@ use conditions::Conditions;
 use heap::Heap;
 use held::Held;
 use order::Order;
+use paths::Paths;
 use registers::Registers;
 use slab::List;
 use step::Scratch;
@@ -30,6 +31,7 @@ mod conditions;
 mod heap;
 mod held;
 mod order;
+mod paths;
 mod registers;
 mod slab;
 mod step;
@@ -53,7 +55,7 @@ pub(crate) struct Runs<E> {
 #[derive(Clone, Copy, Debug)]
 struct Group {
     state: StateId,
-    /// In the order in which they came; in that of their last events where that bounds their time.
+    /// In the order in which they came; in that in which their time is up where the state bounds it.
     runs: List<Run>,
 }
 
@@ -90,6 +92,7 @@ impl<E: Clone> Matcher for Runs<E> {
             AfterMatch::ToFirst(step) | AfterMatch::ToLast(step) => Some(step),
             AfterMatch::Nothing | AfterMatch::ToNext | AfterMatch::PastLast => None,
         };
+        let paths = automaton.is_ambiguous().then(Paths::default);
         RunsShared {
             plan: RunsPlan {
                 is_ordered: pattern.after_match != AfterMatch::Nothing && automaton.forks(),
@@ -104,6 +107,7 @@ impl<E: Clone> Matcher for Runs<E> {
                 nodes: Nodes::default(),
                 registers: Registers::new(&pattern.registers),
                 summaries: (!outputs.events).then(|| Summaries::new(pattern.steps.len(), marked)),
+                paths,
                 held: 0,
             },
             scratch: Scratch::default(),
@@ -195,6 +199,9 @@ impl<E: Clone> Runs<E> {
     /// Tells or holds back what was completed, and releases what nothing holds back any longer. `at` is the present row.
     fn settle(&mut self, shared: &mut RunsShared<E>, at: Start, told: &mut Told<E>) {
         let RunsShared { plan, arena, scratch, .. } = shared;
+        if let Some(paths) = &mut arena.paths {
+            paths.forget_completed();
+        }
         if plan.after_match == AfterMatch::Nothing {
             held::tell_all(&mut scratch.completed, arena, told);
         } else {
@@ -267,15 +274,10 @@ impl<E: Clone> Runs<E> {
 
     /// Puts a run where it waits.
     fn enter_state(&mut self, id: RunId, now: i64, plan: &RunsPlan, arena: &mut Arena<E>) {
-        let Run { state, mut last, .. } = arena.runs[id];
+        arena.runs[id].since = now;
+        let run = arena.runs[id];
+        let state = run.state;
         let within = plan.automaton.state(state).within;
-        if let Some(within) = within
-            && now.saturating_sub(last) >= within
-        {
-            // It comes too late. All events of this moment still count, since time ends things only between moments.
-            last = now.saturating_add(1).saturating_sub(within);
-            arena.runs[id].last = last;
-        }
         let index = match self.groups.binary_search_by_key(&state, |group| group.state) {
             Ok(index) => index,
             Err(index) => {
@@ -286,7 +288,8 @@ impl<E: Clone> Runs<E> {
         let runs = &mut self.groups[index].runs;
         let mut after = runs.tail;
         if within.is_some() {
-            while let Some(id) = after.filter(|id| arena.runs[*id].last > last) {
+            let due = run.due(within);
+            while let Some(id) = after.filter(|id| arena.runs[*id].due(within) > due) {
                 after = arena.previous_in_state(id);
             }
         }

@@ -135,13 +135,13 @@ impl<E: Clone> Runs<E> {
         scratch.completions.clear();
         let goes_on = shown.follow(
             state,
-            shown.at.time - run.last,
+            run.since_last(shown.at.time),
             registers,
             &mut scratch.ways,
             &mut scratch.completions,
         );
         for completion in &scratch.completions {
-            scratch.completed.push(completed(id, *completion, shown, arena));
+            scratch.completed.extend(completed(id, *completion, shown, arena));
         }
         if !goes_on {
             scratch.ways.clear();
@@ -192,7 +192,7 @@ impl<E: Clone> Runs<E> {
         for completion in &scratch.completions {
             let Completion::Taking(step) = *completion else { continue };
             let alone = begin_run(begun, Way { take: Some(step), to: Automaton::START }, shown, arena);
-            scratch.completed.push(completed(alone, Completion::Passing, shown, arena));
+            scratch.completed.extend(completed(alone, Completion::Passing, shown, arena));
             arena.remove(alone);
         }
         for way in &scratch.ways {
@@ -242,13 +242,20 @@ impl<E> Shown<'_, '_, E> {
     }
 }
 
-/// A match that a run and this event make.
+/// A match that a run and this event make, unless another run has made it.
 fn completed<E: Clone>(
     id: RunId,
     completion: Completion,
     shown: &Shown<'_, '_, E>,
     arena: &mut Arena<E>,
-) -> Held<E> {
+) -> Option<Held<E>> {
+    let taking = match completion {
+        Completion::Taking(step) => Some((step, shown.at.row)),
+        Completion::Passing => None,
+    };
+    if arena.paths.as_mut().is_some_and(|paths| !paths.is_new(id.index(), taking)) {
+        return None;
+    }
     let run = arena.runs[id];
     let begun = arena.begun[run.begun].at;
     if arena.summaries.is_some() {
@@ -263,13 +270,13 @@ fn completed<E: Clone>(
                 what
             }
         };
-        return Held { begun, what: what.expect("findings without events are summaries") };
+        return Some(Held { begun, what: what.expect("findings without events are summaries") });
     }
     let and = match completion {
         Completion::Taking(step) => Some(Taken { step, event: shown.row.event.clone() }),
         Completion::Passing => None,
     };
-    Held { begun, what: What::Path { node: run.node.map(|node| arena.nodes.retain(node)), and } }
+    Some(Held { begun, what: What::Path { node: run.node.map(|node| arena.nodes.retain(node)), and } })
 }
 
 fn begin_run<E: Clone>(begun: BegunId, way: Way, shown: &Shown<'_, '_, E>, arena: &mut Arena<E>) -> RunId {
@@ -281,6 +288,9 @@ fn begin_run<E: Clone>(begun: BegunId, way: Way, shown: &Shown<'_, '_, E>, arena
     };
     let id = arena.add(way.to, begun, node, shown.at.time);
     arena.registers.begin(id.index());
+    if let Some(paths) = &mut arena.paths {
+        paths.begin(id.index());
+    }
     if let Some(step) = way.take {
         remember(id, step, shown, arena);
     }
@@ -304,6 +314,9 @@ fn fork<E: Clone>(id: RunId, way: Way, shown: &Shown<'_, '_, E>, arena: &mut Are
 
 fn copy_memory<E: Clone>(from: RunId, to: RunId, arena: &mut Arena<E>) {
     arena.registers.copy(from.index(), to.index());
+    if let Some(paths) = &mut arena.paths {
+        paths.copy(from.index(), to.index());
+    }
     if let Some(summaries) = &mut arena.summaries {
         summaries.copy(from.index(), to.index());
     }
@@ -313,6 +326,9 @@ fn copy_memory<E: Clone>(from: RunId, to: RunId, arena: &mut Arena<E>) {
 fn remember<E: Clone>(id: RunId, step: StepId, shown: &Shown<'_, '_, E>, arena: &mut Arena<E>) {
     arena.runs[id].last = shown.at.time;
     arena.registers.take(id.index(), step, shown.row.inputs);
+    if let Some(paths) = &mut arena.paths {
+        paths.take(id.index(), step, shown.at.row);
+    }
     if let Some(summaries) = &mut arena.summaries {
         summaries.take(id.index(), step, shown.row.event, shown.at.row);
     }

@@ -29,7 +29,7 @@ impl<E: Clone> Runs<E> {
         for index in 0..self.groups.len() {
             let within = plan.automaton.state(self.groups[index].state).within;
             while let Some(first) = self.groups[index].runs.head
-                && let Some(at) = end_of(arena.runs[first].last, within)
+                && let Some(at) = arena.runs[first].due(within)
                 && at <= now
             {
                 self.time_out(first, at, plan, arena, scratch, told);
@@ -52,7 +52,7 @@ impl<E: Clone> Runs<E> {
             let over = slot.run.and_then(|id| {
                 let run = arena.runs[id];
                 let of_all = end_of(arena.begun[run.begun].at.time, plan.automaton.within());
-                let of_state = end_of(run.last, plan.automaton.state(run.state).within);
+                let of_state = run.due(plan.automaton.state(run.state).within);
                 of_all.into_iter().chain(of_state).min().filter(|at| *at <= now).map(|at| (id, at))
             });
             match over {
@@ -72,7 +72,7 @@ impl<E: Clone> Runs<E> {
             for group in &self.groups {
                 let state = plan.automaton.state(group.state);
                 tells |= state.pending;
-                let end = group.runs.head.and_then(|run| end_of(arena.runs[run].last, state.within));
+                let end = group.runs.head.and_then(|run| arena.runs[run].due(state.within));
                 at = at.into_iter().chain(end).min();
             }
         }
@@ -90,15 +90,16 @@ impl<E: Clone> Runs<E> {
         told: &mut Told<E>,
     ) {
         let run = arena.runs[id];
-        let is_match = plan.automaton.state(run.state).pending;
-        if is_match {
+        let is_pending = plan.automaton.state(run.state).pending;
+        let is_new = is_pending && arena.paths.as_mut().is_none_or(|paths| paths.is_new(id.index(), None));
+        if is_new {
             let begun = arena.begun[run.begun].at;
             let what = match summarised(id, None, arena) {
                 Some(what) => what,
                 None => What::Path { node: run.node.map(|node| arena.nodes.retain(node)), and: None },
             };
             scratch.completed.push(Held { begun, what });
-        } else if plan.outputs.timeouts {
+        } else if plan.outputs.timeouts && !is_pending {
             told.tell_timeout(match summarised(id, Some(at), arena) {
                 Some(What::Summary { found, .. }) => found,
                 _ => Found::Timeout { events: held::events(run.node, None, &arena.nodes), at },

@@ -1,0 +1,93 @@
+//! Runs against the reference matcher, whatever the pattern.
+
+use olocus_cep::pattern::{EvaluatorKind, PatternOutputs, PatternPlan, StepId};
+use olocus_cep::{Engine, Finding, Found, Key, Limits, Plan, Row};
+use olocus_reference::Matcher;
+use olocus_reference::random::{Features, RandomCase, cases};
+use proptest::prelude::*;
+
+const KEYS: usize = 3;
+
+/// A finding: after how many events, of which key, when a partial match ran out of time, and its events.
+type Told = (usize, usize, Option<i64>, Vec<(StepId, usize)>);
+
+fn runs(case: &RandomCase, keys: &[usize]) -> Vec<Told> {
+    let plan = Plan::Pattern(PatternPlan {
+        pattern: case.pattern.clone(),
+        conditions: Some(case.opaque.clone()),
+        outputs: PatternOutputs { timeouts: true, events: true, matches_per_event: usize::MAX },
+        evaluator: Some(EvaluatorKind::Runs),
+    });
+    let mut engine: Engine<usize> = Engine::new(vec![plan], Limits::default());
+    let names: Vec<Key> = (0..KEYS).map(|key| Key::single(&key.to_string())).collect();
+    let mut told = Vec::new();
+    let mut out = Vec::new();
+    let mut tell = |at: usize, out: &mut Vec<Finding<usize>>| {
+        for finding in out.drain(..) {
+            let (events, timeout) = match finding.found {
+                Found::Match { events } => (events, None),
+                Found::Timeout { events, at } => (events, Some(at)),
+                other => panic!("no finding of a pattern: {other:?}"),
+            };
+            let key = names.iter().position(|key| *key == finding.key).unwrap();
+            told.push((at, key, timeout, events.iter().map(|taken| (taken.step, taken.event)).collect()));
+        }
+    };
+    for (index, (event, key)) in case.events.iter().zip(keys).enumerate() {
+        engine.advance(event.time, &mut out);
+        tell(2 * index, &mut out);
+        let row =
+            Row { time: event.time, steps: event.bits, inputs: &event.inputs, event: &index, keep: None };
+        engine.process(0, &names[*key], row, &mut out).unwrap();
+        tell(2 * index + 1, &mut out);
+    }
+    engine.advance(i64::MAX, &mut out);
+    tell(2 * case.events.len(), &mut out);
+    let stats = engine.stats();
+    if case.pattern.within.is_some() {
+        assert_eq!((stats.keys, stats.partial_matches), (0, 0), "in the end all is over");
+    }
+    told.sort();
+    told
+}
+
+fn reference(case: &RandomCase, keys: &[usize]) -> Vec<Told> {
+    let mut told = Vec::new();
+    for key in 0..KEYS {
+        let mut matcher = Matcher::new(&case.pattern, Some(&*case.opaque));
+        let mut out = Vec::new();
+        let mut tell = |at: usize, out: &mut Vec<olocus_reference::Outcome>| {
+            told.extend(out.drain(..).map(|outcome| (at, key, outcome.timeout, outcome.events)));
+        };
+        for (index, (event, of)) in case.events.iter().zip(keys).enumerate() {
+            matcher.advance(event.time, &mut out);
+            tell(2 * index, &mut out);
+            if *of == key {
+                matcher.process(event, &mut out);
+                tell(2 * index + 1, &mut out);
+            }
+        }
+        matcher.advance(i64::MAX, &mut out);
+        tell(2 * case.events.len(), &mut out);
+    }
+    told.sort();
+    told
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn runs_find_what_the_reference_finds(
+        case in cases(Features::ALL, 14),
+        keys in prop::collection::vec(prop_oneof![3 => Just(0), 1 => 1..KEYS], 14),
+    ) {
+        let listing = Plan::Pattern(PatternPlan {
+            pattern: case.pattern.clone(),
+            conditions: None,
+            outputs: PatternOutputs::default(),
+            evaluator: None,
+        });
+        prop_assert_eq!(runs(&case, &keys), reference(&case, &keys), "{}", listing);
+    }
+}
