@@ -160,7 +160,8 @@ impl<'p> Matcher<'p> {
             let (options, follows) = match &arm.goal {
                 Goal::Take { options, follows } => (options, *follows),
                 Goal::Passed { .. } => {
-                    shown.matches.push(taken.to_vec());
+                    // A match has at least one event.
+                    shown.matches.extend((!taken.is_empty()).then(|| taken.to_vec()));
                     continue;
                 }
                 Goal::Absence { .. } => {

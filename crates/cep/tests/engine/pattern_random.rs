@@ -74,6 +74,13 @@ fn reference(case: &RandomCase, keys: &[usize]) -> Vec<Told> {
     told
 }
 
+/// Partial matches that have the same events are told as often as there are states in which they wait; which is another
+/// number of times in each evaluator where the same events can be taken in more than one way.
+fn once(mut told: Vec<Told>) -> Vec<Told> {
+    told.dedup_by(|one, other| one.2.is_some() && one == other);
+    told
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
 
@@ -88,6 +95,6 @@ proptest! {
             outputs: PatternOutputs::default(),
             evaluator: None,
         });
-        prop_assert_eq!(runs(&case, &keys), reference(&case, &keys), "{}", listing);
+        prop_assert_eq!(once(runs(&case, &keys)), once(reference(&case, &keys)), "{}", listing);
     }
 }

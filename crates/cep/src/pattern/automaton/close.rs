@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::graph::{Edge, EdgeKind, Graph, Literals, PlaceId};
+use super::graph::{EdgeKind, Graph, Literals, PlaceId};
 use super::listing::Names;
 use super::lower::Lowered;
 use super::{Action, Automaton, AutomatonError, Guard, Move, State, StateId};
@@ -23,14 +23,17 @@ pub(super) fn close(lowered: Lowered, pattern: &Pattern) -> Result<Automaton, Au
         ids: HashMap::new(),
         order: Vec::new(),
         guards: 0,
+        has_impossible: false,
     };
+    let mut waiting_in_vain = Vec::new();
     closing.id_of(start)?;
     let mut states = Vec::new();
     while let Some(place) = closing.order.get(states.len()).copied() {
         states.push(closing.state(place, states.is_empty())?);
+        waiting_in_vain.push(closing.has_impossible);
     }
     debug_assert!(closing.order.len() <= graph.len(), "each state is a place");
-    end_when_nothing_is_left(&mut states);
+    end_when_nothing_is_left(&mut states, &waiting_in_vain);
     Ok(Automaton {
         states,
         within: pattern.within,
@@ -46,6 +49,8 @@ struct Closing<'g> {
     /// The places of the states, by their numbers.
     order: Vec<PlaceId>,
     guards: usize,
+    /// Whether the state looked at waits, without a bound on time, for what cannot come.
+    has_impossible: bool,
 }
 
 /// An edge that no longer proceeds, with the guards of all that led to it.
@@ -70,12 +75,17 @@ impl Closing<'_> {
 
     fn state(&mut self, place: PlaceId, is_start: bool) -> Result<State, AutomatonError> {
         let mut ways = Vec::new();
+        self.has_impossible = false;
         self.gather(place, &Literals::always(), false, &mut Vec::new(), &mut ways)?;
         // Nothing waits in the start, so nothing can leave it but by an event that is taken.
         ways.retain(|way| !is_start || matches!(way.kind, EdgeKind::Take { .. }));
         let mut moves: Vec<Move> = Vec::new();
         for way in ways {
-            let Some(guard) = self.guard(way.guard) else { continue };
+            let is_timed = way.guard.within.is_some();
+            let Some(guard) = self.guard(way.guard) else {
+                self.has_impossible |= !is_timed;
+                continue;
+            };
             let action = self.action(way.kind)?;
             match moves.iter_mut().find(|other| other.action == action) {
                 Some(other) => add_guard(&mut other.guards, guard),
@@ -101,28 +111,27 @@ impl Closing<'_> {
             return Ok(());
         }
         path.push(place);
-        // The order in which runs go on is part of the meaning where matches end others: what a place does itself comes
-        // before what it proceeds to, and there the last comes first.
-        let edges = &self.graph.place(place).edges;
-        let and_edge = |edge: &Edge| {
-            let edge = &edge.guard;
-            guard.and_all(&Literals { within: edge.within.filter(|_| !is_later), ..edge.clone() })
-        };
-        // What waits for something because it is too late for something else never has to, if that has no time.
-        let edges = || edges.iter().filter(|edge| !is_later || edge.guard.after.is_none());
-        for edge in edges() {
-            let guard = and_edge(edge);
-            if !matches!(edge.kind, EdgeKind::Proceed { .. }) && !contradicts(&guard) {
+        let edges = self.graph.place(place).in_order();
+        for edge in edges {
+            let of_edge = &edge.guard;
+            // What waits for something because it is too late for something else never has to, if that has no time.
+            if is_later && of_edge.after.is_some() {
+                continue;
+            }
+            let within = of_edge.within.filter(|_| !is_later);
+            let guard = guard.and_all(&Literals { within, ..of_edge.clone() });
+            if contradicts(&guard) {
+                self.has_impossible |= guard.within.is_none();
+                continue;
+            }
+            if let EdgeKind::Proceed { to, later } = edge.kind {
+                let is_later = is_later || later;
+                let place = self.graph.place(to);
+                let within = place.within.filter(|_| !is_later && !place.pending);
+                self.gather(to, &guard.and_within(within), is_later, path, ways)?;
+            } else {
                 self.count()?;
                 ways.push(Way { guard, kind: edge.kind });
-            }
-        }
-        for edge in edges().rev() {
-            let guard = and_edge(edge);
-            if let EdgeKind::Proceed { to, later } = edge.kind
-                && !contradicts(&guard)
-            {
-                self.gather(to, &guard, is_later || later, path, ways)?;
             }
         }
         path.pop();
@@ -246,14 +255,14 @@ impl Closing<'_> {
     }
 }
 
-/// Bounds states in which everything that could still happen is bounded.
-fn end_when_nothing_is_left(states: &mut [State]) {
+/// Bounds states in which everything that is waited for is bounded.
+fn end_when_nothing_is_left(states: &mut [State], waiting_in_vain: &[bool]) {
     let is_bounded = |state: &State| state.moves.iter().any(|way| of_guards(way).is_some());
     let mut open: Vec<usize> = (0..states.len())
         .filter(|index| {
             let state = &states[*index];
             let takes = state.moves.iter().any(|way| matches!(way.action, Action::Take { .. }));
-            state.within.is_none() && !state.pending && takes
+            state.within.is_none() && !state.pending && takes && !waiting_in_vain[*index]
         })
         .collect();
     if !states.iter().any(is_bounded) {

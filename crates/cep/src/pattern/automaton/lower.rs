@@ -23,13 +23,7 @@ pub(super) struct Lowered {
 
 pub(super) fn lower(pattern: &Pattern) -> Result<Lowered, AutomatonError> {
     let mut lowering = Lowering { pattern, graph: Graph::new() };
-    let entry = Entry {
-        follows: Contiguity::Strict,
-        skips: Vec::new(),
-        within: None,
-        untils: Vec::new(),
-        is_choice: false,
-    };
+    let entry = Entry { follows: Contiguity::Strict, skips: Vec::new(), within: None, untils: Vec::new() };
     let start = lowering.sequence(&pattern.stages, &entry, Graph::FINAL, &Around::default())?;
     super::greedy::keep(&mut lowering.graph)?;
     Ok(Lowered { graph: lowering.graph, start })
@@ -50,8 +44,6 @@ struct Entry {
     within: Option<i64>,
     /// It is no longer waited for once one of these holds.
     untils: Vec<ConditionId>,
-    /// Whether it is waited for elsewhere, in a place that proceeds to this one.
-    is_choice: bool,
 }
 
 /// What an event must satisfy that something begins with, and how long after the last event taken it may come.
@@ -109,32 +101,46 @@ impl Lowering<'_> {
             }
             Some(_) => {}
         }
-        let mut sink = sink;
+        // As long as nothing of the sequence has been taken, what comes in place of optional first stages must come as the
+        // first would: it has places of its own where that makes a difference.
+        let needed = stages.iter().position(|stage| !stage.repeat.optional).unwrap_or(stages.len());
+        let differs = entry.within.is_some() || entry.untils != around.untils;
+        let (mut sink, mut untouched) = (sink, sink);
         let mut not_next = around.not_next;
         for (index, stage) in stages.iter().enumerate().rev() {
             let around = Around { untils: around.untils.clone(), not_next };
             not_next = None;
-            sink = match (&stage.body, stage.follows) {
-                (Body::Not(step), Contiguity::Strict) => self.strict_not(stage, *step, sink, &around)?,
+            match (&stage.body, stage.follows) {
+                (Body::Not(step), Contiguity::Strict) => {
+                    sink = self.strict_not(stage, *step, sink, &around)?
+                }
                 (Body::Not(step), _) => {
                     not_next = Some(*step);
-                    if sink == Graph::FINAL { self.trailing_not(stage, *step, &around)? } else { sink }
+                    if sink == Graph::FINAL {
+                        sink = self.trailing_not(stage, *step, &around)?;
+                    }
                 }
                 _ => {
                     let nots = nots_before(stages, index);
-                    let own = Entry {
+                    let passed = if index < needed && differs { untouched } else { sink };
+                    if index == 0 {
+                        let entry = entry.and_within(stage.within);
+                        return self.stage(stage, &entry, &nots, [sink, passed], &around);
+                    }
+                    let mut own = Entry {
                         follows: stage.follows,
                         skips: Vec::new(),
                         within: stage.within,
                         untils: around.untils.clone(),
-                        is_choice: false,
                     };
-                    let entry = if index == 0 { entry.and_within(stage.within) } else { own };
-                    let first = self.stage(stage, &entry, &nots, sink, &around)?;
-                    self.stop_for(first, &nots, &around);
-                    first
+                    let first = self.stage(stage, &own, &nots, [sink, sink], &around)?;
+                    if index <= needed && differs {
+                        own = Entry { untils: entry.untils.clone(), ..own.and_within(entry.within) };
+                        untouched = self.stage(stage, &own, &nots, [sink, passed], &around)?;
+                    }
+                    sink = first;
                 }
-            };
+            }
         }
         Ok(sink)
     }
@@ -176,13 +182,13 @@ impl Lowering<'_> {
         Ok(place)
     }
 
-    /// A stage with all its repetitions.
+    /// A stage with all its repetitions, and what follows them, and what follows instead.
     fn stage(
         &mut self,
         stage: &Stage,
         entry: &Entry,
         nots: &[StepId],
-        sink: PlaceId,
+        [sink, passed]: [PlaceId; 2],
         around: &Around,
     ) -> Result<PlaceId, AutomatonError> {
         let repeat = &stage.repeat;
@@ -193,11 +199,15 @@ impl Lowering<'_> {
         let mut inside = Around { untils: around.untils.clone(), not_next: around.not_next };
         inside.untils.extend(repeat.until);
 
-        let (leaving, sink) = if repeat.greedy && (looping || more > 0) {
-            self.leave_greedily(&stage.body, repeat.until, sink)?
-        } else {
-            (vec![Skip { guard: Literals::always(), to: sink, leaves: true }], sink)
+        let mut leave = |sink: PlaceId| {
+            if repeat.greedy && (looping || more > 0) {
+                self.leave_greedily(&stage.body, repeat.until, sink)
+            } else {
+                Ok((vec![Skip { guard: Literals::always(), to: sink, leaves: true }], sink))
+            }
         };
+        let passing = if passed == sink { None } else { Some(leave(passed)?.0) };
+        let (leaving, sink) = leave(sink)?;
         // What is taken here ends what a `not` before an optional stage forbids.
         let forgotten: &[StepId] = if repeat.optional { nots } else { &[] };
 
@@ -206,13 +216,8 @@ impl Lowering<'_> {
             std::iter::repeat_n(true, more as usize).chain(std::iter::repeat_n(false, min as usize - 1))
         {
             let skips = if optional { leaving.clone() } else { Vec::new() };
-            let entry = Entry {
-                follows: repeat.inner,
-                skips,
-                within: repeat.gap,
-                untils: inside.untils.clone(),
-                is_choice: false,
-            };
+            let entry =
+                Entry { follows: repeat.inner, skips, within: repeat.gap, untils: inside.untils.clone() };
             let to = self.graph.without_stops(last, forgotten)?;
             let unit = self.unit(&stage.body, &entry, to, &inside)?;
             self.stop_for_next(unit.first, &inside);
@@ -224,7 +229,8 @@ impl Lowering<'_> {
 
         let mut entry = entry.clone();
         if repeat.optional {
-            entry.skips.extend(leaving.into_iter().map(|skip| Skip { leaves: false, ..skip }));
+            let passing = passing.unwrap_or(leaving);
+            entry.skips.extend(passing.into_iter().map(|skip| Skip { leaves: false, ..skip }));
         }
         let to = self.graph.without_stops(last, forgotten)?;
         let unit = self.unit(&stage.body, &entry, to, &inside)?;
@@ -234,6 +240,7 @@ impl Lowering<'_> {
         if let Some(waiting) = unit.waiting {
             self.stop_for(waiting, nots, &inside);
         }
+        self.stop_for(unit.first, nots, around);
         Ok(unit.first)
     }
 
@@ -280,7 +287,6 @@ impl Lowering<'_> {
             skips,
             within: stage.repeat.gap,
             untils: around.untils.clone(),
-            is_choice: false,
         };
         // The last event of a repetition leads to where the next one begins, which is not there yet.
         let back = self.graph.add(None)?;
@@ -325,7 +331,6 @@ impl Lowering<'_> {
                         skips: Vec::new(),
                         within: None,
                         untils: Vec::new(),
-                        is_choice: true,
                     };
                     let first = self.sequence(stages, &at_once, sink, around)?;
                     edges.push((Literals::always(), EdgeKind::Proceed { to: first, later: false }));
@@ -334,7 +339,11 @@ impl Lowering<'_> {
                     self.add_sequence_heads(stages, &mut of_stages);
                     heads.extend(of_stages.into_iter().map(|condition| Head { condition, within }));
                 }
-                self.choice(&edges, &heads, entry)
+                let unit = self.choice(&edges, &heads, entry)?;
+                for place in [Some(unit.first), unit.waiting].into_iter().flatten() {
+                    self.graph.place_mut(place).in_order = true;
+                }
+                Ok(unit)
             }
             Body::AllOf(steps) => self.all_of(steps, entry, sink, around),
         }
@@ -359,7 +368,6 @@ impl Lowering<'_> {
             skips: Vec::new(),
             within: None,
             untils: around.untils.clone(),
-            is_choice: false,
         };
         let all = (1_usize << steps.len()) - 1;
         let mut places = vec![sink];
@@ -393,18 +401,17 @@ impl Lowering<'_> {
     ) -> Result<Unit, AutomatonError> {
         let optional = !entry.skips.is_empty();
         // What is optional is not over when it is too late for it, but can still be proceeded past.
-        // And what is proceeded to has no time of its own.
-        let (of_place, limit) =
-            if optional || entry.is_choice { (None, entry.within) } else { (entry.within, None) };
+        // Where each of them has a bound of its own, nothing is left after the last.
+        let of_heads =
+            heads.iter().map(|head| head.within).reduce(|one, other| Some(one?.max(other?))).flatten();
+        let within = entry.within.into_iter().chain(of_heads).min();
+        let (of_place, limit) = if optional { (None, within) } else { (within, None) };
         let first = self.graph.add(of_place)?;
         for (guard, kind) in edges {
             self.graph.edge(first, guard.clone().and_within(limit), *kind);
         }
-        for Skip { guard, to, leaves } in &entry.skips {
-            self.graph.edge(first, guard.clone(), EdgeKind::Proceed { to: *to, later: *leaves });
-        }
         let ignoring: Vec<Literals> = match entry.follows {
-            Contiguity::Strict => return Ok(Unit { first, waiting: None }),
+            Contiguity::Strict => Vec::new(),
             Contiguity::SkipTillNext => ignoring(heads),
             Contiguity::SkipTillAny => vec![Literals::always()],
         }
@@ -417,15 +424,22 @@ impl Lowering<'_> {
             }
             return Ok(Unit { first, waiting: None });
         }
-        let waiting = self.graph.add(entry.within)?;
-        for (guard, kind) in edges {
-            self.graph.edge(waiting, guard.clone(), *kind);
+        let mut waiting = None;
+        if !ignoring.is_empty() {
+            let place = self.graph.add(within)?;
+            for (guard, kind) in edges {
+                self.graph.edge(place, guard.clone(), *kind);
+            }
+            for guard in ignoring {
+                self.graph.edge(place, guard.clone(), EdgeKind::Ignore { to: place });
+                self.graph.edge(first, guard.and_within(limit), EdgeKind::Ignore { to: place });
+            }
+            waiting = Some(place);
         }
-        for guard in ignoring {
-            self.graph.edge(waiting, guard.clone(), EdgeKind::Ignore { to: waiting });
-            self.graph.edge(first, guard.and_within(limit), EdgeKind::Ignore { to: waiting });
+        for Skip { guard, to, leaves } in &entry.skips {
+            self.graph.edge(first, guard.clone(), EdgeKind::Proceed { to: *to, later: *leaves });
         }
-        Ok(Unit { first, waiting: Some(waiting) })
+        Ok(Unit { first, waiting })
     }
 
     /// When an event is taken for a step.
