@@ -57,6 +57,8 @@ struct Closing<'g> {
 struct Way {
     guard: Literals,
     kind: EdgeKind,
+    /// Whether bounds on time did not count on the way.
+    is_later: bool,
 }
 
 impl Closing<'_> {
@@ -87,9 +89,11 @@ impl Closing<'_> {
                 continue;
             };
             let action = self.action(way.kind)?;
-            match moves.iter_mut().find(|other| other.action == action) {
+            let counts_anew = way.is_later && matches!(action, Action::Skip { .. });
+            let is_same = |other: &&mut Move| other.action == action && other.counts_anew == counts_anew;
+            match moves.iter_mut().find(is_same) {
                 Some(other) => add_guard(&mut other.guards, guard),
-                None => moves.push(Move { guards: vec![guard], action }),
+                None => moves.push(Move { guards: vec![guard], action, counts_anew }),
             }
         }
         let wakes = self.wakes(&moves, StateId(self.ids[&place].0), is_start);
@@ -131,7 +135,7 @@ impl Closing<'_> {
                 self.gather(to, &guard.and_within(within), is_later, path, ways)?;
             } else {
                 self.count()?;
-                ways.push(Way { guard, kind: edge.kind });
+                ways.push(Way { guard, kind: edge.kind, is_later });
             }
         }
         path.pop();
@@ -261,13 +265,9 @@ fn end_when_nothing_is_left(states: &mut [State], waiting_in_vain: &[bool]) {
     let mut open: Vec<usize> = (0..states.len())
         .filter(|index| {
             let state = &states[*index];
-            let takes = state.moves.iter().any(|way| matches!(way.action, Action::Take { .. }));
-            state.within.is_none() && !state.pending && takes && !waiting_in_vain[*index]
+            state.within.is_none() && !state.pending && is_bounded(state) && !waiting_in_vain[*index]
         })
         .collect();
-    if !states.iter().any(is_bounded) {
-        return;
-    }
     loop {
         let before = open.len();
         open.retain(|index| {

@@ -85,6 +85,13 @@ impl Entry {
     }
 }
 
+impl Around {
+    /// What counts within a repetition; what follows the repetitions follows the last one only.
+    fn within_body(&self, is_last: bool) -> Around {
+        Around { untils: self.untils.clone(), not_next: self.not_next.filter(|_| is_last) }
+    }
+}
+
 impl Lowering<'_> {
     /// Stages one after the other; returns where they begin. `entry` overrides how the first follows what is before.
     fn sequence(
@@ -153,7 +160,7 @@ impl Lowering<'_> {
         sink: PlaceId,
         around: &Around,
     ) -> Result<PlaceId, AutomatonError> {
-        let place = self.graph.add(stage.within)?;
+        let place = self.graph.add(stage.within.filter(|_| sink == Graph::FINAL))?;
         self.graph.place_mut(place).keeping = Keeping::First;
         let absent = Literals::always().and(self.condition(step), false);
         // A match needs the event that shows the absence, so it is not proceeded to.
@@ -211,6 +218,7 @@ impl Lowering<'_> {
         // What is taken here ends what a `not` before an optional stage forbids.
         let forgotten: &[StepId] = if repeat.optional { nots } else { &[] };
 
+        let mut is_last = !looping;
         let mut last = if looping { self.looping(stage, &leaving, forgotten, &inside)? } else { sink };
         for optional in
             std::iter::repeat_n(true, more as usize).chain(std::iter::repeat_n(false, min as usize - 1))
@@ -219,7 +227,8 @@ impl Lowering<'_> {
             let entry =
                 Entry { follows: repeat.inner, skips, within: repeat.gap, untils: inside.untils.clone() };
             let to = self.graph.without_stops(last, forgotten)?;
-            let unit = self.unit(&stage.body, &entry, to, &inside)?;
+            let unit = self.unit(&stage.body, &entry, to, &inside.within_body(is_last))?;
+            is_last = false;
             self.stop_for_next(unit.first, &inside);
             if let Some(waiting) = unit.waiting {
                 self.stop_for(waiting, nots, &inside);
@@ -233,7 +242,7 @@ impl Lowering<'_> {
             entry.skips.extend(passing.into_iter().map(|skip| Skip { leaves: false, ..skip }));
         }
         let to = self.graph.without_stops(last, forgotten)?;
-        let unit = self.unit(&stage.body, &entry, to, &inside)?;
+        let unit = self.unit(&stage.body, &entry, to, &inside.within_body(is_last))?;
         if repeat.optional {
             self.graph.place_mut(unit.first).keeping = Keeping::FirstOfOptional;
         }
@@ -290,7 +299,7 @@ impl Lowering<'_> {
         };
         // The last event of a repetition leads to where the next one begins, which is not there yet.
         let back = self.graph.add(None)?;
-        let unit = self.unit(&stage.body, &entry, back, around)?;
+        let unit = self.unit(&stage.body, &entry, back, &around.within_body(false))?;
         self.graph.edge(back, Literals::always(), EdgeKind::Proceed { to: unit.first, later: false });
         for place in [Some(unit.first), unit.waiting].into_iter().flatten() {
             self.stop_for_next(place, around);

@@ -68,6 +68,9 @@ pub struct Move {
     pub guards: Vec<Guard>,
     /// What happens.
     pub action: Action,
+    /// Whether bounds on time begin to count only now, so that what is too late already still counts for all further events
+    /// of the same time. It may, where a repetition that could go on is left by skipping an event.
+    pub counts_anew: bool,
 }
 
 /// What happens to a partial match.

@@ -18,7 +18,7 @@ pub(super) struct Run {
     pub(super) node: Option<NodeId>,
     /// Time of its last event.
     pub(super) last: i64,
-    /// When it came into its state.
+    /// Since when its time counts: that of its last event, or when it came to wait for what has a bound.
     pub(super) since: i64,
     in_state: Links<Run>,
     in_begun: Links<Run>,
@@ -119,8 +119,8 @@ impl<E: Clone> Arena<E> {
 }
 
 impl Run {
-    /// How long ago its last event was. Time ends things between moments only, so at the moment in which it came into its
-    /// state nothing is too late.
+    /// How long ago its last event was. Time ends things between moments only, so at the moment in which it begins to count
+    /// nothing is too late.
     pub(super) fn since_last(&self, now: i64) -> i64 {
         if self.since == now { 0 } else { now - self.last }
     }

@@ -273,8 +273,7 @@ impl<E: Clone> Runs<E> {
     }
 
     /// Puts a run where it waits.
-    fn enter_state(&mut self, id: RunId, now: i64, plan: &RunsPlan, arena: &mut Arena<E>) {
-        arena.runs[id].since = now;
+    fn enter_state(&mut self, id: RunId, plan: &RunsPlan, arena: &mut Arena<E>) {
         let run = arena.runs[id];
         let state = run.state;
         let within = plan.automaton.state(state).within;

@@ -35,6 +35,8 @@ struct Way {
     /// The step that takes the event, if one does.
     take: Option<StepId>,
     to: StateId,
+    /// Whether its time counts from now on.
+    counts_anew: bool,
 }
 
 /// How an event completes a match.
@@ -77,7 +79,7 @@ impl<E: Clone> Runs<E> {
             self.begin(&shown, arena, scratch);
         }
         for run in scratch.arrivals.drain(..) {
-            self.enter_state(run, at.time, plan, arena);
+            self.enter_state(run, plan, arena);
         }
     }
 
@@ -116,7 +118,7 @@ impl<E: Clone> Runs<E> {
             }
         }
         for run in scratch.arrivals.drain(..) {
-            self.enter_state(run, shown.at.time, shown.plan, arena);
+            self.enter_state(run, shown.plan, arena);
         }
     }
 
@@ -175,6 +177,9 @@ impl<E: Clone> Runs<E> {
             remember(id, step, shown, arena);
         }
         arena.runs[id].state = way.to;
+        if way.counts_anew {
+            arena.runs[id].since = shown.at.time;
+        }
         scratch.arrivals.push(id);
     }
 
@@ -191,7 +196,12 @@ impl<E: Clone> Runs<E> {
         self.begun.push_back::<()>(&mut arena.begun, begun);
         for completion in &scratch.completions {
             let Completion::Taking(step) = *completion else { continue };
-            let alone = begin_run(begun, Way { take: Some(step), to: Automaton::START }, shown, arena);
+            let alone = begin_run(
+                begun,
+                Way { take: Some(step), to: Automaton::START, counts_anew: true },
+                shown,
+                arena,
+            );
             scratch.completed.extend(completed(alone, Completion::Passing, shown, arena));
             arena.remove(alone);
         }
@@ -227,13 +237,15 @@ impl<E> Shown<'_, '_, E> {
             match &way.action {
                 Action::Take { step, to, completes } => {
                     if let Some(to) = to {
-                        ways.push(Way { take: Some(*step), to: *to });
+                        ways.push(Way { take: Some(*step), to: *to, counts_anew: true });
                     }
                     if any_holds(completes, bits, since_last, &mut cross) {
                         completions.push(Completion::Taking(*step));
                     }
                 }
-                Action::Skip { to } => ways.push(Way { take: None, to: *to }),
+                Action::Skip { to } => {
+                    ways.push(Way { take: None, to: *to, counts_anew: way.counts_anew });
+                }
                 Action::Complete => completions.push(Completion::Passing),
                 Action::Stop { .. } => goes_on = false,
             }
@@ -305,6 +317,7 @@ fn fork<E: Clone>(id: RunId, way: Way, shown: &Shown<'_, '_, E>, arena: &mut Are
         node = node.map(|node| arena.nodes.extend(step, shown.row.event.clone(), shown.at, node));
     }
     let copy = arena.add(way.to, run.begun, node, run.last);
+    arena.runs[copy].since = if way.counts_anew { shown.at.time } else { run.since };
     copy_memory(id, copy, arena);
     if let Some(step) = way.take {
         remember(copy, step, shown, arena);
