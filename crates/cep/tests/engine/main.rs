@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod agreement;
+mod conformance;
 mod harness;
 mod limits;
 mod pattern_limits;
