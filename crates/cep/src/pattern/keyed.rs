@@ -47,6 +47,9 @@ struct Slot<M> {
 /// Dead entries of the queue of rows that are not worth a rebuild.
 const BEGUN_SLACK: usize = 64;
 
+/// Dead entries that are taken off the front of that queue after a row. More than one, so that they run out.
+const BEGUN_FORGOTTEN: usize = 2;
+
 impl<M: Matcher> KeyedPattern<M> {
     pub(crate) fn new(
         rule: usize,
@@ -233,6 +236,13 @@ impl<M: Matcher> KeyedPattern<M> {
             self.key_bytes -= key.as_json().len();
             registry.active.remove(key, self.rule);
             slot.matcher.give_back(&mut self.shared);
+        }
+        let from = M::begun_from(&self.shared);
+        for _ in 0..BEGUN_FORGOTTEN {
+            if self.begun.front().is_none_or(|(row, _)| *row >= from) {
+                break;
+            }
+            self.begun.pop_front();
         }
         if self.begun.len() > 2 * M::begun_count(&self.shared) + BEGUN_SLACK {
             self.rebuild_begun();

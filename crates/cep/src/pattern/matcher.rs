@@ -81,6 +81,11 @@ pub(crate) trait Matcher: Sized {
         lost
     }
 
+    /// A row before which nothing began that is held, for any key; 0 if that is not known.
+    fn begun_from(_: &Self::Shared) -> u64 {
+        0
+    }
+
     /// Drops all that began with this row, which is the latest of this key or the earliest of all, matches held back included; returns how many partial matches are lost. What
     /// that releases is told.
     fn drop_begun_at(&mut self, shared: &mut Self::Shared, row: u64, told: &mut Told<Self::Event>) -> u64;
@@ -120,7 +125,7 @@ impl<E> Told<E> {
 
     /// Counts matches that are not told.
     pub(crate) fn skip(&mut self, matches: u64) {
-        self.untold += matches;
+        self.untold = self.untold.saturating_add(matches);
     }
 
     /// Tells a partial match that ran out of time; these have no bound of their own, as each was held before.

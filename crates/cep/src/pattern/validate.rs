@@ -140,8 +140,9 @@ impl Check<'_> {
         }
         let mut before: Option<&Stage> = None;
         for (index, stage) in stages.iter().enumerate() {
-            let last = index + 1 == stages.len();
             if let Body::Not(step) = stage.body {
+                let after = &stages[index + 1..];
+                let last = after.is_empty() || !outermost && after.iter().all(takes_nothing);
                 self.not(what, step, stage, before, last, outermost);
             } else {
                 self.stage(stage, before);
@@ -363,7 +364,7 @@ impl fmt::Display for PatternProblem {
             }
             Kind::EndsWithNot { what, name } => write!(
                 f,
-                "{what} ends with not {name}; what must not come needs a stage after it, or the end of the pattern"
+                "{what} ends with not {name}; what must not come needs a stage after it that has to come, or the end of the pattern"
             ),
             Kind::NotRepeated { name } => {
                 write!(f, "not {name} cannot be optional or repeated; it already means: none at all")

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use olocus_cep::pattern::automaton::Automaton;
-use olocus_cep::pattern::{EvaluatorKind, Pattern, sets};
+use olocus_cep::pattern::{Body, EvaluatorKind, Pattern, sets};
 use olocus_reference::Outcome;
 use olocus_reference::random::{Features, RandomCase, cases};
 use proptest::prelude::*;
@@ -12,7 +12,7 @@ use crate::patterns::plan;
 use crate::running::{Event, KEYS, Match, run};
 
 /// What sets can do, with and without bounds on the time between neighbouring events.
-const PLAIN: Features = Features { cross: false, after_match: false, gaps: false };
+pub(crate) const PLAIN: Features = Features { cross: false, after_match: false, gaps: false };
 const WITH_GAPS: Features = Features { gaps: true, ..PLAIN };
 
 /// The matches of the reference matcher, key by key.
@@ -39,17 +39,17 @@ fn reference(pattern: &Pattern, case: &RandomCase, keys: &[usize]) -> BTreeSet<M
     found
 }
 
-fn accepted(case: &RandomCase) -> Option<Automaton> {
+pub(crate) fn accepted(case: &RandomCase) -> Option<Automaton> {
     let automaton = Automaton::new(&case.pattern).ok()?;
     sets::accepts(&plan(case.pattern.clone()), &automaton).ok()?;
     Some(automaton)
 }
 
-fn events(case: &RandomCase, keys: &[usize]) -> Vec<Event> {
+pub(crate) fn events(case: &RandomCase, keys: &[usize]) -> Vec<Event> {
     case.events.iter().zip(keys).map(|(event, key)| (event.time, event.bits, *key)).collect()
 }
 
-fn keys() -> impl Strategy<Value = Vec<usize>> {
+pub(crate) fn keys() -> impl Strategy<Value = Vec<usize>> {
     prop::collection::vec(prop_oneof![3 => Just(0), 1 => 1..KEYS], 30)
 }
 
@@ -58,8 +58,10 @@ proptest! {
 
     #[test]
     fn sets_find_what_the_reference_finds(case in cases(PLAIN, 14), keys in keys()) {
+        // What nested repetitions come to is between the automaton and the reference.
+        prop_assume!(case.pattern.stages.iter().all(|stage| !matches!(stage.body, Body::Group(_) | Body::AnyOf(_))));
         let Some(automaton) = accepted(&case) else { return Err(TestCaseError::reject("not accepted")) };
-        let found = run(&plan(case.pattern.clone()), EvaluatorKind::Sets, &events(&case, &keys));
+        let found = run(&plan(case.pattern.clone()), EvaluatorKind::Sets, &events(&case, &keys)).unwrap();
         prop_assert_eq!(found, reference(&case.pattern, &case, &keys), "{}", automaton);
     }
 
@@ -72,7 +74,10 @@ proptest! {
             events.iter_mut().zip(0..).for_each(|((time, ..), index)| *time += index);
         }
         let plan = plan(case.pattern.clone());
-        let expected = run(&plan, EvaluatorKind::Runs, &events);
-        prop_assert_eq!(run(&plan, EvaluatorKind::Sets, &events), expected, "{}", automaton);
+        // Runs keep what comes about in several ways as often, which may be too often.
+        let Some(expected) = run(&plan, EvaluatorKind::Runs, &events) else {
+            return Err(TestCaseError::reject("too many runs"));
+        };
+        prop_assert_eq!(run(&plan, EvaluatorKind::Sets, &events).unwrap(), expected, "{}", automaton);
     }
 }

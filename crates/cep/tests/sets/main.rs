@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod agreement;
+mod choice;
 mod limits;
 mod patterns;
 mod running;

@@ -22,8 +22,11 @@ pub(super) struct Determined {
     automaton: Automaton,
     sets: Vec<Set>,
     ids: HashMap<Box<[StateId]>, SetId, RandomState>,
+    /// By set, band and bits; those of sets that few bits matter to are in [tables](Set::table).
     moves: HashMap<(SetId, u16, u64), Moves, RandomState>,
     takes: Vec<Take>,
+    /// Whether any set is timed.
+    any_timed: bool,
 }
 
 /// Names a set of states.
@@ -57,6 +60,10 @@ struct Set {
     states: Box<[StateId]>,
     /// Bits that some guard looks at.
     relevant: u64,
+    /// The places of these bits; empty if they are too many for a table.
+    places: Box<[u8]>,
+    /// By band and by which of the relevant bits are set, what was found so far; made when it is first needed.
+    table: Vec<Option<Moves>>,
     /// Of these bits one must be set for anything but staying to happen; `None` if every event does something.
     wakes: Option<u64>,
     /// Lengths of time since the last event at which something changes, ascending.
@@ -68,6 +75,9 @@ struct Set {
     /// Whether it matters here, or wherever events that are skipped lead to, when the last event was taken.
     timed: bool,
 }
+
+/// Bits for all combinations of which a set has a table.
+const TABLE_BITS: u32 = 6;
 
 /// Sets that an accepted automaton may have.
 const SETS_MAX: usize = 4096;
@@ -92,23 +102,42 @@ impl Determined {
             ids: HashMap::default(),
             moves: HashMap::default(),
             takes: Vec::new(),
+            any_timed: false,
         };
         determined.set([Automaton::START].into());
         determined.explore()?;
         determined.find_timed();
         determined.moves = HashMap::default();
         determined.takes = Vec::new();
+        for set in &mut determined.sets {
+            set.table = Vec::new();
+        }
         Ok(determined)
     }
 
     /// What an event with these bits does in a set, in a band.
     pub(super) fn moves(&mut self, id: SetId, band: usize, bits: u64) -> Moves {
-        let bits = bits & self.sets[id.index()].relevant;
-        if let Some(moves) = self.moves.get(&(id, band as u16, bits)) {
-            return *moves;
+        let set = &self.sets[id.index()];
+        let bits = bits & set.relevant;
+        let place = set.place(band, bits);
+        let known = match place {
+            Some(place) => set.table.get(place).copied().flatten(),
+            None => self.moves.get(&(id, band as u16, bits)).copied(),
+        };
+        if let Some(moves) = known {
+            return moves;
         }
         let moves = self.find_moves(id, band, bits);
-        self.moves.insert((id, band as u16, bits), moves);
+        match place {
+            Some(place) => {
+                let set = &mut self.sets[id.index()];
+                set.table.resize((set.bands.len() + 1) << set.places.len(), None);
+                set.table[place] = Some(moves);
+            }
+            None => {
+                self.moves.insert((id, band as u16, bits), moves);
+            }
+        }
         moves
     }
 
@@ -141,6 +170,11 @@ impl Determined {
     /// Whether it must be known of partial matches in this set when they took their last event.
     pub(super) fn timed(&self, id: SetId) -> bool {
         self.sets[id.index()].timed
+    }
+
+    /// Whether any set is [timed](Self::timed).
+    pub(super) fn any_timed(&self) -> bool {
+        self.any_timed
     }
 
     /// Whether partial matches can come to be several, or take several events in one place. If not, there are never more
@@ -285,6 +319,10 @@ impl Determined {
     fn find_timed(&mut self) {
         let mut skips: Vec<(SetId, SetId)> =
             self.moves.iter().filter_map(|((from, ..), moves)| Some((*from, moves.skip?))).collect();
+        for (index, set) in self.sets.iter().enumerate() {
+            let to = set.table.iter().flatten().filter_map(|moves| moves.skip);
+            skips.extend(to.map(|to| (SetId(index as u16), to)));
+        }
         loop {
             let before = skips.len();
             skips.retain(|(from, to)| {
@@ -293,9 +331,10 @@ impl Determined {
                 !leads
             });
             if skips.len() == before {
-                return;
+                break;
             }
         }
+        self.any_timed = self.sets.iter().any(|set| set.timed);
     }
 }
 
@@ -310,8 +349,12 @@ impl Set {
         bands.sort_unstable();
         bands.dedup();
         let wakes = states().map(wakes_of).reduce(|a, b| Some(a? | b?)).flatten();
+        let relevant = guards().fold(0, |bits, guard| bits | guard.set | guard.clear);
+        let places = (0..64_u8).filter(|place| relevant >> place & 1 == 1);
         Set {
-            relevant: guards().fold(0, |bits, guard| bits | guard.set | guard.clear),
+            relevant,
+            places: if relevant.count_ones() <= TABLE_BITS { places.collect() } else { Box::default() },
+            table: Vec::new(),
             wakes,
             timed: gap.is_some() || !bands.is_empty(),
             bands: bands.into(),
@@ -319,6 +362,17 @@ impl Set {
             pending: states().any(|state| state.pending),
             states: ids.clone(),
         }
+    }
+}
+
+impl Set {
+    /// The place in the table for these of the relevant bits, if there is a table.
+    fn place(&self, band: usize, bits: u64) -> Option<usize> {
+        if self.places.is_empty() && self.relevant != 0 {
+            return None;
+        }
+        let set = self.places.iter().rev().fold(0, |set, place| set << 1 | (bits >> place & 1) as usize);
+        Some(band << self.places.len() | set)
     }
 }
 

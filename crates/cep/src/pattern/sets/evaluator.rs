@@ -1,10 +1,6 @@
 //! What an event does to the sets of partial matches of a key.
 
-use std::collections::{BTreeSet, VecDeque};
-use std::mem::size_of;
-
-use foldhash::fast::RandomState;
-use hashbrown::HashSet;
+use std::collections::VecDeque;
 
 use super::determined::{Determined, Moves, SetId, Take};
 use super::queue;
@@ -18,10 +14,10 @@ use crate::pattern::nodes::{Node, NodeId, Nodes, Start};
 /// What all keys of a rule have in common.
 #[derive(Debug)]
 pub(crate) struct Shared<E> {
-    determined: Determined,
-    nodes: Nodes<E>,
+    pub(super) determined: Determined,
+    pub(super) nodes: Nodes<E>,
     /// From the first event to the last.
-    within: Option<i64>,
+    pub(super) within: Option<i64>,
     /// What waits after the event, while it is worked out; the first [`groups_used`](Self::groups_used) count.
     groups: Vec<Group>,
     groups_used: usize,
@@ -34,10 +30,10 @@ pub(crate) struct Shared<E> {
     /// Single events of queues.
     events: Vec<Element>,
     /// Events with which something began that is held, or was until lately: their rows and nodes, in order.
-    begun: VecDeque<(u64, NodeId)>,
+    pub(super) begun: VecDeque<(u64, NodeId)>,
     /// What is found at the event.
     matches: Vec<NodeId>,
-    walk: Walk,
+    pub(super) walk: Walk,
 }
 
 /// What waits in one set.
@@ -53,8 +49,9 @@ struct Group {
 /// Entries of the queue of begun nodes of which nothing is left, and which are not worth looking for.
 const BEGUN_SLACK: usize = 64;
 
-/// Slots that are swept for what is over before anything is dropped.
-const SWEPT_TO_FIT: usize = 64;
+/// Such entries that are taken off the front of that queue at a row that begins something. More than one, so that they run
+/// out.
+const BEGUN_FORGOTTEN: usize = 2;
 
 impl<E: Clone> Shared<E> {
     pub(super) fn new(determined: Determined, within: Option<i64>) -> Shared<E> {
@@ -101,6 +98,12 @@ impl<E: Clone> Shared<E> {
                 self.begun.push_back((at.row, node));
             }
             self.arrive(take, node);
+        }
+        for _ in 0..BEGUN_FORGOTTEN {
+            if self.begun.front().is_none_or(|(row, node)| self.nodes.is_begun(*node, *row)) {
+                break;
+            }
+            self.begun.pop_front();
         }
         if self.begun.len() > 2 * self.nodes.begun() + BEGUN_SLACK {
             self.begun.retain(|(row, node)| self.nodes.is_begun(*node, *row));
@@ -154,16 +157,19 @@ impl<E: Clone> Shared<E> {
         }
     }
 
-    /// Hands out all that waits now, set by set.
-    pub(super) fn finish(&mut self, waiting: &mut impl Extend<Element>) {
+    /// All that waits now, set by set.
+    pub(super) fn finish(&mut self) -> &[Element] {
+        self.list.clear();
         for group in &mut self.groups[..self.groups_used] {
-            if let Some(node) = group.fresh.take() {
-                queue::push(&mut self.nodes, &mut group.list, Element { set: group.set, rank: 0, node });
-            }
             let set = group.set;
-            waiting.extend(group.list.drain(..).map(|element| Element { set, ..element }));
+            if let Some(node) = group.fresh.take() {
+                queue::push(&mut self.nodes, &mut group.list, Element { set, rank: 0, node });
+            }
+            self.list.extend(group.list.iter().map(|element| Element { set, ..*element }));
+            group.list.clear();
         }
         self.groups_used = 0;
+        &self.list
     }
 
     /// Tells the matches found, those with the latest start first.
@@ -184,53 +190,6 @@ impl<E: Clone> Shared<E> {
         }
     }
 
-    /// The row with which the latest of these began.
-    pub(super) fn newest(&self, elements: &[Element]) -> Option<u64> {
-        elements.iter().map(|element| self.nodes.start(element.node).row).max()
-    }
-
-    /// The earliest row with which something began that is held for any key.
-    pub(super) fn oldest(&mut self) -> Option<u64> {
-        while let Some((row, node)) = self.begun.front() {
-            if self.nodes.is_begun(*node, *row) {
-                return Some(*row);
-            }
-            self.begun.pop_front();
-        }
-        None
-    }
-
-    /// How many rows began something that is held, or was until lately.
-    pub(super) fn begun_count(&self) -> usize {
-        self.nodes.begun()
-    }
-
-    /// Drops all that began with the [oldest](Self::oldest) row.
-    pub(super) fn drop_oldest(&mut self, row: u64) {
-        self.nodes.raise_floor(Start { time: i64::MIN, row: row + 1 });
-        if let Some((_, node)) = self.begun.pop_front() {
-            self.nodes.empty_over(node);
-        }
-    }
-
-    /// What counts against limits.
-    pub(super) fn held(&self) -> usize {
-        self.nodes.live()
-    }
-
-    /// Whether no more than `most` is held, once some of what is over was freed.
-    pub(super) fn shrink(&mut self, most: usize) -> bool {
-        self.nodes.shrink(most, SWEPT_TO_FIT);
-        self.nodes.live() <= most
-    }
-
-    /// Gives up what waits.
-    pub(super) fn release(&mut self, elements: &[Element]) {
-        for element in elements {
-            self.nodes.release(element.node);
-        }
-    }
-
     /// Keeps what waits in one set, but for what began with this row, after which nothing of it began. References go over.
     pub(super) fn keep_without(&mut self, elements: &[Element], row: u64) {
         let set = elements[0].set;
@@ -245,59 +204,6 @@ impl<E: Clone> Shared<E> {
         if !self.list.is_empty() {
             self.wait(set, set);
         }
-    }
-
-    /// The rows with which all of these began.
-    pub(super) fn begun(&self, elements: &[Element]) -> BTreeSet<u64> {
-        let mut seen: HashSet<NodeId, RandomState> = HashSet::default();
-        let mut rows = BTreeSet::new();
-        let mut ahead: Vec<NodeId> = elements.iter().map(|element| element.node).collect();
-        while let Some(id) = ahead.pop() {
-            if self.nodes.is_over(id) || !seen.insert(id) {
-                continue;
-            }
-            match self.nodes.get(id) {
-                Node::Event { next: Some(next), .. } => ahead.push(*next),
-                Node::Event { next: None, at, .. } => {
-                    rows.insert(at.row);
-                }
-                Node::Union { left, right } => ahead.extend([*left, *right]),
-            }
-        }
-        rows
-    }
-
-    /// Bytes in use for all keys together.
-    pub(super) fn bytes(&self) -> usize {
-        self.begun.capacity() * size_of::<(u64, NodeId)>()
-            + self.nodes.bytes()
-            + self.determined.bytes()
-            + self.walk.bytes()
-    }
-
-    /// When all that waits in one set will be over.
-    pub(super) fn over_at(&self, elements: &[Element]) -> Option<i64> {
-        let set = elements[0].set;
-        let latest = elements.iter().map(|element| self.nodes.start(element.node).time).max();
-        let by_start = latest.zip(self.within).and_then(|(start, within)| start.checked_add(within));
-        let by_last = self.determined.gap(set).and_then(|gap| {
-            let newest = elements.iter().rev().find(|tree| !self.nodes.is_over(tree.node))?;
-            queue::newest(&self.nodes, *newest).time.checked_add(gap)
-        });
-        match (by_start, by_last) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        }
-    }
-
-    /// When the first of what waits in a pending set becomes a match.
-    pub(super) fn pending_at(&self, elements: &[Element]) -> Option<i64> {
-        if !self.determined.pending(elements[0].set) {
-            return None;
-        }
-        let oldest = elements.iter().find(|tree| !self.nodes.is_over(tree.node))?;
-        let taken = queue::oldest(&self.nodes, *oldest).time;
-        taken.checked_add(self.determined.gap(elements[0].set)?)
     }
 
     /// Does what an event does to what is in the list, which waits in one set and band.

@@ -54,7 +54,7 @@ impl<E: Clone> Matcher for Sets<E> {
             shared.change(elements, row, at);
         }
         self.waiting.clear();
-        shared.finish(&mut self.waiting);
+        self.waiting.extend_from_slice(shared.finish());
         shared.tell(told);
     }
 
@@ -65,6 +65,9 @@ impl<E: Clone> Matcher for Sets<E> {
     }
 
     fn wake_at(&self, shared: &Shared<E>) -> Option<(Wake, i64)> {
+        if !shared.determined.any_timed() {
+            return shared.over_by_start(&self.waiting).map(|at| (Wake::Expiry, at));
+        }
         let sets = || self.waiting.chunk_by(|one, other| one.set == other.set);
         let timer = sets().filter_map(|elements| shared.pending_at(elements)).min();
         // The key is looked at again when nothing of it is left, unless something begins until then.
@@ -93,6 +96,10 @@ impl<E: Clone> Matcher for Sets<E> {
         shared.begun_count()
     }
 
+    fn begun_from(shared: &Shared<E>) -> u64 {
+        shared.begun_from()
+    }
+
     fn may_hold(&self, shared: &mut Shared<E>, row: u64) -> bool {
         shared.oldest() == Some(row)
     }
@@ -114,7 +121,7 @@ impl<E: Clone> Matcher for Sets<E> {
                 shared.keep_without(elements, row);
             }
             self.waiting.clear();
-            shared.finish(&mut self.waiting);
+            self.waiting.extend_from_slice(shared.finish());
             1
         } else if shared.oldest() == Some(row) {
             shared.drop_oldest(row);
@@ -141,6 +148,6 @@ impl<E: Clone> Sets<E> {
             shared.keep(elements, now);
         }
         self.waiting.clear();
-        shared.finish(&mut self.waiting);
+        self.waiting.extend_from_slice(shared.finish());
     }
 }

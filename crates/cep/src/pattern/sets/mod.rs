@@ -12,6 +12,7 @@
 
 mod determined;
 mod evaluator;
+mod held;
 mod key;
 mod queue;
 mod reason;
