@@ -83,7 +83,7 @@ fn run(name: &str, workload: &Workload, count: usize) {
             engine.advance(event.time, &mut found);
             let id = event.time as u64;
             let row =
-                Row { time: event.time, steps: event.bits, inputs: &event.value, event: &id, keep: None };
+                Row { time: event.time, steps: event.bits, inputs: &event.value, event: &id, keep: None, weight: 0 };
             engine.process(0, &keys[event.user as usize], row, &mut found).expect("limits are not reached");
             matches += found.len();
             found.clear();

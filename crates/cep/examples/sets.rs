@@ -106,7 +106,7 @@ fn run(workload: &Workload, count: u64, evaluator: EvaluatorKind) {
         let before = Instant::now();
         let time = index as i64 * MILLISECOND;
         engine.advance(time, &mut out);
-        let row = Row { time, steps: *bits, inputs: &[], event: &index, keep: None };
+        let row = Row { time, steps: *bits, inputs: &[], event: &index, keep: None, weight: 0 };
         engine.process(0, &keys[*key], row, &mut out).expect("events come in order");
         matches += out.len();
         out.clear();

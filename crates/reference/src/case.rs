@@ -1,7 +1,8 @@
 //! Cases: a pattern, events, and what is to be found in them, in JSON.
 //!
 //! A case has an `id`, `tags`, a `pattern`, `events` as `[milliseconds, type, v?, key?]`, and either `expect.matches` and
-//! `expect.timeouts` or `expect.error`. A pattern has stages in `seq` and a strategy in `skip`.
+//! `expect.timeouts` or `expect.error`. A pattern has stages in `seq` and a strategy in `skip`. Beside a `name` or a `group`,
+//! a stage may have `anyOf` (lists of stages) or `allOf` (a list of steps).
 
 use std::collections::BTreeMap;
 use std::fmt;

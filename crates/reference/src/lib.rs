@@ -14,8 +14,12 @@ pub mod random;
 mod conditions;
 mod engine;
 mod heap;
+mod judge;
 mod matcher;
+mod notation;
 mod place;
 
 pub use engine::{outcome, run_engine};
+pub use judge::{Under, Verdict, judge};
 pub use matcher::{Event, Matcher, Outcome, run, run_bounded};
+pub use notation::Notation;

@@ -140,8 +140,9 @@ impl Check<'_> {
         }
         let mut before: Option<&Stage> = None;
         for (index, stage) in stages.iter().enumerate() {
-            let last = index + 1 == stages.len();
             if let Body::Not(step) = stage.body {
+                let after = &stages[index + 1..];
+                let last = after.is_empty() || !outermost && after.iter().all(takes_nothing);
                 self.not(what, step, stage, before, last, outermost);
             } else {
                 self.stage(stage, before);
@@ -203,9 +204,7 @@ impl Check<'_> {
             Body::Step(step) | Body::Not(step) => self.step(*step, || label.clone()),
             Body::Group(stages) => {
                 self.sequence(&label, stages, false);
-                let nothing = !stages.is_empty()
-                    && stages.iter().all(|stage| stage.repeat.optional || matches!(stage.body, Body::Not(_)));
-                if nothing && stage.repeat.max != Some(1) {
+                if !stages.is_empty() && stages.iter().all(takes_nothing) {
                     self.push(ProblemKind::NothingInGroup { stage: label });
                 }
             }
@@ -315,6 +314,17 @@ impl Check<'_> {
     }
 }
 
+/// Whether a stage may be passed without an event.
+fn takes_nothing(stage: &Stage) -> bool {
+    stage.repeat.optional
+        || match &stage.body {
+            Body::Step(_) | Body::AllOf(_) => false,
+            Body::Not(_) => true,
+            Body::Group(stages) => stages.iter().all(takes_nothing),
+            Body::AnyOf(alternatives) => alternatives.iter().any(|stages| stages.iter().all(takes_nothing)),
+        }
+}
+
 /// Whether the first event of these stages need not be one of the first stage.
 fn begins_optional(stages: &[Stage]) -> bool {
     stages.first().is_some_and(|stage| {
@@ -354,7 +364,7 @@ impl fmt::Display for PatternProblem {
             }
             Kind::EndsWithNot { what, name } => write!(
                 f,
-                "{what} ends with not {name}; what must not come needs a stage after it, or the end of the pattern"
+                "{what} ends with not {name}; what must not come needs a stage after it that has to come, or the end of the pattern"
             ),
             Kind::NotRepeated { name } => {
                 write!(f, "not {name} cannot be optional or repeated; it already means: none at all")
@@ -396,7 +406,7 @@ impl fmt::Display for PatternProblem {
             ),
             Kind::NothingInGroup { stage } => write!(
                 f,
-                "{stage} is repeated, but all in it is optional; let one of its stages be necessary and the group optional"
+                "all in {stage} is optional; let one of its stages be necessary and make the group optional"
             ),
             Kind::OptionalAlternative { stage } => write!(
                 f,

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod agreement;
+mod conformance;
 mod harness;
 mod limits;
 mod pattern_limits;

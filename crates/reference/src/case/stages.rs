@@ -46,8 +46,15 @@ pub(super) fn translate(pattern: &Value, events: &[Value]) -> Result<Translation
 
 impl Reader {
     fn name_steps(&mut self, stage: &Value) -> Result<(), CaseError> {
-        if let Some(group) = stage.get("group") {
-            return list(group)?.iter().try_for_each(|stage| self.name_steps(stage));
+        for inner in ["group", "allOf"] {
+            if let Some(stages) = stage.get(inner) {
+                return list(stages)?.iter().try_for_each(|stage| self.name_steps(stage));
+            }
+        }
+        if let Some(alternatives) = stage.get("anyOf") {
+            return list(alternatives)?
+                .iter()
+                .try_for_each(|stages| list(stages)?.iter().try_for_each(|stage| self.name_steps(stage)));
         }
         let name = text(&stage["name"])?.to_string();
         // The condition is filled in once all names are known.
@@ -87,6 +94,12 @@ impl Reader {
                 first.repeat.inner = inner;
             }
             Body::Group(stages)
+        } else if let Some(alternatives) = stage.get("anyOf") {
+            let alternatives = list(alternatives)?.iter();
+            let alternative = |stages: &Value| list(stages)?.iter().map(|stage| self.stage(stage)).collect();
+            Body::AnyOf(alternatives.map(alternative).collect::<Result<_, _>>()?)
+        } else if let Some(steps) = stage.get("allOf") {
+            Body::AllOf(list(steps)?.iter().map(|step| self.step(step)).collect::<Result<_, _>>()?)
         } else if relation.starts_with("not") {
             Body::Not(self.step(stage)?)
         } else {
