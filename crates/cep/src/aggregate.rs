@@ -12,7 +12,7 @@ mod sliding;
 mod sum;
 
 pub(crate) use accumulator::Accumulator;
-pub(crate) use order::{DISTINCT_VALUE_BYTES, compare_alike};
+pub(crate) use order::{DISTINCT_VALUE_BYTES, compare, compare_alike};
 pub(crate) use sliding::Sliding;
 
 /// An argument or a result of an aggregate.

@@ -267,7 +267,7 @@ impl<'p> Matcher<'p> {
                 !due
             }
         });
-        if absent {
+        if absent && !matches.iter().any(|told| *told == partial.taken) {
             matches.push(partial.taken.clone());
         }
         if !over && !partial.arms.is_empty() {

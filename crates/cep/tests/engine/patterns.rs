@@ -245,3 +245,59 @@ fn summaries_count_and_aggregate_without_events() {
     run.engine.advance(50, &mut run.found);
     assert!(run.told().ends_with("4..4 [1, 0, 0, 0] [Int(2), Int(2), Int(0)] Some(14)"));
 }
+
+#[test]
+fn many_runs_are_found_by_what_is_compared() {
+    let values: Vec<Scalar> = (0..200_i64)
+        .map(|index| match index % 7 {
+            0 => Scalar::Null,
+            1 => Scalar::Text(format!("t{}", index % 5).into()),
+            2 => Scalar::Float((index * 37 % 101) as f64 / 2.0),
+            3 => Scalar::Bool(index % 2 == 0),
+            4 if index % 3 == 0 => Scalar::Float(f64::NAN),
+            _ => Scalar::Int(index * 37 % 101),
+        })
+        .collect();
+    let operators: [(Comparison, fn(f64, f64) -> bool); 6] = [
+        (Comparison::Equal, |left, right| left == right),
+        (Comparison::NotEqual, |left, right| left != right),
+        (Comparison::Less, |left, right| left < right),
+        (Comparison::LessOrEqual, |left, right| left <= right),
+        (Comparison::Greater, |left, right| left > right),
+        (Comparison::GreaterOrEqual, |left, right| left >= right),
+    ];
+    for (operator, holds) in operators {
+        let mut wanted = rising();
+        wanted.conditions[1].cross = vec![Cross::Compare { input: 0, operator, register: RegisterId(0) }];
+        let mut run = Run::new(plan(wanted, PatternOutputs::default()), Limits::default());
+        for (time, value) in (0..).zip(&values) {
+            run.feed_with(time, "k", "a", &[value.clone()]).unwrap();
+        }
+        let mut open: Vec<(i64, f64)> = (0..)
+            .zip(&values)
+            .filter_map(|(time, value)| match value {
+                Scalar::Int(value) => Some((time, *value as f64)),
+                Scalar::Float(value) if !value.is_nan() => Some((time, *value)),
+                _ => None,
+            })
+            .collect();
+        for (time, value) in (1000..).zip([50, 20, 90, 50, -1, 200]) {
+            run.feed_with(time, "k", "b", &[Scalar::Int(value)]).unwrap();
+            let taken = |(_, other): &(i64, f64)| holds(value as f64, *other);
+            let expected: Vec<String> = open
+                .iter()
+                .filter(|open| taken(open))
+                .map(|(begun, _)| format!("a{begun} b{time}"))
+                .collect();
+            open.retain(|open| !taken(open));
+            assert_eq!(run.told(), expected.join("\n"), "{operator:?} {value}");
+        }
+        run.feed_with(2000, "k", "b", &[Scalar::Text("t2".into())]).unwrap();
+        let of_texts = run.told().lines().count();
+        let expected = (0..200).filter(|index| index % 7 == 1).filter(|index| {
+            let order = (2_i64).cmp(&(index % 5));
+            holds(order as i64 as f64, 0.0)
+        });
+        assert_eq!(of_texts, expected.count(), "{operator:?}");
+    }
+}

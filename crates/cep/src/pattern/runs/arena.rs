@@ -2,6 +2,7 @@
 
 use std::mem::size_of;
 
+use super::index::INDEXED_BYTES;
 use super::paths::Paths;
 use super::registers::Registers;
 use super::slab::{Id, Linked, Links, List, Slab};
@@ -18,6 +19,8 @@ pub(super) struct Run {
     pub(super) node: Option<NodeId>,
     /// Time of its last event.
     pub(super) last: i64,
+    /// Which one it was of all that came into a state.
+    pub(super) came: u64,
     /// Since when its time counts: that of its last event, or when it came to wait for what has a bound.
     pub(super) since: i64,
     in_state: Links<Run>,
@@ -55,6 +58,10 @@ pub(super) struct Arena<E> {
     pub(super) summaries: Option<Summaries<E>>,
     /// What tells runs apart that took different events, where a match may be found more than once.
     pub(super) paths: Option<Paths>,
+    /// Runs that have come into a state since the start.
+    pub(super) arrived: u64,
+    /// Runs that stand in an index.
+    pub(super) indexed: usize,
     /// Matches held back.
     pub(super) held: usize,
 }
@@ -67,6 +74,7 @@ impl<E: Clone> Arena<E> {
             begun,
             node,
             last,
+            came: 0,
             since: last,
             in_state: Links::default(),
             in_begun: Links::default(),
@@ -114,6 +122,7 @@ impl<E: Clone> Arena<E> {
             + self.registers.bytes()
             + self.summaries.as_ref().map_or(0, Summaries::bytes)
             + self.paths.as_ref().map_or(0, Paths::bytes)
+            + self.indexed * INDEXED_BYTES
             + self.held * size_of::<super::held::Held<E>>()
     }
 }

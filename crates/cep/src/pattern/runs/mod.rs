@@ -19,6 +19,7 @@ use arena::{Arena, Begun, BegunId, InState, Run, RunId};
 use conditions::Conditions;
 use heap::Heap;
 use held::Held;
+use index::{Index, Probe};
 use order::Order;
 use paths::Paths;
 use registers::Registers;
@@ -30,6 +31,7 @@ mod arena;
 mod conditions;
 mod heap;
 mod held;
+mod index;
 mod order;
 mod paths;
 mod registers;
@@ -52,9 +54,13 @@ pub(crate) struct Runs<E> {
 }
 
 /// The runs in one state.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Group {
     state: StateId,
+    /// How many there are.
+    len: u32,
+    /// The same by a register's value, where there are many and that helps.
+    index: Option<Box<Index>>,
     /// In the order in which they came; in that in which their time is up where the state bounds it.
     runs: List<Run>,
 }
@@ -76,6 +82,8 @@ struct RunsPlan {
     after_match: AfterMatch,
     /// Whether several runs of one beginning may complete at once, and which comes first decides what it ends.
     is_ordered: bool,
+    /// For each state.
+    probes: Vec<Option<Probe>>,
     outputs: PatternOutputs,
 }
 
@@ -95,6 +103,10 @@ impl<E: Clone> Matcher for Runs<E> {
         let paths = automaton.is_ambiguous().then(Paths::default);
         RunsShared {
             plan: RunsPlan {
+                probes: automaton
+                    .states()
+                    .map(|(id, state)| Probe::of(id, state, &pattern.conditions))
+                    .collect(),
                 is_ordered: pattern.after_match != AfterMatch::Nothing && automaton.forks(),
                 automaton,
                 conditions: Conditions { all: pattern.conditions.clone(), opaque: conditions },
@@ -108,6 +120,8 @@ impl<E: Clone> Matcher for Runs<E> {
                 registers: Registers::new(&pattern.registers),
                 summaries: (!outputs.events).then(|| Summaries::new(pattern.steps.len(), marked)),
                 paths,
+                arrived: 0,
+                indexed: 0,
                 held: 0,
             },
             scratch: Scratch::default(),
@@ -173,11 +187,11 @@ impl<E: Clone> Matcher for Runs<E> {
 
     fn drop_begun_at(&mut self, shared: &mut RunsShared<E>, row: u64, told: &mut Told<E>) -> u64 {
         let before = Self::held(shared);
-        let arena = &mut shared.arena;
+        let RunsShared { plan, arena, .. } = shared;
         let all = std::iter::successors(self.begun.head, |id| arena.next_begun(*id));
         let newest = self.begun.tail.filter(|id| arena.begun[*id].at.row == row);
         if let Some(id) = newest.or_else(|| all.into_iter().find(|id| arena.begun[*id].at.row == row)) {
-            self.end_begun(id, arena);
+            self.end_begun(id, plan, arena);
         }
         self.order.remove(|begun| begun == row);
         self.drop_held(|begun| begun == row, arena);
@@ -191,7 +205,7 @@ impl<E: Clone> Matcher for Runs<E> {
     }
 
     fn bytes(shared: &RunsShared<E>) -> usize {
-        shared.arena.bytes() + shared.arena.runs.len() * size_of::<Group>()
+        shared.arena.bytes() + shared.arena.runs.len().min(shared.arena.begun.len()) * size_of::<Group>()
     }
 }
 
@@ -212,13 +226,13 @@ impl<E: Clone> Runs<E> {
                 self.held.push(held);
                 arena.held += 1;
             }
-            self.release(plan.after_match, arena, told);
+            self.release(plan, arena, told);
         }
         self.groups.retain(|group| !group.runs.is_empty());
     }
 
     /// Tells the matches before which nothing began that is still open; each ends what it ends.
-    fn release(&mut self, after: AfterMatch, arena: &mut Arena<E>, told: &mut Told<E>) {
+    fn release(&mut self, plan: &RunsPlan, arena: &mut Arena<E>, told: &mut Told<E>) {
         while let Some(first) = self.held.first() {
             let is_held_back =
                 self.begun.head.is_some_and(|earliest| arena.begun[earliest].at.row < first.begun.row);
@@ -227,9 +241,9 @@ impl<E: Clone> Runs<E> {
             }
             let Some(first) = self.held.pop() else { return };
             arena.held -= 1;
-            let ended = first.ends(after, &arena.nodes);
+            let ended = first.ends(plan.after_match, &arena.nodes);
             while let Some(earliest) = self.begun.head.filter(|id| ended.includes(arena.begun[*id].at.row)) {
-                self.end_begun(earliest, arena);
+                self.end_begun(earliest, plan, arena);
             }
             self.order.remove(|row| ended.includes(row));
             self.drop_held(|row| ended.includes(row), arena);
@@ -249,9 +263,9 @@ impl<E: Clone> Runs<E> {
     }
 
     /// Ends all that began with one row.
-    fn end_begun(&mut self, id: BegunId, arena: &mut Arena<E>) {
+    fn end_begun(&mut self, id: BegunId, plan: &RunsPlan, arena: &mut Arena<E>) {
         while let Some(run) = arena.begun[id].runs.head {
-            self.leave_state(run, arena);
+            self.leave_state(run, plan, arena);
             self.remove(run, arena);
         }
     }
@@ -265,10 +279,15 @@ impl<E: Clone> Runs<E> {
         }
     }
 
-    fn leave_state(&mut self, id: RunId, arena: &mut Arena<E>) {
-        let state = arena.runs[id].state;
-        if let Ok(index) = self.groups.binary_search_by_key(&state, |group| group.state) {
-            self.groups[index].runs.unlink::<InState>(&mut arena.runs, id);
+    fn leave_state(&mut self, id: RunId, plan: &RunsPlan, arena: &mut Arena<E>) {
+        let Run { state, came, .. } = arena.runs[id];
+        let Ok(index) = self.groups.binary_search_by_key(&state, |group| group.state) else { return };
+        let group = &mut self.groups[index];
+        group.len -= 1;
+        group.runs.unlink::<InState>(&mut arena.runs, id);
+        if let (Some(index), Some(probe)) = (&mut group.index, &plan.probes[state.index()]) {
+            index.remove(&arena.registers.of(id.index())[probe.register.index()], came);
+            arena.indexed -= 1;
         }
     }
 
@@ -280,7 +299,7 @@ impl<E: Clone> Runs<E> {
         let index = match self.groups.binary_search_by_key(&state, |group| group.state) {
             Ok(index) => index,
             Err(index) => {
-                self.groups.insert(index, Group { state, runs: List::default() });
+                self.groups.insert(index, Group { state, len: 0, index: None, runs: List::default() });
                 index
             }
         };
@@ -293,5 +312,30 @@ impl<E: Clone> Runs<E> {
             }
         }
         runs.insert_after::<InState>(&mut arena.runs, after, id);
+        let group = &mut self.groups[index];
+        group.len += 1;
+        arena.arrived += 1;
+        arena.runs[id].came = arena.arrived;
+        if let Some(probe) = &plan.probes[state.index()] {
+            group.keep_index(id, probe, arena);
+        }
+    }
+}
+
+impl Group {
+    /// Adds a run that has just come to the index; makes one where there are enough runs.
+    fn keep_index<E: Clone>(&mut self, id: RunId, probe: &Probe, arena: &mut Arena<E>) {
+        let (first, index) = match &mut self.index {
+            Some(index) => (Some(id), index),
+            None if self.len >= index::INDEXED_MIN => (self.runs.head, self.index.insert(Box::default())),
+            None => return,
+        };
+        let mut next = first;
+        while let Some(run) = next {
+            let value = &arena.registers.of(run.index())[probe.register.index()];
+            index.insert(value, arena.runs[run].came, run);
+            arena.indexed += 1;
+            next = arena.next_in_state(run).filter(|_| first != Some(id));
+        }
     }
 }

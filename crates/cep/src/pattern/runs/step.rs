@@ -21,6 +21,8 @@ pub(super) struct Scratch<E> {
     pub(super) ready: Heap<Held<E>>,
     /// The order of the runs before the present event.
     pub(super) slots: Vec<Slot>,
+    /// Runs that the present event can concern, by when they came.
+    candidates: Vec<(u64, RunId)>,
     /// Where the run looked at goes on, in order.
     successors: Vec<RunId>,
     /// Runs on their way to another state, which must not see this event again.
@@ -69,6 +71,13 @@ impl<E: Clone> Runs<E> {
             if !state.stirs(row.steps) {
                 continue;
             }
+            if self.probe(index, &shown, &mut scratch.candidates) {
+                for candidate in 0..scratch.candidates.len() {
+                    let (_, run) = scratch.candidates[candidate];
+                    self.advance(run, state, &shown, arena, scratch);
+                }
+                continue;
+            }
             let mut next = self.groups[index].runs.head;
             while let Some(run) = next {
                 next = arena.next_in_state(run);
@@ -81,6 +90,18 @@ impl<E: Clone> Runs<E> {
         for run in scratch.arrivals.drain(..) {
             self.enter_state(run, plan, arena);
         }
+    }
+
+    /// Finds the runs of a group that a row can concern; whether that is so for these at most.
+    fn probe(&self, group: usize, shown: &Shown<'_, '_, E>, candidates: &mut Vec<(u64, RunId)>) -> bool {
+        let Group { state, index: Some(index), .. } = &self.groups[group] else { return false };
+        let Some(probe) = &shown.plan.probes[state.index()] else { return false };
+        if !probe.suffices(&shown.plan.automaton, shown.row.steps) {
+            return false;
+        }
+        candidates.clear();
+        index.find(probe, shown.row.inputs, candidates);
+        true
     }
 
     /// Shows a row to all runs in the order in which they stand, if it concerns any.
@@ -164,7 +185,7 @@ impl<E: Clone> Runs<E> {
         if staying.is_some() {
             return;
         }
-        self.leave_state(id, arena);
+        self.leave_state(id, shown.plan, arena);
         let Some(way) = itself.map(|index| scratch.ways[index]) else {
             self.remove(id, arena);
             return;
@@ -353,6 +374,7 @@ impl<E> Default for Scratch<E> {
             completed: Vec::new(),
             ready: Heap::default(),
             slots: Vec::new(),
+            candidates: Vec::new(),
             successors: Vec::new(),
             arrivals: Vec::new(),
             ways: Vec::new(),

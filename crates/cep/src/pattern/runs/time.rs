@@ -105,7 +105,7 @@ impl<E: Clone> Runs<E> {
                 _ => Found::Timeout { events: held::events(run.node, None, &arena.nodes), at },
             });
         }
-        self.leave_state(id, arena);
+        self.leave_state(id, plan, arena);
         self.remove(id, arena);
     }
 }
