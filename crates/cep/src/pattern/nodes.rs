@@ -64,8 +64,8 @@ struct Slot<E> {
 /// Condemned nodes that are taken apart for each node made. More than one, so that they run out.
 const RELEASED_PER_NODE: usize = 4;
 
-/// Slots that are [swept](Nodes::sweep) for each node made. So what is over takes about a third of what is not.
-const SWEPT_PER_NODE: usize = 2;
+/// Slots that are [swept](Nodes::sweep) for each node made. The more, the less of the memory is taken by what is over.
+const SWEPT_PER_NODE: usize = 3;
 
 impl<E> Default for Nodes<E> {
     fn default() -> Nodes<E> {
@@ -218,6 +218,10 @@ impl<E> Nodes<E> {
         if let Some(id) = self.free.pop() {
             self.slots[id.index()] = slot;
             return id;
+        }
+        if self.slots.len() == self.slots.capacity() {
+            // Doubling would leave half of the memory empty.
+            self.slots.reserve_exact(self.slots.len() / 4 + 16);
         }
         self.slots.push(slot);
         NodeId::new(self.slots.len() - 1)

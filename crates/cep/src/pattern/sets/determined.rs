@@ -4,6 +4,9 @@
 //! comes about twice. Sets and what events do in them are found when they are first asked for, and remembered for all
 //! keys of a rule. Of an event's bits only those count that some state of the set looks at.
 //!
+//! Bounds on time may count anew when an event is skipped, until time goes on; so a state of a set also tells whether it
+//! was come to in this way, and events whether they are of the same time.
+//!
 //! Time is part of it: whether a state of a set still waits, and whether a guard holds, may depend on how long ago the last
 //! event was taken. Between two such lengths of time, the [bands](Determined::bands) of a set, nothing changes.
 
@@ -21,12 +24,22 @@ use crate::pattern::automaton::{Action, Automaton, Guard, Move, State, StateId, 
 pub(super) struct Determined {
     automaton: Automaton,
     sets: Vec<Set>,
-    ids: HashMap<Box<[StateId]>, SetId, RandomState>,
+    ids: HashMap<Box<[Member]>, SetId, RandomState>,
     /// By set, band and bits; those of sets that few bits matter to are in [tables](Set::table).
     moves: HashMap<(SetId, u16, u64), Moves, RandomState>,
     takes: Vec<Take>,
+    /// Whether time since the last event matters at all.
+    has_gaps: bool,
     /// Whether any set is timed.
     any_timed: bool,
+}
+
+/// A state of a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Member {
+    state: StateId,
+    /// Whether no bound on time has passed for events of the same time as the last one.
+    anew: bool,
 }
 
 /// Names a set of states.
@@ -57,7 +70,7 @@ pub(super) struct Take {
 
 #[derive(Clone, Debug)]
 struct Set {
-    states: Box<[StateId]>,
+    members: Box<[Member]>,
     /// Bits that some guard looks at.
     relevant: u64,
     /// The places of these bits; empty if they are too many for a table.
@@ -72,6 +85,8 @@ struct Set {
     gap: Option<i64>,
     /// Whether what has waited so long is a match.
     pending: bool,
+    /// Whether it matters if an event is of the same time as the last one.
+    anew: bool,
     /// Whether it matters here, or wherever events that are skipped lead to, when the last event was taken.
     timed: bool,
 }
@@ -97,6 +112,7 @@ impl Determined {
             return Err(Reason::CrossConditions);
         }
         let mut determined = Determined {
+            has_gaps: automaton.has_gaps(),
             automaton,
             sets: Vec::new(),
             ids: HashMap::default(),
@@ -104,7 +120,7 @@ impl Determined {
             takes: Vec::new(),
             any_timed: false,
         };
-        determined.set([Automaton::START].into());
+        determined.set([Member { state: Automaton::START, anew: false }].into());
         determined.explore()?;
         determined.find_timed();
         determined.moves = HashMap::default();
@@ -115,8 +131,16 @@ impl Determined {
         Ok(determined)
     }
 
-    /// What an event with these bits does in a set, in a band.
-    pub(super) fn moves(&mut self, id: SetId, band: usize, bits: u64) -> Moves {
+    /// What an event with these bits does in a set, in a band; if that [matters](Self::anew), at the time of the last event
+    /// or later.
+    pub(super) fn moves(&mut self, id: SetId, band: usize, at_once: bool, bits: u64) -> Moves {
+        let set = &self.sets[id.index()];
+        let band = if at_once && set.anew { band + set.bands.len() + 1 } else { band };
+        self.moves_in(id, band, bits)
+    }
+
+    /// What an event does in a set; the bands for events of the time of the last one come after the others.
+    fn moves_in(&mut self, id: SetId, band: usize, bits: u64) -> Moves {
         let set = &self.sets[id.index()];
         let bits = bits & set.relevant;
         let place = set.place(band, bits);
@@ -131,7 +155,7 @@ impl Determined {
         match place {
             Some(place) => {
                 let set = &mut self.sets[id.index()];
-                set.table.resize((set.bands.len() + 1) << set.places.len(), None);
+                set.table.resize(set.bands_in_all() << set.places.len(), None);
                 set.table[place] = Some(moves);
             }
             None => {
@@ -165,6 +189,11 @@ impl Determined {
     /// Whether what is in this set for as long as its [gap](Self::gap) is a match.
     pub(super) fn pending(&self, id: SetId) -> bool {
         self.sets[id.index()].pending
+    }
+
+    /// Whether it matters if an event is of the same time as the last one.
+    pub(super) fn anew(&self, id: SetId) -> bool {
+        self.sets[id.index()].anew
     }
 
     /// Whether it must be known of partial matches in this set when they took their last event.
@@ -209,14 +238,18 @@ impl Determined {
 
     fn find_moves(&mut self, id: SetId, band: usize, bits: u64) -> Moves {
         let set = &self.sets[id.index()];
+        let (at_once, band) = (band > set.bands.len(), band % (set.bands.len() + 1));
         // All lengths of time in a band are alike.
         let since = if band == 0 { 0 } else { set.bands[band - 1] };
-        let holds = |guards: &[_]| any_holds(guards, bits, since, &mut |_| false);
-        let lives = |id: &&StateId| self.automaton.state(**id).within.is_none_or(|within| since < within);
-        let mut taken: Vec<(StepId, Vec<StateId>, bool)> = Vec::new();
+        let since = |member: &Member| if member.anew && at_once { 0 } else { since };
+        let state = |member: &Member| self.automaton.state(member.state);
+        let lives = |member: &&Member| state(member).within.is_none_or(|within| since(member) < within);
+        let has_gaps = self.has_gaps;
+        let mut taken: Vec<(StepId, Vec<Member>, bool)> = Vec::new();
         let (mut skipped, mut skip_completes) = (Vec::new(), false);
-        for id in set.states.iter().filter(lives) {
-            let moves = || self.automaton.state(*id).moves.iter().filter(|way| holds(&way.guards));
+        for member in set.members.iter().filter(lives) {
+            let holds = |guards: &[_]| any_holds(guards, bits, since(member), &mut |_| false);
+            let moves = || state(member).moves.iter().filter(|way| holds(&way.guards));
             let stopped = moves().any(|way| matches!(way.action, Action::Stop { .. }));
             for way in moves() {
                 match &way.action {
@@ -226,19 +259,25 @@ impl Determined {
                             taken.push((*step, Vec::new(), false));
                             taken.len() - 1
                         });
-                        taken[place].1.extend(to.filter(|_| !stopped));
+                        let to = to.filter(|_| !stopped).map(|state| Member { state, anew: false });
+                        taken[place].1.extend(to);
                         taken[place].2 |= holds(completes);
                     }
-                    Action::Skip { to } if !stopped => skipped.push(*to),
+                    Action::Skip { to } if !stopped => {
+                        let anew = has_gaps && (way.counts_anew || member.anew && at_once);
+                        skipped.push(Member { state: *to, anew });
+                    }
                     Action::Skip { .. } | Action::Stop { .. } => {}
                     Action::Complete => skip_completes = true,
                 }
             }
         }
-        // What no longer waits here never will again, so a set need not be left for the rest of it.
-        let others_are_over = set.states.iter().filter(lives).all(|id| skipped.contains(id));
-        let stays = others_are_over && skipped.iter().all(|id| set.states.contains(id));
-        let skip = if stays && !skipped.is_empty() { Some(id) } else { self.some_set(skipped) };
+        // What no longer waits here never will again, so a set need not be left for the rest of it; but what counted anew
+        // no longer does.
+        let others_are_over = set.members.iter().filter(lives).all(|member| skipped.contains(member));
+        let stays = others_are_over && skipped.iter().all(|member| set.members.contains(member));
+        let stays = stays && (at_once || !set.anew) && !skipped.is_empty();
+        let skip = if stays { Some(id) } else { self.some_set(skipped) };
         taken.sort_by_key(|(step, ..)| *step);
         let first_take = self.takes.len();
         for (step, to, completes) in taken {
@@ -255,20 +294,20 @@ impl Determined {
         }
     }
 
-    fn some_set(&mut self, mut states: Vec<StateId>) -> Option<SetId> {
-        states.sort_unstable();
-        states.dedup();
-        (!states.is_empty()).then(|| self.set(states.into()))
+    fn some_set(&mut self, mut members: Vec<Member>) -> Option<SetId> {
+        members.sort_unstable();
+        members.dedup();
+        (!members.is_empty()).then(|| self.set(members.into()))
     }
 
-    fn set(&mut self, states: Box<[StateId]>) -> SetId {
-        if let Some(id) = self.ids.get(&states) {
+    fn set(&mut self, members: Box<[Member]>) -> SetId {
+        if let Some(id) = self.ids.get(&members) {
             return *id;
         }
         let id = SetId(u16::try_from(self.sets.len()).expect("no accepted automaton has so many sets"));
-        let set = Set::new(&self.automaton, states.clone());
+        let set = Set::new(&self.automaton, members.clone());
         self.sets.push(set);
-        self.ids.insert(states, id);
+        self.ids.insert(members, id);
         id
     }
 
@@ -277,7 +316,7 @@ impl Determined {
         let mut looked_at = 0;
         let mut index = 0;
         while let Some(set) = self.sets.get(index) {
-            let (relevant, bands) = (set.relevant, set.bands.len() + 1);
+            let (relevant, bands) = (set.relevant, set.bands_in_all());
             let combinations = 1_usize.checked_shl(relevant.count_ones()).unwrap_or(usize::MAX);
             looked_at = combinations.saturating_mul(bands).saturating_add(looked_at);
             if looked_at > MOVES_MAX {
@@ -286,7 +325,7 @@ impl Determined {
             for band in 0..bands {
                 let mut bits = 0_u64;
                 loop {
-                    self.moves(SetId(index as u16), band, bits);
+                    self.moves_in(SetId(index as u16), band, bits);
                     if self.sets.len() > SETS_MAX {
                         return Err(Reason::TooLarge);
                     }
@@ -309,9 +348,9 @@ impl Determined {
     fn all_pending(&self, set: &Set) -> bool {
         self.automaton.within().is_none()
             && set
-                .states
+                .members
                 .iter()
-                .map(|id| self.automaton.state(*id))
+                .map(|member| self.automaton.state(member.state))
                 .all(|state| state.within.is_some_and(|within| Some(within) == set.gap || !state.pending))
     }
 
@@ -339,18 +378,20 @@ impl Determined {
 }
 
 impl Set {
-    fn new(automaton: &Automaton, ids: Box<[StateId]>) -> Set {
-        let states = || ids.iter().map(|id| automaton.state(*id));
+    fn new(automaton: &Automaton, members: Box<[Member]>) -> Set {
+        let states = || members.iter().map(|member| automaton.state(member.state));
         let guards = || states().flat_map(|state| &state.moves).flat_map(guards_of);
         let gap = states().map(|state| state.within).reduce(|a, b| Some(a?.max(b?))).flatten();
-        let withins =
-            states().filter_map(|state| state.within).chain(guards().filter_map(|guard| guard.within));
+        let withins = states()
+            .filter_map(|state| state.within)
+            .chain(guards().flat_map(|guard| guard.within.into_iter().chain(guard.after)));
         let mut bands: Vec<i64> = withins.filter(|within| gap.is_none_or(|gap| *within < gap)).collect();
         bands.sort_unstable();
         bands.dedup();
         let wakes = states().map(wakes_of).reduce(|a, b| Some(a? | b?)).flatten();
         let relevant = guards().fold(0, |bits, guard| bits | guard.set | guard.clear);
         let places = (0..64_u8).filter(|place| relevant >> place & 1 == 1);
+        let pending = states().any(|state| state.pending);
         Set {
             relevant,
             places: if relevant.count_ones() <= TABLE_BITS { places.collect() } else { Box::default() },
@@ -359,13 +400,19 @@ impl Set {
             timed: gap.is_some() || !bands.is_empty(),
             bands: bands.into(),
             gap,
-            pending: states().any(|state| state.pending),
-            states: ids.clone(),
+            pending,
+            anew: members.iter().any(|member| member.anew),
+            members,
         }
     }
 }
 
 impl Set {
+    /// How many bands there are, with those for events of the time of the last one.
+    fn bands_in_all(&self) -> usize {
+        (self.bands.len() + 1) << usize::from(self.anew)
+    }
+
     /// The place in the table for these of the relevant bits, if there is a table.
     fn place(&self, band: usize, bits: u64) -> Option<usize> {
         if self.places.is_empty() && self.relevant != 0 {

@@ -90,7 +90,7 @@ impl<E: Clone> Shared<E> {
 
     /// Begins partial matches with an event.
     pub(super) fn begin(&mut self, row: &Row<'_, E>, at: Start) {
-        let moves = self.determined.moves(Determined::START, 0, row.steps);
+        let moves = self.determined.moves(Determined::START, 0, false, row.steps);
         for index in 0..self.determined.takes(moves).len() {
             let take = self.determined.takes(moves)[index];
             let node = self.nodes.begin(take.step, row.event.clone(), at);
@@ -110,26 +110,27 @@ impl<E: Clone> Shared<E> {
         }
     }
 
-    /// Shows an event to all that waits in one set. References go over.
-    pub(super) fn change(&mut self, elements: &[Element], row: &Row<'_, E>, at: Start) {
+    /// Shows an event to all that waits in one set since an event at `last`. References go over.
+    pub(super) fn change(&mut self, elements: &[Element], row: &Row<'_, E>, at: Start, last: i64) {
         let set = elements[0].set;
         self.list.clear();
         self.list.extend_from_slice(elements);
         if !self.determined.timed(set) {
             if self.prune_list() {
-                let moves = self.determined.moves(set, 0, row.steps);
+                let moves = self.determined.moves(set, 0, false, row.steps);
                 self.follow(set, moves, row, at);
             }
             return;
         }
-        self.prune_queue(set, row.time);
+        let at_once = row.time == last;
+        self.prune_queue(set, row.time, last);
         self.release_gone();
         for band in (0..=self.determined.bands(set).len()).rev() {
             if let Some(below) = band.checked_sub(1) {
                 self.divide_list(row.time.saturating_sub(self.determined.bands(set)[below]));
             }
             if !self.list.is_empty() {
-                let moves = self.determined.moves(set, band, row.steps);
+                let moves = self.determined.moves(set, band, at_once, row.steps);
                 self.follow(set, moves, row, at);
             }
             self.list.clear();
@@ -137,13 +138,14 @@ impl<E: Clone> Shared<E> {
         }
     }
 
-    /// Keeps what waits in one set although no event is shown to it, but for what is over. References go over.
-    pub(super) fn keep(&mut self, elements: &[Element], now: i64) {
+    /// Keeps what waits in one set since an event at `last`, although none is shown to it, but for what is over. References
+    /// go over.
+    pub(super) fn keep(&mut self, elements: &[Element], now: i64, last: i64) {
         let set = elements[0].set;
         self.list.clear();
         self.list.extend_from_slice(elements);
         if self.determined.timed(set) {
-            self.prune_queue(set, now);
+            self.prune_queue(set, now, last);
             if self.determined.pending(set) {
                 self.matches.extend(self.gone.drain(..).map(|tree| tree.node));
             } else {
@@ -312,8 +314,9 @@ impl<E: Clone> Shared<E> {
     }
 
     /// Takes what waited too long off the queue in hand.
-    fn prune_queue(&mut self, set: SetId, now: i64) {
-        let gap = self.determined.gap(set);
+    fn prune_queue(&mut self, set: SetId, now: i64, last: i64) {
+        let counts = now > last || !self.determined.anew(set);
+        let gap = self.determined.gap(set).filter(|_| counts);
         self.divide_list(gap.map_or(i64::MIN, |gap| now.saturating_sub(gap)));
         std::mem::swap(&mut self.list, &mut self.gone);
         std::mem::swap(&mut self.list, &mut self.later);

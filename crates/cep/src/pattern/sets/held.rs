@@ -6,6 +6,7 @@ use std::mem::size_of;
 use foldhash::fast::RandomState;
 use hashbrown::HashSet;
 
+use super::determined::SetId;
 use super::evaluator::Shared;
 use super::queue;
 use super::union::Element;
@@ -101,13 +102,13 @@ impl<E: Clone> Shared<E> {
         elements.iter().map(|element| self.nodes.start(element.node).time).max()?.checked_add(within)
     }
 
-    /// When all that waits in one set will be over.
-    pub(super) fn over_at(&self, elements: &[Element]) -> Option<i64> {
+    /// When all that waits in one set since an event at `last` will be over.
+    pub(super) fn over_at(&self, elements: &[Element], last: i64) -> Option<i64> {
         let set = elements[0].set;
         let by_start = self.over_by_start(elements);
         let by_last = self.determined.gap(set).and_then(|gap| {
             let newest = elements.iter().rev().find(|tree| !self.nodes.is_over(tree.node))?;
-            queue::newest(&self.nodes, *newest).time.checked_add(gap)
+            self.ends_at(set, queue::newest(&self.nodes, *newest).time, gap, last)
         });
         match (by_start, by_last) {
             (Some(one), Some(other)) => Some(one.min(other)),
@@ -115,13 +116,20 @@ impl<E: Clone> Shared<E> {
         }
     }
 
-    /// When the first of what waits in a pending set becomes a match.
-    pub(super) fn pending_at(&self, elements: &[Element]) -> Option<i64> {
-        if !self.determined.pending(elements[0].set) {
+    /// When the first of what waits in a pending set since an event at `last` becomes a match.
+    pub(super) fn pending_at(&self, elements: &[Element], last: i64) -> Option<i64> {
+        let set = elements[0].set;
+        if !self.determined.pending(set) {
             return None;
         }
         let oldest = elements.iter().find(|tree| !self.nodes.is_over(tree.node))?;
         let taken = queue::oldest(&self.nodes, *oldest).time;
-        taken.checked_add(self.determined.gap(elements[0].set)?)
+        self.ends_at(set, taken, self.determined.gap(set)?, last)
+    }
+
+    /// When what took its last event at `taken` has been in a set for too long: not before time goes on, if that matters.
+    fn ends_at(&self, set: SetId, taken: i64, gap: i64, last: i64) -> Option<i64> {
+        let at = taken.checked_add(gap)?;
+        Some(if self.determined.anew(set) { at.max(last.saturating_add(1)) } else { at })
     }
 }

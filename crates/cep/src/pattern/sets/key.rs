@@ -19,6 +19,8 @@ use crate::pattern::nodes::Start;
 pub(crate) struct Sets<E> {
     /// What waits, set by set.
     waiting: Waiting,
+    /// Time of the last event that did anything.
+    last: i64,
     event: PhantomData<E>,
 }
 
@@ -36,7 +38,7 @@ impl<E: Clone> Matcher for Sets<E> {
     }
 
     fn new(_: &mut Shared<E>) -> Sets<E> {
-        Sets { waiting: Waiting::new(), event: PhantomData }
+        Sets { waiting: Waiting::new(), last: i64::MIN, event: PhantomData }
     }
 
     fn give_back(self, _: &mut Shared<E>) {}
@@ -51,10 +53,11 @@ impl<E: Clone> Matcher for Sets<E> {
             shared.begin(row, at);
         }
         for elements in self.waiting.chunk_by(|one, other| one.set == other.set) {
-            shared.change(elements, row, at);
+            shared.change(elements, row, at, self.last);
         }
         self.waiting.clear();
         self.waiting.extend_from_slice(shared.finish());
+        self.last = row.time;
         shared.tell(told);
     }
 
@@ -69,10 +72,14 @@ impl<E: Clone> Matcher for Sets<E> {
             return shared.over_by_start(&self.waiting).map(|at| (Wake::Expiry, at));
         }
         let sets = || self.waiting.chunk_by(|one, other| one.set == other.set);
-        let timer = sets().filter_map(|elements| shared.pending_at(elements)).min();
+        let timer = sets().filter_map(|elements| shared.pending_at(elements, self.last)).min();
         // The key is looked at again when nothing of it is left, unless something begins until then.
-        let over =
-            || sets().map(|elements| shared.over_at(elements)).reduce(|a, b| Some(a?.max(b?))).flatten();
+        let over = || {
+            sets()
+                .map(|elements| shared.over_at(elements, self.last))
+                .reduce(|a, b| Some(a?.max(b?)))
+                .flatten()
+        };
         timer.map(|at| (Wake::Timer, at)).or_else(|| Some((Wake::Expiry, over()?)))
     }
 
@@ -145,7 +152,7 @@ impl<E: Clone> Sets<E> {
     /// Drops what is over.
     fn keep(&mut self, shared: &mut Shared<E>, now: i64) {
         for elements in self.waiting.chunk_by(|one, other| one.set == other.set) {
-            shared.keep(elements, now);
+            shared.keep(elements, now, self.last);
         }
         self.waiting.clear();
         self.waiting.extend_from_slice(shared.finish());
