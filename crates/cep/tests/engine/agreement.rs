@@ -121,8 +121,20 @@ fn interleaved(
     streams.iter().map(|(key, _)| of(key)).collect()
 }
 
+/// `PROPTEST_CASES` asks for more than the usual number.
+fn config() -> ProptestConfig {
+    let usual = ProptestConfig::default();
+    ProptestConfig {
+        cases: usual.cases.max(3000),
+        max_global_rejects: 1_000_000,
+        max_local_rejects: 10_000_000,
+        failure_persistence: None,
+        ..usual
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3000, max_global_rejects: 200_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn runs_find_what_the_reference_finds(case in cases(WITHOUT_GAPS, 14)) {
