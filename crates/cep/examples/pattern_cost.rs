@@ -9,9 +9,7 @@
 
 #![allow(clippy::print_stdout)]
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use olocus_cep::pattern::{
@@ -90,20 +88,17 @@ fn run(name: &str, workload: &Workload, count: usize) {
         }
     };
     feed(warm, &mut engine);
-    let allocations = ALLOCATIONS.load(Ordering::Relaxed);
     let begin = Instant::now();
     feed(measured, &mut engine);
     let elapsed = begin.elapsed();
-    let allocations = ALLOCATIONS.load(Ordering::Relaxed) - allocations;
     let stats = engine.stats();
     let all = count as f64 * 0.75;
     println!(
-        "{name:<11} {:>7.1} ns/row {:>7.2} M events/s, {matches} matches, {} partial matches of {} bytes, {:.4} allocations/row",
+        "{name:<11} {:>7.1} ns/row {:>7.2} M events/s, {matches} matches, {} partial matches of {} bytes",
         elapsed.as_nanos() as f64 / measured.len() as f64,
         all / elapsed.as_secs_f64() / 1e6,
         stats.partial_matches,
         stats.bytes / stats.partial_matches.max(1),
-        allocations as f64 / measured.len() as f64,
     );
 }
 
@@ -161,25 +156,4 @@ fn workload(name: &str) -> Workload {
         _ => (0, 0),
     };
     Workload { pattern, users: 1, event }
-}
-
-/// Counts allocations, to show that there are none.
-struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: everything is left to the system's allocator.
-#[allow(unsafe_code)]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(pointer, layout) }
-    }
 }

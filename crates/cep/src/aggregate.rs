@@ -75,7 +75,7 @@ pub(crate) enum Extreme {
 impl Extreme {
     /// Whether a later value takes the place of an earlier one; an equal one does not.
     fn prefers(self, later: &Scalar, earlier: &Scalar) -> bool {
-        let order = order::compare(later, earlier);
+        let order = compare(later, earlier);
         match self {
             Extreme::Least => order.is_lt(),
             Extreme::Greatest => order.is_gt(),

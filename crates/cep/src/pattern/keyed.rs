@@ -79,14 +79,18 @@ impl<M: Matcher> KeyedPattern<M> {
     ) -> Result<(), Error> {
         let at = Start { time: row.time, row: self.rows };
         self.rows += 1;
+        let may_begin = self.begins == u64::MAX || row.steps & self.begins != 0;
         if let Some(slot) = self.slots.get_mut(key) {
+            if !may_begin && !slot.matcher.is_concerned(&self.shared, row.steps) {
+                return Ok(());
+            }
             slot.matcher.process(&mut self.shared, row, at, &mut self.told);
             let began = slot.matcher.newest(&self.shared) == Some(at.row);
             self.tell(key, out);
             if began {
                 self.begun.push_back((at.row, key.clone()));
             }
-        } else if self.begins == u64::MAX || row.steps & self.begins != 0 {
+        } else if may_begin {
             self.process_first(key, row, at, out)?;
         } else {
             return Ok(());
@@ -211,8 +215,8 @@ impl<M: Matcher> KeyedPattern<M> {
 
     /// Hands on what was found for a key.
     fn tell(&mut self, key: &Key, out: &mut Output<'_, M::Event>) {
-        for found in self.told.drain() {
-            out.push(key, found);
+        if !self.told.is_empty() {
+            self.told.drain().for_each(|found| out.push(key, found));
         }
     }
 

@@ -40,6 +40,12 @@ pub(crate) trait Matcher: Sized {
         told: &mut Told<Self::Event>,
     );
 
+    /// Whether a row with these bits, which begins nothing, can change anything of what is held. If not, it need not be
+    /// shown.
+    fn is_concerned(&self, _shared: &Self::Shared, _bits: u64) -> bool {
+        true
+    }
+
     /// Ends what is over at `now`, which tells timeouts, matches that time completes, and matches no longer held back.
     fn wake(&mut self, shared: &mut Self::Shared, now: i64, told: &mut Told<Self::Event>);
 
@@ -131,6 +137,11 @@ impl<E> Told<E> {
     /// Tells a partial match that ran out of time; these have no bound of their own, as each was held before.
     pub(crate) fn tell_timeout(&mut self, found: Found<E>) {
         self.found.push(found);
+    }
+
+    /// Whether nothing was found since the last time.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.found.is_empty()
     }
 
     /// Takes all that was found out, and begins to count anew.

@@ -119,7 +119,7 @@ impl Lowering<'_> {
             not_next = None;
             match (&stage.body, stage.follows) {
                 (Body::Not(step), Contiguity::Strict) => {
-                    sink = self.strict_not(stage, *step, sink, &around)?
+                    sink = self.strict_not(stage, *step, sink, &around)?;
                 }
                 (Body::Not(step), _) => {
                     not_next = Some(*step);

@@ -104,7 +104,7 @@ fn greedy_repetitions_keep_what_they_can_take_until_they_end() {
       1: b when not d => 2; stay when not b
       2: b when not d => 2; skip when not b and not d => 3; c when not d and not b or d => 6; skip when not d and not c and not b => 4; skip when d and not c => 5
       3: b when not d => 2; stay when not b and not d
-      4: c when d or not b => 6; stay when not c and d or not c and not b
+      4: c when not b => 6; stay when not c and not b
       5: c => 6; stay when not c
     > 6: match
     ");
@@ -145,7 +145,7 @@ fn alternatives_and_any_order_are_choices_of_one_state() {
     let either = stage(Contiguity::SkipTillNext, Body::AnyOf(vec![vec![step(1)], vec![step(2), step(3)]]));
     insta::assert_snapshot!(list(vec![step(0), either]), @r"
     ^ 0: a => 1
-      1: stay when not b and not c; c => 2; b => 3
+      1: b => 3; c => 2; stay when not b and not c
       2: d => 3; stay when not d
     > 3: match
     ");
@@ -157,6 +157,38 @@ fn alternatives_and_any_order_are_choices_of_one_state() {
       3: b => 4; stay when not b
       4: d => 5; stay when not d
     > 5: match
+    ");
+}
+
+#[test]
+fn automata_know_whether_matches_can_be_found_twice() {
+    let ambiguous = |stages| Automaton::new(&pattern(stages, None)).unwrap().is_ambiguous();
+    let group = |stages, repeat| Stage { repeat, ..stage(Contiguity::SkipTillNext, Body::Group(stages)) };
+    assert!(!ambiguous(vec![repeated(0, one_or_more()), step(1)]));
+    assert!(!ambiguous(vec![step(0), group(vec![step(1), step(2)], one_or_more()), step(3)]));
+    assert!(ambiguous(vec![group(vec![repeated(0, one_or_more())], one_or_more()), step(1)]));
+    // What is the same is there but once.
+    let either = Body::AnyOf(vec![vec![step(1)], vec![step(1)]]);
+    assert!(!ambiguous(vec![step(0), stage(Contiguity::SkipTillNext, either)]));
+}
+
+#[test]
+fn what_is_too_late_is_not_waited_for() {
+    let optional = Repeat { optional: true, ..Repeat::ONCE };
+    let soon = Stage { repeat: optional, within: Some(5_000_000_000), ..step(1) };
+    insta::assert_snapshot!(list(vec![step(0), soon, step(2)]), @r"
+    ^ 0: a => 1
+      1: b when within 5s of the last event => 2; skip when not b and within 5s of the last event => 3; c => 4; skip when not c => 2
+      2: c => 4; stay when not c
+      3: b => 2; stay when not b; until 5s after the last event
+    > 4: match
+    ");
+    let in_time = Stage { within: Some(5_000_000_000), ..step(1) };
+    let either = stage(Contiguity::SkipTillNext, Body::AnyOf(vec![vec![in_time], vec![step(2)]]));
+    insta::assert_snapshot!(list(vec![step(0), either]), @r"
+    ^ 0: a => 1
+      1: b when within 5s of the last event => 2; c => 2; stay when not b and not c or not c and 5s after the last event
+    > 2: match
     ");
 }
 

@@ -82,6 +82,8 @@ struct RunsPlan {
     after_match: AfterMatch,
     /// Whether several runs of one beginning may complete at once, and which comes first decides what it ends.
     is_ordered: bool,
+    /// Whether time means something to single states.
+    is_timed: bool,
     /// For each state.
     probes: Vec<Option<Probe>>,
     outputs: PatternOutputs,
@@ -103,6 +105,7 @@ impl<E: Clone> Matcher for Runs<E> {
         let paths = automaton.is_ambiguous().then(Paths::default);
         RunsShared {
             plan: RunsPlan {
+                is_timed: automaton.has_gaps() || automaton.has_pending(),
                 probes: automaton
                     .states()
                     .map(|(id, state)| Probe::of(id, state, &pattern.conditions))
@@ -148,6 +151,10 @@ impl<E: Clone> Matcher for Runs<E> {
     fn process(&mut self, shared: &mut RunsShared<E>, row: &Row<'_, E>, at: Start, told: &mut Told<E>) {
         self.show(shared, row, at);
         self.settle(shared, at, told);
+    }
+
+    fn is_concerned(&self, shared: &RunsShared<E>, bits: u64) -> bool {
+        self.groups.iter().any(|group| shared.plan.automaton.state(group.state).stirs(bits))
     }
 
     fn wake(&mut self, shared: &mut RunsShared<E>, now: i64, told: &mut Told<E>) {
@@ -228,7 +235,9 @@ impl<E: Clone> Runs<E> {
             }
             self.release(plan, arena, told);
         }
-        self.groups.retain(|group| !group.runs.is_empty());
+        if self.groups.iter().any(|group| group.runs.is_empty()) {
+            self.groups.retain(|group| !group.runs.is_empty());
+        }
     }
 
     /// Tells the matches before which nothing began that is still open; each ends what it ends.

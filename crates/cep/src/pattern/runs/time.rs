@@ -68,7 +68,7 @@ impl<E: Clone> Runs<E> {
         let begun = self.begun.head;
         let mut at = begun.and_then(|id| end_of(arena.begun[id].at.time, plan.automaton.within()));
         let mut tells = plan.outputs.timeouts || self.held.first().is_some();
-        if plan.automaton.has_gaps() || plan.automaton.has_pending() {
+        if plan.is_timed {
             for group in &self.groups {
                 let state = plan.automaton.state(group.state);
                 tells |= state.pending;
