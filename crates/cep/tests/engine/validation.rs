@@ -146,6 +146,15 @@ fn what_is_wrong_with_stages_is_told() {
             "`within` of `b` is larger than the `within` of the whole pattern; make it smaller or leave it out",
         ),
         (
+            vec![step(0), stage(Body::Group(vec![Stage { within: Some(5), ..step(1) }]))],
+            "the group of `b` … begins with `b`, which has a `within`; give it to the whole of the group of `b` …",
+        ),
+        (
+            vec![step(0), Stage { within: Some(5), ..stage(Body::Group(vec![optional(step(1)), step(2)])) }],
+            "the group of `b` … has a `within`, but begins with an optional stage; give it to each stage with which it \
+             can begin",
+        ),
+        (
             vec![repeated(step(0), Repeat { gap: Some(101), ..MANY })],
             "the gap between repetitions of `a` is larger than the `within` of the whole pattern; make it smaller or \
              leave it out",
