@@ -103,7 +103,16 @@ impl<'p> Place<'p> {
     pub(crate) fn after(pattern: &'p Pattern, frames: Vec<Frame<'p>>) -> Place<'p> {
         let mut walk = Walk { pattern, place: Place { arms: Vec::new(), completions: Vec::new() } };
         walk.resume(frames, Path::default());
-        walk.place
+        let mut place = walk.place;
+        // Absence is waited for once nothing else is.
+        if place.arms.len() > 1 {
+            for arm in &mut place.arms {
+                if let Goal::Absence { within } = &mut arm.goal {
+                    within.now = None;
+                }
+            }
+        }
+        place
     }
 }
 

@@ -276,12 +276,17 @@ impl Builder {
         let last = sketches.len() - 1;
         for (index, sketch) in sketches.into_iter().enumerate() {
             let before = stages.last();
+            let bounded = outermost || index > 0;
             let endless = index == last
                 && (!outermost
                     || sketch.within.or(self.within).is_none() && sketch.follows != Contiguity::Strict);
             let not_possible = endless || before.is_none_or(|before| before.repeat.optional);
             let optional_possible = before.is_none_or(|before| !before.repeat.greedy);
-            stages.push(self.stage(sketch, not_possible, optional_possible));
+            let mut stage = self.stage(sketch, not_possible, optional_possible);
+            if !bounded {
+                stage.within = None;
+            }
+            stages.push(stage);
         }
         stages
     }

@@ -32,7 +32,8 @@ pub struct Pattern {
     pub conditions: Vec<Condition>,
     /// What partial matches remember for cross conditions; a [`RegisterId`] is a position in here.
     pub registers: Vec<Register>,
-    /// What follows what. The first stage has no stage before it, so its `follows` and `within` say nothing.
+    /// What follows what. The first stage has no stage before it, so its `follows` and `within` say nothing; likewise
+    /// `follows` of the first stage of a group or an alternative, for which that of the whole counts.
     pub stages: Vec<Stage>,
     /// Nanoseconds from the first event in which all others must come; exactly so much later is too late.
     pub within: Option<i64>,
@@ -165,7 +166,9 @@ pub struct Stage {
     /// How often.
     pub repeat: Repeat,
     /// Nanoseconds from the last event of the stage before in which its first event must come; exactly so much later is
-    /// too late. On a trailing [`Body::Not`], how long nothing may come.
+    /// too late. On a trailing [`Body::Not`], how long nothing may come. After a repetition that could go on, and after a
+    /// strict [`Body::Not`], it counts once an event has come that is not taken. What a group or an alternative begins
+    /// with has none of its own.
     pub within: Option<i64>,
 }
 

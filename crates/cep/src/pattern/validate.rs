@@ -44,6 +44,8 @@ enum ProblemKind {
     SameStepTwice { stage: String, name: String },
     NoTime { what: String },
     TimeTooLarge { what: String },
+    FirstWithin { what: String, stage: String },
+    WithinOptional { stage: String },
     SkipToUnknown { step: StepId },
     SkipIntoGroup { name: String },
     SkipToNot { name: String },
@@ -149,6 +151,16 @@ impl Check<'_> {
             }
             if stage.within.is_some_and(|within| within <= 0) {
                 self.push(ProblemKind::NoTime { what: format!("`within` of {}", self.label(stage)) });
+            }
+            if index == 0 && !outermost && stage.within.is_some() {
+                let stage = self.label(stage);
+                self.push(ProblemKind::FirstWithin { what: what.to_string(), stage });
+            }
+            if stage.within.is_some()
+                && begins_optional(std::slice::from_ref(stage))
+                && !stage.repeat.optional
+            {
+                self.push(ProblemKind::WithinOptional { stage: self.label(stage) });
             }
             if let (Some(within), Some(whole)) = (stage.within, self.pattern.within)
                 && within > whole
@@ -422,6 +434,13 @@ impl fmt::Display for PatternProblem {
                     "{what} is larger than the `within` of the whole pattern; make it smaller or leave it out"
                 )
             }
+            Kind::FirstWithin { what, stage } => {
+                write!(f, "{what} begins with {stage}, which has a `within`; give it to the whole of {what}")
+            }
+            Kind::WithinOptional { stage } => write!(
+                f,
+                "{stage} has a `within`, but begins with an optional stage; give it to each stage with which it can begin"
+            ),
             Kind::SkipToUnknown { step } => {
                 write!(f, "matches are to skip to step {}, which is not there", step.0)
             }

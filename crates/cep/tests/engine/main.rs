@@ -12,4 +12,5 @@ mod patterns;
 mod random;
 mod reference;
 mod sequences;
+mod validation;
 mod windows;
