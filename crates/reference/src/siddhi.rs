@@ -151,7 +151,7 @@ fn fed(
         if bits & translated.first_bits != 0 && !begun.iter().any(|(of, _)| *of == key) {
             begun.push((key.clone(), index));
         }
-        let row = Row { time, steps: bits, inputs: &inputs, event: &index, keep: None };
+        let row = Row { time, steps: bits, inputs: &inputs, event: &index, keep: None, weight: 0 };
         engine
             .process(0, &key, row, &mut out)
             .map_err(|error| NotTranslated::because("refused").with(&error.to_string()))?;
