@@ -213,9 +213,10 @@ fn run(world: &World, choices: &[usize], release_every: usize) -> (Vec<Place>, V
         merge.raise_floors(&raised.collect::<Vec<_>>());
         merge.release(|place, ()| out.push(place));
         for at in 0..inputs {
-            let held = merge.inputs[at].held.keys().all(|&(time, _)| {
-                merge.frontier().is_none_or(|mark| (time, at) > (mark.time, mark.input.partition as usize))
-            });
+            let lies_beyond = |&(time, _): &(i64, i64)| {
+                merge.frontier().is_none_or(|mark| (time, &id(at)) > (mark.time, &mark.input))
+            };
+            let held = merge.inputs[at].held.keys().all(lies_beyond);
             assert!(held, "whatever is held lies beyond the frontier");
         }
     }

@@ -133,9 +133,13 @@ pub(super) fn read(event: &Json, path: &[&str], kind: Kind, spelling: Spelling) 
             _ => Value::Null,
         },
         Kind::Duration => match value {
-            Json::String(text) => duration(text),
-            Json::Number(number) => Value::Seconds(number.as_f64().unwrap()),
-            _ => Value::Null,
+            Json::String(text) if duration(text) != Value::Null => duration(text),
+            _ => match number(value) {
+                Some(Value::Int(seconds)) => Value::Seconds(seconds as f64),
+                Some(Value::Wide(seconds)) => Value::Seconds(seconds as f64),
+                Some(Value::Float(seconds)) => Value::Seconds(seconds),
+                _ => Value::Null,
+            },
         },
         Kind::Time => match value {
             Json::String(text) if text.ends_with('Z') || text.contains('+') => {
