@@ -85,7 +85,8 @@ mod tests {
     fn so_many_matches_are_told_in_a_time_and_key() {
         let mut limiter = Limiter::new(2, 10, 100);
         let (one, other) = (Key::single("1"), Key::single("2"));
-        let told: Vec<bool> = [0, 5, 9, 10, 14, 15].into_iter().map(|time| limiter.admits(&one, time)).collect();
+        let told: Vec<bool> =
+            [0, 5, 9, 10, 14, 15].into_iter().map(|time| limiter.admits(&one, time)).collect();
         assert_eq!(told, [true, true, false, true, false, true]);
         assert!(limiter.admits(&other, 15));
     }

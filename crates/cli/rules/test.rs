@@ -181,7 +181,8 @@ fn compare(what: &str, matches: &[Match], expected: &[ExpectedMatch]) -> Result<
             match found["emit"].get(name) {
                 Some(emitted) if same(value, emitted) => {}
                 Some(emitted) => {
-                    differences.push(format!("{what} {}: expected {name} = {value}, found {emitted}", at + 1));
+                    differences
+                        .push(format!("{what} {}: expected {name} = {value}, found {emitted}", at + 1));
                 }
                 None => differences.push(format!("{what} {}: the rule emits no `{name}`", at + 1)),
             }

@@ -178,11 +178,7 @@ impl<'a> Analyzer<'a> {
 
 /// What an aggregate is computed of, `None` inside for `count(*)`; `None` if there is anything else between its parentheses
 /// than one expression.
-fn argument(
-    list: &mut FunctionArgumentList,
-    aggregate: Aggregate,
-    of_steps: bool,
-) -> Option<Option<Expr>> {
+fn argument(list: &mut FunctionArgumentList, aggregate: Aggregate, of_steps: bool) -> Option<Option<Expr>> {
     match &mut list.args[..] {
         [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)] => {
             (aggregate == Aggregate::Count && !of_steps).then_some(None)

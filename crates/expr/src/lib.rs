@@ -54,7 +54,9 @@ pub use names::EventScope;
 pub use problem::Problem;
 pub use program::{MetaColumns, PredicateId, Predicates, Program, ValueId};
 pub use schema::{SchemaError, Schemas};
-pub use sequence::{Comparison, CrossCondition, CrossExpr, CrossInput, SequenceExprs, StepCondition, StepValue, Steps};
+pub use sequence::{
+    Comparison, CrossCondition, CrossExpr, CrossInput, SequenceExprs, StepCondition, StepValue, Steps,
+};
 pub use stack::on_deep_stack;
 pub use uses::FieldUses;
 pub use values::Values;

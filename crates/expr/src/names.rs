@@ -303,7 +303,8 @@ impl MatchScope<'_> {
         self.see(step, path)?;
         if self.steps[step].repeats && !rest.is_empty() {
             let name = written(path);
-            let message = format!("the step `{first}` can take several events, so `{name}` has several values");
+            let message =
+                format!("the step `{first}` can take several events, so `{name}` has several values");
             let help = format!("say which: last({name}), first({name}), max({name}), sum({name}) …");
             return Err(Problem::new("several-events", range(path), message).with_help(help));
         }

@@ -107,7 +107,9 @@ impl Analyzer<'_> {
     fn aggregate_type(&mut self, function: Aggregate, argument: &Expr, typed: Typed) -> Typed {
         match function {
             Aggregate::Count | Aggregate::CountDistinct => Kind::Number.into(),
-            Aggregate::Min | Aggregate::Max | Aggregate::First | Aggregate::Last => typed.class.kind().map_or(typed, Typed::from),
+            Aggregate::Min | Aggregate::Max | Aggregate::First | Aggregate::Last => {
+                typed.class.kind().map_or(typed, Typed::from)
+            }
             Aggregate::Sum | Aggregate::Avg => match typed.class {
                 Class::Duration => Kind::Duration.into(),
                 Class::Number | Class::Null => Kind::Number.into(),

@@ -199,7 +199,8 @@ impl Compiler {
             _ => Some(Logic::And(alone)),
         };
         let predicate = alone.map(|alone| self.predicate_of(alone)).transpose()?;
-        let cross = cross.into_iter().map(|part| self.cross_condition(part, &taken)).collect::<Result<_, _>>()?;
+        let cross =
+            cross.into_iter().map(|part| self.cross_condition(part, &taken)).collect::<Result<_, _>>()?;
         Ok(StepCondition { predicate, cross })
     }
 
@@ -217,7 +218,9 @@ impl Compiler {
         let mut exprs = SequenceExprs { values: Vec::new(), having: None, emit: Vec::new() };
         let mut problems = Vec::new();
         let texts = having.iter().map(|text| (0, text, Goal::Condition));
-        for (place, text, goal) in texts.chain((1..).zip(emit).map(|(place, text)| (place, text, Goal::Value))) {
+        for (place, text, goal) in
+            texts.chain((1..).zip(emit).map(|(place, text)| (place, text, Goal::Value)))
+        {
             match self.sequence_expr(text, goal, steps, &mut exprs.values) {
                 Ok(expr) if place == 0 => exprs.having = Some(expr),
                 Ok(expr) => exprs.emit.push(expr),

@@ -43,14 +43,22 @@ pub(crate) fn make_match(plan: &Plan, finding: Finding<Arc<StoredEvent>>) -> Opt
     let Finding { rule: index, key, found } = finding;
     let rule = &plan.rules[index];
     match (found, &rule.output) {
-        (Found::Match { events }, OutputPlan::Sequence { .. }) => sequence_match(rule, index, key, &events, None),
+        (Found::Match { events }, OutputPlan::Sequence { .. }) => {
+            sequence_match(rule, index, key, &events, None)
+        }
         (Found::Timeout { events, at }, OutputPlan::Sequence { .. }) => {
             sequence_match(rule, index, key, &events, Some(at))
         }
-        (Found::Summary { first, last, counts, registers, timed_out }, OutputPlan::Sequence { steps, .. }) => {
+        (
+            Found::Summary { first, last, counts, registers, timed_out },
+            OutputPlan::Sequence { steps, .. },
+        ) => {
             let registers: Vec<Value> = registers.into_iter().map(value).collect();
             let (emit, holds) = judge(rule, |slot| {
-                slot.register.and_then(|register| registers.get(register.index())).cloned().unwrap_or(Value::Null)
+                slot.register
+                    .and_then(|register| registers.get(register.index()))
+                    .cloned()
+                    .unwrap_or(Value::Null)
             });
             if timed_out.is_none() && !holds {
                 return None;
@@ -120,10 +128,7 @@ fn sequence_match(
 }
 
 /// What a rule emits for a match of its sequence, and whether `having` holds for it.
-fn judge(
-    rule: &RulePlan,
-    value: impl FnMut(&SequenceValue) -> Value,
-) -> (Members<'_, JsonText>, bool) {
+fn judge(rule: &RulePlan, value: impl FnMut(&SequenceValue) -> Value) -> (Members<'_, JsonText>, bool) {
     let OutputPlan::Sequence { values, having, emit, .. } = &rule.output else {
         return (Members(Vec::new()), false);
     };
@@ -136,9 +141,8 @@ fn judge(
 fn value_of(slot: &SequenceValue, events: &[Taken<Arc<StoredEvent>>]) -> Value {
     let mut taken = events.iter().filter(|taken| taken.step == slot.step);
     let retained = |taken: &Taken<Arc<StoredEvent>>| {
-        slot.retained.map_or(Value::Bool(true), |at| {
-            taken.event.retained.get(at).cloned().unwrap_or(Value::Null)
-        })
+        slot.retained
+            .map_or(Value::Bool(true), |at| taken.event.retained.get(at).cloned().unwrap_or(Value::Null))
     };
     match slot.function {
         RegisterFunction::First => taken.next().map_or(Value::Null, retained),

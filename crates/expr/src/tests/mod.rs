@@ -95,11 +95,7 @@ fn problems(condition: &str) -> Vec<Problem> {
 
 /// A scope whose event type has a closed schema.
 fn typed_scope() -> EventScope {
-    EventScope {
-        step: Some("login".to_owned()),
-        types: vec!["t".to_owned()],
-        ..EventScope::default()
-    }
+    EventScope { step: Some("login".to_owned()), types: vec!["t".to_owned()], ..EventScope::default() }
 }
 
 fn schemas() -> Schemas {

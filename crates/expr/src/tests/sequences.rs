@@ -77,7 +77,8 @@ fn single_events_of_steps_keep_their_values() {
         program.value(value.argument.unwrap(), &batch, &meta).get(usize::from(value.step == 2))
     };
     let values: Vec<Value> = exprs.values.iter().map(value).collect();
-    let results: Vec<Json> = exprs.emit.iter().map(|expr| expr.evaluate(&values, &[]).to_json().to_value()).collect();
+    let results: Vec<Json> =
+        exprs.emit.iter().map(|expr| expr.evaluate(&values, &[]).to_json().to_value()).collect();
     let expected = json!([
         7,
         20_000_000,
@@ -126,16 +127,21 @@ fn events_of_a_step_are_told_by_aggregates() {
     let (compiler, exprs) = sequence(&["first(access.meta.time)", "last(access.host)"]);
     let program = compiler.finish();
     let (batch, meta) = decode(&program, &[r#"{"host": {"name": "a"}}"#]);
-    let values: Vec<Value> =
-        exprs.values.iter().map(|value| program.value(value.argument.unwrap(), &batch, &meta).get(0)).collect();
-    let told: Vec<Json> = exprs.emit.iter().map(|expr| expr.evaluate(&values, &[]).to_json().to_value()).collect();
+    let values: Vec<Value> = exprs
+        .values
+        .iter()
+        .map(|value| program.value(value.argument.unwrap(), &batch, &meta).get(0))
+        .collect();
+    let told: Vec<Json> =
+        exprs.emit.iter().map(|expr| expr.evaluate(&values, &[]).to_json().to_value()).collect();
     assert_eq!(told, [json!("2024-05-01T12:34:56.789Z"), json!({ "name": "a" })]);
 }
 
 #[test]
 fn having_judges_a_match() {
     let mut compiler = compiler();
-    let exprs = compiler.sequence_exprs(Some("count(access) >= 3 AND export.volume > 5"), &[], &steps()).unwrap();
+    let exprs =
+        compiler.sequence_exprs(Some("count(access) >= 3 AND export.volume > 5"), &[], &steps()).unwrap();
     let having = exprs.having.unwrap();
     assert!(having.holds(&[Value::Int(3), Value::Int(6)], &[]));
     assert!(!having.holds(&[Value::Int(2), Value::Int(6)], &[]));

@@ -94,9 +94,8 @@ fn steps_are_apart() {
     let mut steps = [step("first"), step("second")];
     compiler.learn_predicate("took > 5m", &mut steps[0]);
     compiler.learn_sequence_exprs(None, &["second.size * 2 > 4"], &mut steps);
-    let mut normalized = |text: &str| {
-        compiler.sequence_exprs(None, &[text], &steps).unwrap().emit[0].normalized().to_owned()
-    };
+    let mut normalized =
+        |text: &str| compiler.sequence_exprs(None, &[text], &steps).unwrap().emit[0].normalized().to_owned();
     let compared = normalized("first.took = first.other");
     assert!(compared.contains("took:duration"), "{compared}");
     let compared = normalized("second.took = second.other");

@@ -18,7 +18,8 @@ pub(super) fn check(rule: &Rule, schemas: &Schemas, diagnostics: &mut Diagnostic
         Body::Sequence(sequence) => {
             let asked = sequence.asked();
             let types: Vec<_> = asked.iter().map(|asked| literal_types(asked.event())).collect();
-            let named = asked.iter().zip(&types).filter_map(|(asked, types)| Some((name(*asked)?, &types[..])));
+            let named =
+                asked.iter().zip(&types).filter_map(|(asked, types)| Some((name(*asked)?, &types[..])));
             let scopes: Vec<_> = named.collect();
             // With a step of unknown type among them, a field of the key may be one of its events.
             let all = if types.iter().all(|types| !types.is_empty()) { types.concat() } else { Vec::new() };

@@ -9,6 +9,7 @@ pub(super) fn report_lists(file: &RuleFile, diagnostics: &mut Diagnostics) {
     for list in &file.lists {
         let problem =
             Diagnostic::error("not-yet-active", &file.file, list.span, "`lists` cannot be used yet");
-        diagnostics.push(problem.with_help("leave it out: this version of the engine does not evaluate it yet"));
+        diagnostics
+            .push(problem.with_help("leave it out: this version of the engine does not evaluate it yet"));
     }
 }

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use olocus_cep::pattern::automaton::Automaton;
-use olocus_cep::pattern::{
-    self, Cross, Pattern, PatternOutputs, PatternPlan, Register, RegisterId, StepId,
-};
+use olocus_cep::pattern::{self, Cross, Pattern, PatternOutputs, PatternPlan, Register, RegisterId, StepId};
 use olocus_cep::rule::{Asked, Include, Rule, Sequence, TypePattern, lower};
 use olocus_document::{Diagnostic, SourceFile, Spanned};
 use olocus_expr::{Comparison, CrossCondition, CrossInput, SequenceExprs, StepCondition, StepValue};
@@ -51,15 +49,23 @@ impl Compilation<'_> {
             }
         };
         let (conditions, exprs, key) = (conditions?, exprs?, key?);
-        let (steps, values) = (scopes.steps.iter().map(|step| step.step.clone()).collect(), exprs.values.clone());
+        let (steps, values) =
+            (scopes.steps.iter().map(|step| step.step.clone()).collect(), exprs.values.clone());
         let values = values.iter().map(|value| self.sequence_value(rule, value, &mut machine)).collect();
         let mut conditions = conditions.into_iter();
         let mut pattern = lower(sequence, |_| conditions.next().expect("there is one for all that is asked"));
         pattern.registers = std::mem::take(&mut machine.registers);
         let automaton = self.automaton(file, rule, &pattern)?;
         self.link(sequence, &automaton, &machine, index);
-        meaning.push(format!("{:?} within {:?}, then {:?}", pattern.stages, pattern.within, pattern.after_match));
-        meaning.push(format!("from {:?}, at most {}", type_names(&sequence.from), sequence.max_matches_per_event));
+        meaning.push(format!(
+            "{:?} within {:?}, then {:?}",
+            pattern.stages, pattern.within, pattern.after_match
+        ));
+        meaning.push(format!(
+            "from {:?}, at most {}",
+            type_names(&sequence.from),
+            sequence.max_matches_per_event
+        ));
         meaning.extend(exprs.having.iter().map(|having| format!("having {}", having.normalized())));
         for ((name, _), expr) in rule.emit.iter().zip(&exprs.emit) {
             meaning.push(format!("emit {}={}", name.value, expr.normalized()));

@@ -117,7 +117,9 @@ impl<E: Clone> Arena<E> {
 
     /// What runs, and matches held back, take with their events, in bytes.
     pub(super) fn weight(&self) -> usize {
-        self.runs.len() * size_of::<Run>() + self.nodes.weight() + self.held * size_of::<super::held::Held<E>>()
+        self.runs.len() * size_of::<Run>()
+            + self.nodes.weight()
+            + self.held * size_of::<super::held::Held<E>>()
     }
 
     pub(super) fn bytes(&self) -> usize {
