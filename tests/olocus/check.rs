@@ -48,6 +48,7 @@ messages! {
     actions_and_tests: ["actions_and_tests"];
 
     functions: ["functions"];
+    patterns: ["patterns"];
     steps_in_emit: ["steps_in_emit"];
     fields_against_schemas: ["fields"];
     syntax_of_expressions: ["sql_syntax"];
