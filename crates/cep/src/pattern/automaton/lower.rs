@@ -24,7 +24,7 @@ pub(super) struct Lowered {
 pub(super) fn lower(pattern: &Pattern) -> Result<Lowered, AutomatonError> {
     let mut lowering = Lowering { pattern, graph: Graph::new() };
     let entry = Entry { follows: Contiguity::Strict, skips: Vec::new(), within: None, untils: Vec::new() };
-    let start = lowering.sequence(&pattern.stages, &entry, Graph::FINAL, &Around::default())?;
+    let start = lowering.sequence(&pattern.stages, &entry, Graph::FINAL, &Around::default())?.first;
     super::greedy::keep(&mut lowering.graph)?;
     Ok(Lowered { graph: lowering.graph, start })
 }
@@ -93,14 +93,14 @@ impl Around {
 }
 
 impl Lowering<'_> {
-    /// Stages one after the other; returns where they begin. `entry` overrides how the first follows what is before.
+    /// Stages one after the other. `entry` overrides how the first follows what is before.
     fn sequence(
         &mut self,
         stages: &[Stage],
         entry: &Entry,
         sink: PlaceId,
         around: &Around,
-    ) -> Result<PlaceId, AutomatonError> {
+    ) -> Result<Unit, AutomatonError> {
         match stages.first() {
             None => return Err(AutomatonError::empty()),
             Some(stage) if matches!(stage.body, Body::Not(_)) => {
@@ -140,16 +140,16 @@ impl Lowering<'_> {
                         within: stage.within,
                         untils: around.untils.clone(),
                     };
-                    let first = self.stage(stage, &own, &nots, [sink, sink], &around)?;
+                    let first = self.stage(stage, &own, &nots, [sink, sink], &around)?.first;
                     if index <= needed && differs {
                         own = Entry { untils: entry.untils.clone(), ..own.and_within(entry.within) };
-                        untouched = self.stage(stage, &own, &nots, [sink, passed], &around)?;
+                        untouched = self.stage(stage, &own, &nots, [sink, passed], &around)?.first;
                     }
                     sink = first;
                 }
             }
         }
-        Ok(sink)
+        Err(AutomatonError::begins_with_not())
     }
 
     /// The very next event must not be it, and is then offered to what follows.
@@ -197,7 +197,7 @@ impl Lowering<'_> {
         nots: &[StepId],
         [sink, passed]: [PlaceId; 2],
         around: &Around,
-    ) -> Result<PlaceId, AutomatonError> {
+    ) -> Result<Unit, AutomatonError> {
         let repeat = &stage.repeat;
         let (min, max) = (repeat.min.max(1), repeat.max);
         let looping = max.is_none();
@@ -250,7 +250,7 @@ impl Lowering<'_> {
             self.stop_for(waiting, nots, &inside);
         }
         self.stop_for(unit.first, nots, around);
-        Ok(unit.first)
+        Ok(unit)
     }
 
     /// Where a greedy repetition can be left to, and where its last event leads: what follows must not take what would be
@@ -324,10 +324,7 @@ impl Lowering<'_> {
                     entry,
                 )
             }
-            Body::Group(stages) => {
-                let first = self.sequence(stages, entry, sink, around)?;
-                Ok(Unit { first, waiting: None })
-            }
+            Body::Group(stages) => self.sequence(stages, entry, sink, around),
             Body::AnyOf(alternatives) => {
                 let mut edges = Vec::with_capacity(alternatives.len());
                 let mut heads = Vec::new();
@@ -341,7 +338,7 @@ impl Lowering<'_> {
                         within: None,
                         untils: Vec::new(),
                     };
-                    let first = self.sequence(stages, &at_once, sink, around)?;
+                    let first = self.sequence(stages, &at_once, sink, around)?.first;
                     edges.push((Literals::always(), EdgeKind::Proceed { to: first, later: false }));
                     let within = stages.first().and_then(|stage| stage.within);
                     let mut of_stages = Vec::new();
