@@ -250,7 +250,7 @@ impl<'p> Matcher<'p> {
         let over = self.end_of(&partial).is_some_and(|end| end <= now);
         // While a negation of the very next event is still open, absence is not what is waited for.
         let only_absence = match &partial.arms[..] {
-            [arm] => matches!(arm.goal, Goal::Absence { .. }) && arm.strict_nots.is_empty(),
+            [arm] => matches!(arm.goal, Goal::Absence { alone: true, .. }) && arm.strict_nots.is_empty(),
             _ => false,
         };
         let last = partial.clone();
@@ -261,7 +261,7 @@ impl<'p> Matcher<'p> {
                 !options.is_empty()
             }
             Goal::Passed { within } => within.now.is_none_or(|within| last.due(within) > now),
-            Goal::Absence { within } => {
+            Goal::Absence { within, .. } => {
                 let due = within.now.is_some_and(|within| last.due(within) <= now);
                 absent |= due;
                 !due

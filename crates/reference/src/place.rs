@@ -38,7 +38,8 @@ pub(crate) enum Goal<'p> {
     /// Any event: that it did not satisfy the nots before it completes the match.
     Passed { within: Within },
     /// That time runs out: this many nanoseconds after the last event taken, or with the whole pattern's time.
-    Absence { within: Within },
+    /// It is `alone` if nothing else was waited for when time began to run.
+    Absence { within: Within, alone: bool },
 }
 
 /// Nanoseconds after the last event taken at which something is too late.
@@ -107,8 +108,9 @@ impl<'p> Place<'p> {
         // Absence is waited for once nothing else is.
         if place.arms.len() > 1 {
             for arm in &mut place.arms {
-                if let Goal::Absence { within } = &mut arm.goal {
+                if let Goal::Absence { within, alone } = &mut arm.goal {
                     within.now = None;
+                    *alone = false;
                 }
             }
         }
@@ -123,7 +125,11 @@ impl Arm<'_> {
         let mut goal = self.goal.clone();
         match &mut goal {
             Goal::Take { options, .. } => options.iter_mut().for_each(|option| option.within.wait()),
-            Goal::Passed { within } | Goal::Absence { within } => within.wait(),
+            Goal::Passed { within } => within.wait(),
+            Goal::Absence { within, alone } => {
+                within.wait();
+                *alone = true;
+            }
         }
         Arm { guards: Vec::new(), strict_nots: Vec::new(), nots, goal, ..self.clone() }
     }
@@ -134,7 +140,7 @@ impl Arm<'_> {
     pub(crate) fn withins(&self) -> Vec<i64> {
         match &self.goal {
             Goal::Take { options, .. } => options.iter().filter_map(|option| option.within.now).collect(),
-            Goal::Passed { within } | Goal::Absence { within } => within.now.iter().copied().collect(),
+            Goal::Passed { within } | Goal::Absence { within, .. } => within.now.iter().copied().collect(),
         }
     }
 }
@@ -192,7 +198,7 @@ impl<'p> Walk<'p> {
                 path.waiting_nots.push(condition);
                 if last {
                     let within = path.bounded(stage.within);
-                    return self.push(path, Goal::Absence { within });
+                    return self.push(path, Goal::Absence { within, alone: true });
                 }
             }
             return self.enter_stages(stages, next + 1, frames, path);

@@ -129,8 +129,9 @@ impl Closing<'_> {
                 continue;
             }
             if let EdgeKind::Proceed { to, later } = edge.kind {
-                let is_later = is_later || later;
                 let place = self.graph.place(to);
+                // Absence is decided once it is waited for.
+                let is_later = is_later || later || place.pending;
                 let within = place.within.filter(|_| !is_later && !place.pending);
                 self.gather(to, &guard.and_within(within), is_later, path, ways)?;
             } else {
@@ -285,6 +286,8 @@ fn end_when_nothing_is_left(states: &mut [State], waiting_in_vain: &[bool]) {
 fn bound(index: usize, states: &[State]) -> Option<i64> {
     latest(states[index].moves.iter().map(|way| match &way.action {
         Action::Skip { to } if to.index() == index => Some(0),
+        // What waits for absence is a match when its time is over.
+        Action::Skip { to } if states[to.index()].pending => of_guards(way),
         Action::Skip { to } => of_guards(way).or(states[to.index()].within),
         Action::Take { .. } | Action::Complete => of_guards(way),
         Action::Stop { .. } => Some(0),
