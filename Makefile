@@ -51,5 +51,5 @@ bench-peers-smoke: peers
 
 peers:
 	@.ci/setup peers
-	@mvn -q -B -f benches/peers/java/pom.xml -Dbuild.to="$(CARGO_TARGET_DIR)/peers" package >&2
+	@mvn -q -B -Dstyle.color=never -f benches/peers/java/pom.xml -Dbuild.to="$(CARGO_TARGET_DIR)/peers" package >&2
 	@cargo build --release --locked --package olocus-peers

@@ -61,8 +61,13 @@ impl Generator {
             _ => Kind::Other,
         };
         let privileged = share(second >> 32, PRIVILEGED_ONE_IN) == 0;
-        let mut event =
-            Event { time: START + self.index, user: user as u32, kind, role: None, v: share(second & 0xFFFF_FFFF, VALUES) };
+        let mut event = Event {
+            time: START + self.index,
+            user: user as u32,
+            kind,
+            role: None,
+            v: share(second & 0xFFFF_FFFF, VALUES),
+        };
         if self.workload.live > 0 {
             self.of_one_key(&mut event, second & 0xFFFF_FFFF);
         } else if privileged {
@@ -174,11 +179,8 @@ mod tests {
             .filter(|workload| ["seq3", "one10", "one1000gt"].contains(&workload.name))
             .map(|workload| (workload.name, format!("{:016x}", checksum(*workload))))
             .collect();
-        let expected = [
-            ("seq3", "129f52e1a91a716c"),
-            ("one10", "73f5bdc3c23a6851"),
-            ("one1000gt", "afb33af42d141c6c"),
-        ];
+        let expected =
+            [("seq3", "129f52e1a91a716c"), ("one10", "73f5bdc3c23a6851"), ("one1000gt", "afb33af42d141c6c")];
         assert_eq!(sums, expected.map(|(name, sum)| (name, sum.to_owned())));
     }
 

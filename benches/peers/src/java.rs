@@ -100,7 +100,10 @@ mod tests {
         let report = parse(text).unwrap();
         assert_eq!(report.checksum, 255);
         let counts = vec![(1_000, 0), (2_000, 1)];
-        assert_eq!(report.figures, Figures { events: 5_000, measured: 4, cpu: 3, matches: 2, closing: 1, counts });
+        assert_eq!(
+            report.figures,
+            Figures { events: 5_000, measured: 4, cpu: 3, matches: 2, closing: 1, counts }
+        );
         assert!(parse("events=1").is_none());
     }
 }

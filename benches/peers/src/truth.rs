@@ -70,13 +70,12 @@ impl User {
             }
             Look::Pair => self.open.drain(..).count() as u64,
             Look::Kleene => {
-                // Of each A, those that end with it or with a later A since the last B; and, of the A's that a B has followed
-                // already, the one that ends with the last A, if that was before, too: it still waits for more.
+                // A match ends with an A that no B has followed, and begins with that one or any before it.
                 let fresh = self.open.len() as u64;
-                let grown = fresh * (fresh + 1) / 2;
-                let resumed = self.followed.len() as u64 * (fresh + 1);
+                let within = fresh * (fresh + 1) / 2;
+                let across = self.followed.len() as u64 * fresh;
                 self.followed.append(&mut self.open);
-                grown + resumed
+                within + across
             }
         }
     }

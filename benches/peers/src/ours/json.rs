@@ -30,7 +30,7 @@ impl Json {
             format: Format::Json,
             time: Some(expression("time")?),
             event_type: Some(expression("type")?),
-            ..SourceSpec::of(vec![TypePattern::parse(&topic).ok_or("the topic is no name")?])
+            ..SourceSpec::of(vec![TypePattern::parse(&topic)?])
         };
         let plan = compile(&files, &[source], &Arc::new(Schemas::empty()), &mut diagnostics)
             .ok_or_else(|| diagnostics.render(false))?;
@@ -82,6 +82,6 @@ rules:
 /// An expression that is one field, as a configuration file would hold it.
 fn expression(field: &str) -> Result<Scalar, Box<dyn Error>> {
     let file = SourceFile::new("source.yaml", format!("'\"{field}\"'"));
-    let document = olocus_document::parse(&file).map_err(|error| error.message)?;
+    let document = olocus_document::parse(&file).map_err(|mistakes| mistakes.render(false))?;
     Ok(document.scalar().ok_or("a field is a scalar")?.clone())
 }
