@@ -47,7 +47,8 @@ mod tests {
     #[test]
     fn our_engine_finds_what_there_is() {
         let mut compared = 0;
-        for workload in ALL {
+        // Compiling the rules of the largest takes too long for a test.
+        for workload in ALL.into_iter().filter(|workload| workload.rules <= 1_000) {
             // So few users that matches come early.
             let workload = Workload { keys: workload.keys.min(20), ..workload };
             let Some(mut contender) = contender(workload).unwrap() else { continue };

@@ -22,6 +22,7 @@ pub(crate) trait Contender {
 /// How long a measurement may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Budget {
+    /// CPU time before anything is measured, if that isn't more than half of all the time.
     pub(crate) warm_up: Duration,
     /// Warm-up and generation included.
     pub(crate) all: Duration,
@@ -71,6 +72,7 @@ pub(crate) fn measure(
     let mut figures = Figures::default();
     let mut marks = marks().peekable();
     let mut warm = budget.warm_up.is_zero();
+    let mut warmed = 0;
     let mut batch = Vec::new();
     let bound = budget.events.unwrap_or(u64::MAX);
     while figures.events < bound && start.elapsed() < budget.all {
@@ -86,8 +88,11 @@ pub(crate) fn measure(
         if warm {
             figures.measured += size;
             figures.cpu += cpu;
+        } else {
+            warmed += cpu;
+            let enough = u128::from(warmed) >= budget.warm_up.as_nanos() || start.elapsed() >= budget.all / 2;
+            warm = enough && figures.events >= workload.preload();
         }
-        warm = warm || start.elapsed() >= budget.warm_up && figures.events >= workload.preload();
         if figures.events == mark {
             figures.counts.push((mark, figures.matches));
             marks.next();

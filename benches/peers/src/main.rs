@@ -31,7 +31,7 @@ struct Arguments {
     /// Seconds for each engine on each workload, generation and warm-up included
     #[arg(long, default_value_t = 20.0)]
     seconds: f64,
-    /// Seconds of warm-up
+    /// Seconds of CPU time that are warm-up, if those aren't half of all the time
     #[arg(long, default_value_t = 3.0)]
     warm_up: f64,
     /// A few events on each workload, to see that all engines find the same

@@ -25,8 +25,8 @@ import org.apache.flink.cep.time.TimerService;
 import org.apache.flink.configuration.Configuration;
 
 /**
- * The automata of Flink CEP without the job around them: no network, no serialisation, no timers, no queue of events that wait for a
- * watermark. As in its operator, there is one automaton and one shared buffer for each rule, and a state for each key.
+ * The automata of Flink CEP without the job around them: no network, no serialisation, no timers, no queue of events
+ * that wait for a watermark. As in its operator, there is one automaton and one shared buffer for each rule, and a state for each key.
  */
 final class FlinkEngine implements Engine {
     private static final AfterMatchSkipStrategy SKIP = AfterMatchSkipStrategy.noSkip();
@@ -109,7 +109,10 @@ final class FlinkEngine implements Engine {
         Duration within = Duration.ofMillis(Workload.SEQUENCE_WITHIN);
         Pattern<Event, Event> start = Pattern.begin("a");
         return switch (workload.look()) {
-            case SEQUENCE -> start.where(first).followedBy("b").where(second).followedBy("c").where(third).within(within);
+            case SEQUENCE -> start.where(first)
+                    .followedBy("b").where(second)
+                    .followedBy("c").where(third)
+                    .within(within);
             case ANY -> start.where(first)
                     .followedByAny("b").where(second)
                     .followedByAny("c").where(third)

@@ -8,11 +8,11 @@ import java.util.StringJoiner;
 /**
  * Runs one engine on one workload and prints one line of what was measured.
  *
- * <p>Arguments: engine, workload, events at most (0: no bound), seconds of warm-up, seconds in all.
+ * <p>Arguments: engine, workload, events at most (0: no bound), CPU seconds of warm-up, seconds in all.
  */
 public final class Main {
     /** Generated, then processed. */
-    private static final int CHUNK = 8192;
+    private static final int CHUNK = 1024;
     /** Between two looks at the clock. */
     private static final int STRIDE = 16;
     private static final int CHECKSUM_EVENTS = 100_000;
@@ -39,10 +39,10 @@ public final class Main {
     public static void main(String[] arguments) throws Exception {
         Workload workload = Workload.named(arguments[1]);
         long start = System.nanoTime();
-        long warm = start + seconds(arguments[3]);
-        long end = start + seconds(arguments[4]);
+        long all = seconds(arguments[4]);
         try (Engine engine = engine(arguments[0], workload)) {
-            new Main(workload, engine, Long.parseLong(arguments[2])).run(warm, end);
+            long bound = Long.parseLong(arguments[2]);
+            new Main(workload, engine, bound).run(seconds(arguments[3]), start + all / 2, start + all);
         }
     }
 
@@ -58,12 +58,12 @@ public final class Main {
         return (long) (Double.parseDouble(text) * 1e9);
     }
 
-    private void run(long warm, long end) throws Exception {
+    private void run(long warmUp, long half, long end) throws Exception {
+        process(half, bound, warmUp);
         // The live partial matches should be there, but not take all the time.
-        process(warm, bound);
-        process(warm + (end - warm) / 2, Math.min(bound, workload.preload()));
+        process(half, Math.min(bound, workload.preload()), Long.MAX_VALUE);
         long warmed = events;
-        long cpu = process(end, bound);
+        long cpu = process(end, bound, Long.MAX_VALUE);
         long found = engine.matches();
         if (workload.live() > 0) {
             engine.process(engine.input(generator.closing(events)));
@@ -73,10 +73,13 @@ public final class Main {
                 checksum(workload), events, events - warmed, cpu, found, engine.matches() - found, counts);
     }
 
-    /** Processes until the time has come or there have been so many events; returns the CPU time, without generation. */
-    private long process(long until, long goal) throws Exception {
+    /**
+     * Processes until the time has come, or there have been so many events in all, or it has taken that much CPU time.
+     * Returns the CPU time, without generation.
+     */
+    private long process(long until, long goal, long most) throws Exception {
         long cpu = 0;
-        while (events < goal && System.nanoTime() < until) {
+        while (events < goal && cpu < most && System.nanoTime() < until) {
             if (next == chunk.length) {
                 refill();
             }

@@ -26,7 +26,7 @@ final class SiddhiEngine implements Engine {
 
     @Override
     public Object input(Event event) {
-        Object[] data = {event.user(), event.type(), event.role(), event.v()};
+        Object[] data = {event.user(), event.type(), event.role(), event.v(), event.time()};
         return new io.siddhi.core.event.Event(event.time(), data);
     }
 
@@ -49,7 +49,7 @@ final class SiddhiEngine implements Engine {
     static String app(Workload workload) {
         StringBuilder app = new StringBuilder();
         app.append("@app:playback\n");
-        app.append("define stream Events (user string, type string, role string, v long);\n");
+        app.append("define stream Events (user string, type string, role string, v long, time long);\n");
         app.append("partition with (user of Events) begin\n");
         for (int rule = 0; rule < workload.rules(); rule++) {
             app.append("from ").append(pattern(workload, rule)).append('\n');
@@ -64,11 +64,14 @@ final class SiddhiEngine implements Engine {
     private static String pattern(Workload workload, int rule) {
         String first = "a=Events[type == 'A' and role == '" + Workload.role(rule) + "']";
         String second = "b=Events[type == 'B']";
-        String third = "c=Events[type == 'C' and v > " + Workload.bound(rule) + "L]";
+        String hot = "type == 'C' and v > " + Workload.bound(rule) + "L";
+        String third = "c=Events[" + hot + "]";
         String within = " within " + (Workload.SEQUENCE_WITHIN - 1) + " milliseconds";
         return switch (workload.look()) {
             case SEQUENCE -> "every " + first + " -> " + second + " -> " + third + within;
-            case ANY -> "every " + first + " -> every " + second + " -> every " + third + within;
+            // Some of what began too long ago goes on where a later step has "every", so the last step looks itself.
+            case ANY -> "every " + first + " -> every " + second
+                    + " -> every c=Events[" + hot + " and time - a.time < " + Workload.SEQUENCE_WITHIN + "L]" + within;
             case KLEENE -> "every a=Events[type == 'A'] -> " + second
                     + " within " + (Workload.KLEENE_WITHIN - 1) + " milliseconds";
             case GREATER -> "every " + first + " -> " + second + " -> c=Events[type == 'C' and v > a.v]" + within;
