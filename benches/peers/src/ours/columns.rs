@@ -47,13 +47,15 @@ impl Columns {
     pub(crate) fn new(workload: Workload) -> Result<Columns, Box<dyn Error>> {
         let mut compiler = Compiler::new(Arc::new(Schemas::empty()));
         let scope = EventScope::default();
-        let user = compiler.field("user", &scope).map_err(told)?;
+        let user = compiler.field("user", &scope).map_err(|problems| told(&problems))?;
         let mut tests: HashMap<PredicateId, Test> = HashMap::new();
         let steps = steps(workload);
         for rule in 0..workload.rules {
             for (step, name) in steps.iter().enumerate() {
                 let condition = condition(workload, rule, name);
-                let test = tests.entry(compiler.predicate(&condition, &scope).map_err(told)?).or_default();
+                let test = tests
+                    .entry(compiler.predicate(&condition, &scope).map_err(|problems| told(&problems))?)
+                    .or_default();
                 match step {
                     0 => test.starts.push(rule as usize),
                     later => test.later.push((rule as usize, 1 << later)),
@@ -62,7 +64,7 @@ impl Columns {
         }
         let scopes: Vec<EventScope> = steps.iter().map(|name| scope_of(name, steps)).collect();
         for field in ["user", "v"] {
-            compiler.match_expr(&format!("a.{field}"), &scopes).map_err(told)?;
+            compiler.match_expr(&format!("a.{field}"), &scopes).map_err(|problems| told(&problems))?;
         }
         let program = compiler.finish();
         let decoder = Decoder::new(
@@ -188,6 +190,6 @@ fn scope_of(step: &str, steps: &[&str]) -> EventScope {
     }
 }
 
-fn told(problems: Vec<Problem>) -> Box<dyn Error> {
+fn told(problems: &[Problem]) -> Box<dyn Error> {
     problems.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>().join("; ").into()
 }
