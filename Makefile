@@ -3,7 +3,7 @@
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/olocus-target
 SHELL := /bin/bash
 
-.PHONY: demo build test lint check-layers bench
+.PHONY: demo build test lint check-layers bench bench-peers bench-peers-smoke peers
 
 ## demo: the engine on the embedded log with a generated day, and with the Windows recording where it is (or DATA=FILE)
 demo: build
@@ -41,3 +41,16 @@ bench:
 	if command -v java >/dev/null; then \
 	  "$(CARGO_TARGET_DIR)/release/with-kafka" sh -c '"$(CARGO_TARGET_DIR)/release/olocus" bench --brokers $$OLOCUS_BROKERS'; \
 	else echo "no bench on Kafka: there is no Java here"; fi
+
+## bench-peers: events per CPU second beside Flink CEP and Siddhi, one line per workload (some of them with PEERS="NAME …")
+bench-peers: peers
+	@"$(CARGO_TARGET_DIR)/release/peers" --java "$(CARGO_TARGET_DIR)/peers" $(PEERS)
+
+## bench-peers-smoke: whether all of them find the same
+bench-peers-smoke: peers
+	@"$(CARGO_TARGET_DIR)/release/peers" --java "$(CARGO_TARGET_DIR)/peers" --smoke $(PEERS)
+
+peers:
+	@.ci/setup peers
+	@mvn -q -B -Dstyle.color=never -f benches/peers/java/pom.xml -Dbuild.to="$(CARGO_TARGET_DIR)/peers" package >&2
+	@cargo build --release --locked --package olocus-peers

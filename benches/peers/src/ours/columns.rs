@@ -1,0 +1,236 @@
+//! From Arrow columns to matches: conditions, keys, automata.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::sync::Arc;
+
+use olocus_cep::pattern::automaton::Automaton;
+use olocus_cep::pattern::{
+    AfterMatch, Body, Comparison, Condition, ConditionId, Contiguity, Cross, Pattern, PatternOutputs,
+    PatternPlan, Register, RegisterFunction, RegisterId, Repeat, Stage, Step, StepId,
+};
+use olocus_cep::{Engine, Finding, Key, Limits, Plan, Row, Scalar};
+use olocus_event::{Batch, Decoder, Format, Keyring, Value};
+use olocus_expr::{Compiler, EventScope, MetaColumns, PredicateId, Problem, Program, Schemas, ValueId};
+
+use crate::contender::Contender;
+use crate::generate::Event;
+use crate::workload::{Look, Workload, role};
+
+pub(crate) struct Columns {
+    program: Program,
+    decoder: Decoder,
+    user: ValueId,
+    v: ValueId,
+    /// Whether conditions compare events.
+    compares: bool,
+    /// By predicate: where the condition stands.
+    tests: Vec<Test>,
+    engine: Engine<Arc<Stored>>,
+    loaded: Option<(Batch, MetaColumns)>,
+    next_offset: i64,
+    hits: Vec<(u32, u32)>,
+    asked: Vec<(usize, u64)>,
+    findings: Vec<Finding<Arc<Stored>>>,
+}
+
+/// What a partial match keeps of an event. Nobody here reads it, but users would.
+#[derive(Debug)]
+struct Stored {
+    _time: i64,
+    _fields: [Value; 2],
+}
+
+#[derive(Debug, Default)]
+struct Test {
+    /// Rules in which it begins something.
+    begins: Vec<usize>,
+    /// Rules to which it means something, ascending, with the bits that it sets.
+    bits: Vec<(usize, u64)>,
+}
+
+const MILLISECOND: i64 = 1_000_000;
+
+impl Columns {
+    pub(crate) fn new(workload: Workload) -> Result<Columns, Box<dyn Error>> {
+        let mut compiler = Compiler::new(Arc::new(Schemas::empty()));
+        let scope = EventScope::default();
+        let user = compiler.field("user", &scope).map_err(|problems| told(&problems))?;
+        let v = compiler.value("v + 0", &scope).map_err(|problems| told(&problems))?;
+        let mut tests: HashMap<PredicateId, Test> = HashMap::new();
+        let pattern = Arc::new(pattern(workload));
+        let automaton = Automaton::new(&pattern)?;
+        for rule in 0..workload.rules {
+            for (bit, name) in steps(workload).iter().enumerate() {
+                let condition = condition(workload, rule, name);
+                let test = tests
+                    .entry(compiler.predicate(&condition, &scope).map_err(|problems| told(&problems))?)
+                    .or_default();
+                test.bits.push((rule as usize, 1 << bit));
+                if automaton.begins(1 << bit) {
+                    test.begins.push(rule as usize);
+                }
+            }
+        }
+        let program = compiler.finish();
+        let decoder = Decoder::new(
+            Format::Json,
+            Arc::clone(program.projection()),
+            Arc::new(Keyring::empty()),
+            olocus_event::Limits::default(),
+        );
+        let outputs = PatternOutputs { matches_per_event: usize::MAX, ..PatternOutputs::default() };
+        let plan = Plan::Pattern(PatternPlan { pattern, conditions: None, outputs, evaluator: None });
+        Ok(Columns {
+            tests: by_predicate(tests, program.predicate_count()),
+            program,
+            decoder,
+            user,
+            v,
+            compares: workload.look == Look::Greater,
+            engine: Engine::new(vec![plan; workload.rules as usize], Limits::default()),
+            loaded: None,
+            next_offset: 0,
+            hits: Vec::new(),
+            asked: Vec::new(),
+            findings: Vec::new(),
+        })
+    }
+}
+
+impl Contender for Columns {
+    fn load(&mut self, events: &[Event]) {
+        let topic = super::topic();
+        let records = super::records(events, &mut self.next_offset, false);
+        let batch = self.decoder.decode(&topic, 0, records).batch;
+        let meta = MetaColumns {
+            time: events.iter().map(|event| event.time * MILLISECOND).collect(),
+            event_type: vec![topic; batch.len()],
+            key: None,
+        };
+        self.loaded = Some((batch, meta));
+    }
+
+    fn process(&mut self) -> Result<u64, Box<dyn Error>> {
+        let Columns { program, user, v, compares, tests, engine, hits, asked, findings, .. } = self;
+        let Some((batch, meta)) = self.loaded.take() else { return Ok(0) };
+        let predicates = program.predicates(&batch, &meta);
+        hits.clear();
+        for (test, bits) in (0..).zip(&predicates.bits) {
+            hits.extend(bits.iter().flat_map(|bits| bits.set_indices()).map(|row| (row as u32, test)));
+        }
+        hits.sort_unstable();
+        let users = program.value(*user, &batch, &meta);
+        let amounts = program.value(*v, &batch, &meta);
+        let mut matches = 0;
+        for group in hits.chunk_by(|a, b| a.0 == b.0) {
+            let row = group[0].0 as usize;
+            let user = users.get(row);
+            let Value::Json(text) = &user else { continue };
+            let key = Key::single(text);
+            collect_asked(tests, group, engine.active(&key), asked);
+            if asked.is_empty() {
+                continue;
+            }
+            let time = meta.time[row];
+            if engine.next_timer().is_some_and(|timer| timer <= time) {
+                engine.advance(time, findings);
+            }
+            let amount = amounts.get(row);
+            let input = match amount {
+                Value::Int(amount) if *compares => Scalar::Int(amount),
+                _ => Scalar::Null,
+            };
+            let inputs = [input];
+            let event = Arc::new(Stored { _time: time, _fields: [user, amount] });
+            for &(rule, steps) in &*asked {
+                let row = Row { time, steps, inputs: &inputs, event: &event, keep: None, weight: 0 };
+                engine.process(rule, &key, row, findings)?;
+            }
+            matches += findings.len() as u64;
+            findings.clear();
+        }
+        if let Some(last) = meta.time.last() {
+            engine.advance(*last, findings);
+        }
+        Ok(matches)
+    }
+}
+
+/// The rules to show a row to, ascending, each with the bits of the conditions that hold.
+fn collect_asked(tests: &[Test], hits: &[(u32, u32)], active: &[usize], asked: &mut Vec<(usize, u64)>) {
+    asked.clear();
+    let tests = || hits.iter().map(|&(_, test)| &tests[test as usize]);
+    let bits = |rule: usize| {
+        let of_test = |test: &Test| {
+            let found = test.bits.binary_search_by_key(&rule, |&(rule, _)| rule);
+            found.map_or(0, |at| test.bits[at].1)
+        };
+        tests().fold(0, |bits, test| bits | of_test(test))
+    };
+    asked.extend(tests().flat_map(|test| &test.begins).chain(active).map(|&rule| (rule, bits(rule))));
+    asked.retain(|&(_, bits)| bits > 0);
+    asked.sort_unstable();
+    asked.dedup();
+}
+
+/// What a workload looks for; bit `i` of a row is the condition of step `i`.
+fn pattern(workload: Workload) -> Pattern {
+    let names = steps(workload);
+    let any = workload.look == Look::Any;
+    let stage = |step: u8| Stage {
+        follows: if any { Contiguity::SkipTillAny } else { Contiguity::SkipTillNext },
+        body: Body::Step(StepId(step)),
+        repeat: match (workload.look, step) {
+            (Look::Kleene, 0) => Repeat { max: None, ..Repeat::ONCE },
+            _ => Repeat::ONCE,
+        },
+        within: None,
+    };
+    let compared = Cross::Compare { input: 0, operator: Comparison::Greater, register: RegisterId(0) };
+    let is_compared = |step: u8| workload.look == Look::Greater && step == 2;
+    let condition = |step: u8| Condition {
+        bit: Some(step),
+        cross: if is_compared(step) { vec![compared.clone()] } else { Vec::new() },
+    };
+    let register = Register { step: StepId(0), function: RegisterFunction::First, input: Some(0) };
+    let step = |(at, name): (u16, &&str)| Step { name: (*name).to_owned(), condition: ConditionId(at) };
+    Pattern {
+        steps: (0..).zip(names).map(step).collect(),
+        conditions: (0..).zip(names).map(|(at, _)| condition(at)).collect(),
+        registers: if workload.look == Look::Greater { vec![register] } else { Vec::new() },
+        stages: (0..).zip(names).map(|(at, _)| stage(at)).collect(),
+        within: Some(workload.within() * MILLISECOND),
+        after_match: AfterMatch::Nothing,
+    }
+}
+
+fn by_predicate(mut tests: HashMap<PredicateId, Test>, count: usize) -> Vec<Test> {
+    let mut ordered: Vec<Test> = Vec::new();
+    ordered.resize_with(count, Test::default);
+    for (id, test) in tests.drain() {
+        ordered[id.index()] = test;
+    }
+    ordered
+}
+
+fn steps(workload: Workload) -> &'static [&'static str] {
+    match workload.look {
+        Look::Pair | Look::Kleene => &["a", "b"],
+        Look::Sequence | Look::Any | Look::Greater => &["a", "b", "c"],
+    }
+}
+
+fn condition(workload: Workload, rule: u32, step: &str) -> String {
+    match (step, workload.look) {
+        ("a", Look::Pair | Look::Kleene) => "type = 'A'".to_owned(),
+        ("a", _) => format!("type = 'A' AND role = '{}'", role(rule)),
+        ("b", _) => "type = 'B'".to_owned(),
+        (_, Look::Greater) => "type = 'C'".to_owned(),
+        _ => format!("type = 'C' AND v > {}", workload.bound(rule)),
+    }
+}
+
+fn told(problems: &[Problem]) -> Box<dyn Error> {
+    problems.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>().join("; ").into()
+}
