@@ -23,7 +23,7 @@ pub(super) struct Lowered {
 
 pub(super) fn lower(pattern: &Pattern) -> Result<Lowered, AutomatonError> {
     let mut lowering = Lowering { pattern, graph: Graph::new() };
-    let entry = Entry { follows: Contiguity::Strict, skips: Vec::new(), within: None, untils: Vec::new() };
+    let entry = Entry::at_once();
     let start = lowering.sequence(&pattern.stages, &entry, Graph::FINAL, &Around::default())?.first;
     super::greedy::keep(&mut lowering.graph)?;
     Ok(Lowered { graph: lowering.graph, start })
@@ -44,6 +44,16 @@ struct Entry {
     within: Option<i64>,
     /// It is no longer waited for once one of these holds.
     untils: Vec<ConditionId>,
+    /// What must not come instead: as the first event, and once it has been waited for what is optional.
+    stops: Vec<Stop>,
+    waiting_stops: Vec<Stop>,
+}
+
+/// What must not come, and when an event is it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Stop {
+    guard: Literals,
+    step: StepId,
 }
 
 /// What an event must satisfy that something begins with, and how long after the last event taken it may come.
@@ -79,6 +89,18 @@ struct Unit {
 }
 
 impl Entry {
+    /// Like the first event of a pattern, or what another place waits for.
+    fn at_once() -> Entry {
+        Entry {
+            follows: Contiguity::Strict,
+            skips: Vec::new(),
+            within: None,
+            untils: Vec::new(),
+            stops: Vec::new(),
+            waiting_stops: Vec::new(),
+        }
+    }
+
     /// The same with another bound on its time, too.
     fn and_within(&self, within: Option<i64>) -> Entry {
         Entry { within: self.within.into_iter().chain(within).min(), ..self.clone() }
@@ -111,7 +133,7 @@ impl Lowering<'_> {
         // As long as nothing of the sequence has been taken, what comes in place of optional first stages must come as the
         // first would: it has places of its own where that makes a difference.
         let needed = stages.iter().position(|stage| !stage.repeat.optional).unwrap_or(stages.len());
-        let differs = entry.within.is_some() || entry.untils != around.untils;
+        let differs = entry.within.is_some() || entry.untils != around.untils || !entry.stops.is_empty();
         let (mut sink, mut untouched) = (sink, sink);
         let mut not_next = around.not_next;
         for (index, stage) in stages.iter().enumerate().rev() {
@@ -134,15 +156,20 @@ impl Lowering<'_> {
                         let entry = entry.and_within(stage.within);
                         return self.stage(stage, &entry, &nots, [sink, passed], &around);
                     }
+                    let stops = self.stops(&nots, &around);
                     let mut own = Entry {
                         follows: stage.follows,
                         skips: Vec::new(),
                         within: stage.within,
                         untils: around.untils.clone(),
+                        stops: stops.clone(),
+                        waiting_stops: stops,
                     };
                     let first = self.stage(stage, &own, &nots, [sink, sink], &around)?.first;
                     if index <= needed && differs {
                         own = Entry { untils: entry.untils.clone(), ..own.and_within(entry.within) };
+                        own.stops.extend(entry.stops.iter().cloned());
+                        own.waiting_stops.extend(entry.waiting_stops.iter().cloned());
                         untouched = self.stage(stage, &own, &nots, [sink, passed], &around)?.first;
                     }
                     sink = first;
@@ -170,7 +197,8 @@ impl Lowering<'_> {
             EdgeKind::Proceed { to: sink, later: true }
         };
         self.graph.edge(place, absent, kind);
-        self.stop_for(place, &[step], around);
+        let stops = self.stops(&[step], around);
+        self.stop(place, &stops);
         Ok(place)
     }
 
@@ -183,7 +211,8 @@ impl Lowering<'_> {
     ) -> Result<PlaceId, AutomatonError> {
         let place = self.graph.add(stage.within)?;
         self.graph.place_mut(place).pending = true;
-        self.stop_for(place, &[step], around);
+        let stops = self.stops(&[step], around);
+        self.stop(place, &stops);
         let absent = Literals::always().and(self.condition(step), false);
         self.graph.edge(place, absent, EdgeKind::Ignore { to: place });
         Ok(place)
@@ -224,15 +253,17 @@ impl Lowering<'_> {
             std::iter::repeat_n(true, more as usize).chain(std::iter::repeat_n(false, min as usize - 1))
         {
             let skips = if optional { leaving.clone() } else { Vec::new() };
-            let entry =
-                Entry { follows: repeat.inner, skips, within: repeat.gap, untils: inside.untils.clone() };
+            let entry = Entry {
+                follows: repeat.inner,
+                skips,
+                within: repeat.gap,
+                untils: inside.untils.clone(),
+                stops: self.stops(inside.not_next.as_slice(), &inside),
+                waiting_stops: self.stops(nots, around),
+            };
             let to = self.graph.without_stops(last, forgotten)?;
             let unit = self.unit(&stage.body, &entry, to, &inside.within_body(is_last))?;
             is_last = false;
-            self.stop_for_next(unit.first, &inside);
-            if let Some(waiting) = unit.waiting {
-                self.stop_for(waiting, nots, &inside);
-            }
             last = unit.first;
         }
 
@@ -246,10 +277,6 @@ impl Lowering<'_> {
         if repeat.optional {
             self.graph.place_mut(unit.first).keeping = Keeping::FirstOfOptional;
         }
-        if let Some(waiting) = unit.waiting {
-            self.stop_for(waiting, nots, &inside);
-        }
-        self.stop_for(unit.first, nots, around);
         Ok(unit)
     }
 
@@ -291,19 +318,19 @@ impl Lowering<'_> {
         for skip in &mut skips {
             skip.to = self.graph.without_stops(skip.to, forgotten)?;
         }
+        let stops = self.stops(around.not_next.as_slice(), around);
         let entry = Entry {
             follows: stage.repeat.inner,
             skips,
             within: stage.repeat.gap,
             untils: around.untils.clone(),
+            stops: stops.clone(),
+            waiting_stops: stops,
         };
         // The last event of a repetition leads to where the next one begins, which is not there yet.
         let back = self.graph.add(None)?;
         let unit = self.unit(&stage.body, &entry, back, &around.within_body(false))?;
         self.graph.edge(back, Literals::always(), EdgeKind::Proceed { to: unit.first, later: false });
-        for place in [Some(unit.first), unit.waiting].into_iter().flatten() {
-            self.stop_for_next(place, around);
-        }
         Ok(back)
     }
 
@@ -332,13 +359,7 @@ impl Lowering<'_> {
                     if stages.first().is_some_and(|stage| stage.repeat.optional) {
                         return Err(AutomatonError::begins_with_optional());
                     }
-                    let at_once = Entry {
-                        follows: Contiguity::Strict,
-                        skips: Vec::new(),
-                        within: None,
-                        untils: Vec::new(),
-                    };
-                    let first = self.sequence(stages, &at_once, sink, around)?.first;
+                    let first = self.sequence(stages, &Entry::at_once(), sink, around)?.first;
                     edges.push((Literals::always(), EdgeKind::Proceed { to: first, later: false }));
                     let within = stages.first().and_then(|stage| stage.within);
                     let mut of_stages = Vec::new();
@@ -369,12 +390,8 @@ impl Lowering<'_> {
         if steps.len() > ANY_ORDER_MAX {
             return Err(AutomatonError::too_many_in_any_order(steps.len(), ANY_ORDER_MAX));
         }
-        let later = Entry {
-            follows: Contiguity::SkipTillNext,
-            skips: Vec::new(),
-            within: None,
-            untils: around.untils.clone(),
-        };
+        let later =
+            Entry { follows: Contiguity::SkipTillNext, untils: around.untils.clone(), ..Entry::at_once() };
         let all = (1_usize << steps.len()) - 1;
         let mut places = vec![sink];
         // A set is larger than its subsets, so those are there already.
@@ -424,6 +441,7 @@ impl Lowering<'_> {
         .into_iter()
         .map(|guard| guard.and_none(&entry.untils))
         .collect();
+        self.stop(first, &entry.stops);
         if !optional {
             for guard in ignoring {
                 self.graph.edge(first, guard, EdgeKind::Ignore { to: first });
@@ -440,6 +458,7 @@ impl Lowering<'_> {
                 self.graph.edge(place, guard.clone(), EdgeKind::Ignore { to: place });
                 self.graph.edge(first, guard.and_within(limit), EdgeKind::Ignore { to: place });
             }
+            self.stop(place, &entry.waiting_stops);
             waiting = Some(place);
         }
         for Skip { guard, to, leaves } in &entry.skips {
@@ -453,17 +472,15 @@ impl Lowering<'_> {
         Literals::always().and(self.condition(step), true).and_none(&around.untils)
     }
 
-    /// Ends what is in this place when an event satisfies one of the steps.
-    fn stop_for(&mut self, place: PlaceId, steps: &[StepId], around: &Around) {
-        for step in steps {
-            let guard = self.taking(*step, around);
-            self.graph.edge(place, guard, EdgeKind::Stop { step: *step });
-        }
+    /// What these steps forbid.
+    fn stops(&self, steps: &[StepId], around: &Around) -> Vec<Stop> {
+        steps.iter().map(|step| Stop { guard: self.taking(*step, around), step: *step }).collect()
     }
 
-    fn stop_for_next(&mut self, place: PlaceId, around: &Around) {
-        if let Some(step) = around.not_next {
-            self.stop_for(place, &[step], around);
+    /// Ends what is in this place when something comes that must not.
+    fn stop(&mut self, place: PlaceId, stops: &[Stop]) {
+        for Stop { guard, step } in stops {
+            self.graph.edge(place, guard.clone(), EdgeKind::Stop { step: *step });
         }
     }
 
