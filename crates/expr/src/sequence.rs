@@ -46,7 +46,7 @@ pub enum CrossCondition {
         value: StepValue,
     },
     /// Anything else.
-    Expr(CrossExpr),
+    Expr(Box<CrossExpr>),
 }
 
 /// How two values compare.
@@ -279,7 +279,7 @@ impl Compiler {
         };
         let times = columns.iter().map(|column| column.kind == Kind::Time).collect();
         let inputs = columns.into_iter().map(input).collect::<Result<_, Vec<Problem>>>()?;
-        Ok(CrossCondition::Expr(CrossExpr { row, inputs, times }))
+        Ok(CrossCondition::Expr(Box::new(CrossExpr { row, inputs, times })))
     }
 }
 

@@ -59,7 +59,6 @@ pub(crate) struct RulePlan {
 
 /// How a finding of the rule's machine becomes a match.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one per rule, and none is ever moved")]
 pub(crate) enum OutputPlan {
     Sequence {
         /// By step of the pattern; those that never take an event are without.

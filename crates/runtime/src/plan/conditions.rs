@@ -14,7 +14,7 @@ pub(super) struct Conditions(pub(super) Vec<Condition>);
 /// An expression, and where its values come from.
 #[derive(Debug)]
 pub(super) struct Condition {
-    pub(super) expr: CrossExpr,
+    pub(super) expr: Box<CrossExpr>,
     /// In the order of [`CrossExpr::inputs`].
     pub(super) places: Vec<Place>,
 }
