@@ -1,7 +1,7 @@
 //! Automata: what evaluators run.
 //!
-//! A [`Pattern`] becomes a [graph](graph) of places joined by edges that take an event, ignore it or proceed without one,
-//! each under a conjunction of conditions ([`lower`]). Then what can be proceeded to is [gathered](close) into the place
+//! A [`Pattern`] becomes a graph of places joined by edges that take an event, ignore it or proceed without one,
+//! each under a conjunction of conditions (`lower`). Then what can be proceeded to is gathered (`close`) into the place
 //! that proceeds, so that an [`Automaton`] has no empty moves: a state is where a partial match waits for the next event,
 //! and says all that this event can do to it.
 //!
