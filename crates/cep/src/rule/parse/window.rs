@@ -8,6 +8,9 @@ use crate::rule::{Body, DraftBody, Window};
 /// The most events that a count window may hold.
 const MAX_COUNT: i64 = 1_000_000;
 
+/// Windows with `every` that one event may be in. All of them can end at once, when time moves on after a pause.
+const WINDOWS_PER_EVENT_MAX: i64 = 10_000;
+
 impl Parser<'_> {
     pub(super) fn window(
         &mut self,
@@ -90,6 +93,15 @@ impl Parser<'_> {
                 format_duration(every.value)
             );
             let help = format!("it may be up to {size}");
+            self.report("out-of-range", every.span, message, help);
+        } else if let Some(size) = sliding
+            && size.value / every.value > WINDOWS_PER_EVENT_MAX
+        {
+            let message = format!(
+                "each event would be in more than {WINDOWS_PER_EVENT_MAX} windows, each of which is judged on its own"
+            );
+            let least = format_duration(size.value / WINDOWS_PER_EVENT_MAX);
+            let help = format!("make `every` at least {least}, or leave it out to judge at each event");
             self.report("out-of-range", every.span, message, help);
         }
         Some(every)

@@ -337,6 +337,7 @@ fn windows() {
             "window: { count: 2.5, event: x }",
             "window: { tumbling: 1m, every: 10s, event: x }",
             "window: { sliding: 1m, every: 1h, event: x }",
+            "window: { sliding: 1d, every: 8s, event: x }",
             "window: { sliding: 0s, every: 0s, event: x }",
             "window: 5m",
         ]
@@ -401,6 +402,14 @@ fn windows() {
           |                                   ^^
           |
           = help: it may be up to 1m
+
+        error[out-of-range]: each event would be in more than 10000 windows, each of which is judged on its own
+         --> rules.yaml:4:35
+          |
+        4 |     window: { sliding: 1d, every: 8s, event: x }
+          |                                   ^^
+          |
+          = help: make `every` at least 8s640ms, or leave it out to judge at each event
 
         error[out-of-range]: `sliding` must be longer than nothing
          --> rules.yaml:4:24
