@@ -214,8 +214,8 @@ impl<E: Clone> Engine<E> {
         self.registry.agenda.next_timer()
     }
 
-    /// The rules of more than one step that hold something for this key, ascending: but for these, an event can mean
-    /// something to a rule by its first step only.
+    /// The rules that hold partial matches for this key, ascending: to all others, an event can mean something only by what
+    /// it [begins](crate::pattern::Pattern::begins).
     pub fn active(&self, key: &Key) -> &[usize] {
         self.registry.active.of(key)
     }

@@ -5,8 +5,8 @@ use std::fmt;
 use jiff::SignedDuration;
 
 use crate::aggregate::AggregateFunction;
-use crate::pattern::PatternPlan;
 use crate::pattern::automaton::Automaton;
+use crate::pattern::{Pattern, PatternPlan, Preceded};
 
 /// Steps that a sequence may have: [`Row::steps`](crate::Row::steps) has one bit for each.
 pub const MAX_STEPS: usize = 64;
@@ -71,12 +71,22 @@ impl fmt::Display for Plan {
         match self {
             Plan::Sequence { steps, within } => list_sequence(steps, *within, f),
             Plan::Pattern(plan) => match Automaton::new(&plan.pattern) {
-                Ok(automaton) => automaton.fmt(f),
+                Ok(automaton) => {
+                    automaton.fmt(f)?;
+                    list_preceded(&plan.pattern, f)
+                }
                 Err(error) => writeln!(f, "{error}"),
             },
             Plan::Window { window, aggregates } => list_window(*window, aggregates, f),
         }
     }
+}
+
+fn list_preceded(pattern: &Pattern, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Some(Preceded { condition, within }) = pattern.preceded else { return Ok(()) };
+    let step = pattern.steps.iter().find(|step| step.condition == condition);
+    let name = step.map_or_else(|| format!("#{}", condition.0), |step| step.name.clone());
+    writeln!(f, "begins unless {name} came less than {} before", duration(within))
 }
 
 fn list_sequence(steps: &[StepPlan], within: Option<i64>, f: &mut fmt::Formatter<'_>) -> fmt::Result {

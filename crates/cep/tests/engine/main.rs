@@ -9,6 +9,7 @@ mod limits;
 mod pattern_limits;
 mod pattern_random;
 mod patterns;
+mod preceded;
 mod random;
 mod reference;
 mod sequences;
