@@ -12,6 +12,6 @@ mod patterns;
 mod preceded;
 mod random;
 mod reference;
-mod sequences;
+mod steps;
 mod validation;
 mod windows;
