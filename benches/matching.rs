@@ -7,8 +7,12 @@ mod support;
 use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use olocus_cep::pattern::{
+    AfterMatch, Body, Condition, ConditionId, Contiguity, Pattern, PatternOutputs, PatternPlan, Repeat,
+    Stage, Step, StepId,
+};
 use olocus_cep::rule::{TypePattern, parse_rule_file};
-use olocus_cep::{Engine, Key, Limits, Row, StepPlan};
+use olocus_cep::{Engine, Key, Limits, Row};
 use olocus_document::{Diagnostics, Scalar, SourceFile};
 use olocus_event::{Format, Keyring, Record};
 use olocus_expr::Schemas;
@@ -104,8 +108,27 @@ fn field(name: &str) -> Scalar {
 
 fn sequence() -> olocus_cep::Plan {
     let within = Some(15 * 60 * 1_000_000_000);
-    let steps = [None, within, within].map(|within| StepPlan { within });
-    olocus_cep::Plan::Sequence { steps: steps.into(), within: None }
+    let stage = |(id, within): (u8, Option<i64>)| Stage {
+        follows: Contiguity::SkipTillNext,
+        body: Body::Step(StepId(id)),
+        repeat: Repeat::ONCE,
+        within,
+    };
+    let pattern = Pattern {
+        steps: (0..3).map(|id: u16| Step { name: format!("s{id}"), condition: ConditionId(id) }).collect(),
+        conditions: (0..3).map(|bit| Condition { bit: Some(bit), cross: Vec::new() }).collect(),
+        registers: Vec::new(),
+        stages: (0..).zip([None, within, within]).map(stage).collect(),
+        within: None,
+        preceded: None,
+        after_match: AfterMatch::Nothing,
+    };
+    olocus_cep::Plan::Pattern(PatternPlan {
+        pattern: Arc::new(pattern),
+        conditions: None,
+        outputs: PatternOutputs { matches_per_event: usize::MAX, ..PatternOutputs::default() },
+        evaluator: None,
+    })
 }
 
 /// Key, time and steps of an event that satisfies some step.

@@ -126,6 +126,7 @@ fn workload(name: &str) -> Workload {
         registers: Vec::new(),
         stages: vec![step(0), step(1), step(2)],
         within: Some(15 * 60_000 * MILLISECOND),
+        preceded: None,
         after_match: AfterMatch::Nothing,
     };
     if name == "seq3" {

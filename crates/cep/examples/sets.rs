@@ -85,6 +85,7 @@ fn run(workload: &Workload, count: u64, evaluator: EvaluatorKind) {
         registers: Vec::new(),
         stages: workload.stages.clone(),
         within: Some(workload.within),
+        preceded: None,
         after_match: AfterMatch::Nothing,
     };
     let plan = PatternPlan {

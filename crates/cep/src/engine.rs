@@ -14,7 +14,6 @@ use crate::pattern::keyed::KeyedPattern;
 use crate::pattern::runs::Runs;
 use crate::pattern::sets::{self, Sets};
 use crate::plan::{Plan, WindowPlan};
-use crate::sequence::{Pattern, Sequence};
 use crate::stats::Stats;
 use crate::window::{Aligned, AlignedPlan, Count, CountPlan, Session, SessionPlan, Trailing, TrailingPlan};
 
@@ -98,11 +97,6 @@ pub enum Found<E> {
         /// When its time was up, if it is a partial match.
         timed_out: Option<i64>,
     },
-    /// All steps of a sequence.
-    Sequence {
-        /// One event per step, in the order of the steps.
-        events: Vec<E>,
-    },
     /// A window at the moment of its judgement. Times are nanoseconds since the Unix epoch.
     Window {
         /// Start of the window; of count windows and sessions the time of the first event.
@@ -134,9 +128,6 @@ pub struct Taken<E> {
 
 #[derive(Debug)]
 enum Evaluator<E: Clone> {
-    /// A sequence of one step matches at once and holds nothing.
-    Single,
-    Sequence(Keyed<Sequence<E>>),
     Runs(Box<KeyedPattern<Runs<E>>>),
     Sets(Box<KeyedPattern<Sets<E>>>),
     Count(Keyed<Count<E>>),
@@ -214,8 +205,8 @@ impl<E: Clone> Engine<E> {
         self.registry.agenda.next_timer()
     }
 
-    /// The rules of more than one step that hold something for this key, ascending: but for these, an event can mean
-    /// something to a rule by its first step only.
+    /// The rules that hold partial matches for this key, ascending: to all others, an event can mean something only by what
+    /// it [begins](crate::pattern::Pattern::begins).
     pub fn active(&self, key: &Key) -> &[usize] {
         self.registry.active.of(key)
     }
@@ -262,10 +253,6 @@ impl<E> Output<'_, E> {
 impl<E: Clone> Evaluator<E> {
     fn new(rule: usize, plan: Plan, limits: &Limits) -> Evaluator<E> {
         match plan {
-            Plan::Sequence { steps, .. } if steps.len() == 1 => Evaluator::Single,
-            Plan::Sequence { steps, within } => {
-                Evaluator::Sequence(Keyed::new(rule, Pattern::new(&steps, within), limits))
-            }
             Plan::Pattern(plan) => {
                 let automaton =
                     Automaton::new(&plan.pattern).expect("whoever makes a plan has checked its pattern");
@@ -300,13 +287,6 @@ impl<E: Clone> Evaluator<E> {
 
     fn process(&mut self, key: &Key, row: &Row<'_, E>, out: &mut Output<'_, E>) -> Result<(), Error> {
         match self {
-            Evaluator::Single => {
-                if row.steps & 1 == 1 {
-                    out.push(key, Found::Sequence { events: vec![row.event.clone()] });
-                }
-                Ok(())
-            }
-            Evaluator::Sequence(keyed) => keyed.process(key, row, out),
             Evaluator::Runs(keyed) => keyed.process(key, row, out),
             Evaluator::Sets(keyed) => keyed.process(key, row, out),
             Evaluator::Count(keyed) => keyed.process(key, row, out),
@@ -318,8 +298,6 @@ impl<E: Clone> Evaluator<E> {
 
     fn wake(&mut self, key: &Key, at: i64, out: &mut Output<'_, E>) {
         match self {
-            Evaluator::Single => {}
-            Evaluator::Sequence(keyed) => keyed.wake(key, at, out),
             Evaluator::Runs(keyed) => keyed.wake(key, at, out),
             Evaluator::Sets(keyed) => keyed.wake(key, at, out),
             Evaluator::Count(keyed) => keyed.wake(key, at, out),
@@ -331,8 +309,6 @@ impl<E: Clone> Evaluator<E> {
 
     fn stats(&self) -> Stats {
         match self {
-            Evaluator::Single => Stats::default(),
-            Evaluator::Sequence(keyed) => keyed.stats(),
             Evaluator::Runs(keyed) => keyed.stats(),
             Evaluator::Sets(keyed) => keyed.stats(),
             Evaluator::Count(keyed) => keyed.stats(),

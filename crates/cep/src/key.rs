@@ -13,6 +13,8 @@ pub struct Key(Arc<str>);
 
 static NONE: LazyLock<Key> = LazyLock::new(|| Key(Arc::from("null")));
 
+static ALL: LazyLock<Key> = LazyLock::new(|| Key(Arc::from("")));
+
 impl Key {
     /// The one key of a rule without `by`.
     pub fn none() -> Key {
@@ -35,6 +37,11 @@ impl Key {
         }
         text.push(']');
         Key(Arc::from(text))
+    }
+
+    /// Stands for all keys of a rule together where the rule is to be woken for them; no event has it.
+    pub(crate) fn all() -> Key {
+        ALL.clone()
     }
 
     /// The canonical JSON text.

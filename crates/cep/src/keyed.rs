@@ -16,7 +16,7 @@ use crate::key::Key;
 use crate::limits::{Limits, Overflow};
 use crate::stats::Stats;
 
-/// What a kind of rule holds for one key: a queue of *entries* (partial matches, window events or panes), each with an
+/// What a kind of window holds for one key: a queue of *entries* (events or panes), each with an
 /// age that is unique within the rule and grows from entry to entry.
 pub(crate) trait State {
     /// What findings carry of an event.
@@ -25,10 +25,6 @@ pub(crate) trait State {
     type Plan: Debug;
     /// Whether wake-ups produce output.
     const WAKE: Wake;
-    /// Which limit bounds the entries.
-    const LIMIT: Limit;
-    /// Whether rows mean something to what is held that are no first step.
-    const HAS_LATER_STEPS: bool = false;
 
     fn new(plan: &Self::Plan) -> Self;
 
@@ -68,7 +64,7 @@ pub(crate) trait State {
 
     fn newest(&self) -> Option<u64>;
 
-    /// Drops the oldest entry; returns how many partial matches or events are lost with it.
+    /// Drops the oldest entry; returns how many events are lost with it.
     fn drop_oldest(&mut self) -> u64;
 
     /// Estimated size of one entry.
@@ -125,10 +121,7 @@ const AGES_SLACK: usize = 64;
 
 impl<S: State> Keyed<S> {
     pub(crate) fn new(rule: usize, plan: S::Plan, limits: &Limits) -> Keyed<S> {
-        let held = match S::LIMIT {
-            Limit::PartialMatches => limits.partial_matches_per_rule,
-            Limit::WindowEvents | Limit::Keys | Limit::StateBytes => limits.window_events_per_rule,
-        };
+        let held = limits.window_events_per_rule;
         let (keys, bytes) = (limits.keys_per_rule, limits.state_bytes_per_rule);
         Keyed {
             plan,
@@ -168,15 +161,10 @@ impl<S: State> Keyed<S> {
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        let held = self.held.entries + self.held.values;
-        let (partial_matches, window_events) = match S::LIMIT {
-            Limit::PartialMatches => (held, 0),
-            Limit::WindowEvents | Limit::Keys | Limit::StateBytes => (0, held),
-        };
         Stats {
-            partial_matches,
+            partial_matches: 0,
             keys: self.slots.len(),
-            window_events,
+            window_events: self.held.entries + self.held.values,
             bytes: self.bytes(),
             dropped: self.dropped,
             dropped_at: self.dropped_at,
@@ -198,7 +186,6 @@ impl<S: State> Keyed<S> {
         size_of::<(Key, Slot<S>)>()
             + size_of::<(i64, usize, Key)>()
             + 2 * size_of::<usize>()
-            + if S::HAS_LATER_STEPS { size_of::<(Key, Vec<usize>, usize)>() } else { 0 }
             + S::state_bytes(&self.plan)
     }
 
@@ -219,9 +206,6 @@ impl<S: State> Keyed<S> {
         if !self.slots.contains_key(key) {
             self.key_bytes += key.as_json().len();
             self.slots.insert(key.clone(), Slot { state: S::new(&self.plan), scheduled: None });
-            if S::HAS_LATER_STEPS {
-                out.registry.active.insert(key, self.ceiling.rule);
-            }
         }
         let age = self.next_age;
         let newest = self.change(key, |state, plan| {
@@ -262,7 +246,7 @@ impl<S: State> Keyed<S> {
             // What would not even fit into an empty rule is not worth emptying it.
             let (limit, most, fits_alone) =
                 if growth > 0 && self.held.entries + self.held.values + growth > self.ceiling.held {
-                    (S::LIMIT, self.ceiling.held, least <= self.ceiling.held)
+                    (Limit::WindowEvents, self.ceiling.held, least <= self.ceiling.held)
                 } else if self.bytes() + bytes > self.ceiling.bytes {
                     (Limit::StateBytes, self.ceiling.bytes, bytes <= self.ceiling.bytes)
                 } else {
@@ -345,9 +329,6 @@ impl<S: State> Keyed<S> {
             self.slots.remove(key);
             self.key_bytes -= key.as_json().len();
             registry.agenda.reschedule(S::WAKE, rule, key, scheduled, None);
-            if S::HAS_LATER_STEPS {
-                registry.active.remove(key, rule);
-            }
         } else {
             let wanted = slot.state.wake_at(&self.plan);
             // An expiry may stand too early, so it moves only when it is reached; a timer is told to the outside.

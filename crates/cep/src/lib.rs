@@ -2,7 +2,7 @@
 //!
 //! The path of a rule through this crate:
 //!
-//! * a [`Plan`] says what is looked for: a sequence of steps or a window with aggregates; its
+//! * a [`Plan`] says what is looked for: a [`pattern`] or a window with aggregates; its
 //!   [`Display`](std::fmt::Display) form lists the machine, one state a line;
 //! * [`rule`] reads rule files into a model and reports every mistake in them;
 //! * an [`Engine`] runs many plans. It is fed with [`Row`]s in event-time order (which steps an event satisfies, its
@@ -27,7 +27,6 @@ mod keyed;
 mod limiter;
 mod limits;
 mod plan;
-mod sequence;
 mod stats;
 mod window;
 
@@ -37,5 +36,5 @@ pub use error::{Error, Limit};
 pub use key::Key;
 pub use limiter::Limiter;
 pub use limits::{Limits, Overflow};
-pub use plan::{MAX_STEPS, Plan, StepPlan, WindowPlan};
+pub use plan::{MAX_STEPS, Plan, WindowPlan};
 pub use stats::Stats;

@@ -5,10 +5,10 @@ use std::fmt;
 use jiff::SignedDuration;
 
 use crate::aggregate::AggregateFunction;
-use crate::pattern::PatternPlan;
 use crate::pattern::automaton::Automaton;
+use crate::pattern::{Pattern, PatternPlan, Preceded};
 
-/// Steps that a sequence may have: [`Row::steps`](crate::Row::steps) has one bit for each.
+/// Steps that a pattern may have: [`Row::steps`](crate::Row::steps) has one bit for each.
 pub const MAX_STEPS: usize = 64;
 
 /// What a rule looks for, without its conditions: those are decided outside and arrive as bits and scalars.
@@ -17,17 +17,6 @@ pub const MAX_STEPS: usize = 64;
 /// something is found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Plan {
-    /// Steps one after the other, other events in between or not.
-    ///
-    /// Every event that satisfies the first step starts a match of its own. Each later step takes the first event,
-    /// after that of the step before, that satisfies it. One event may extend many partial matches, each by one step,
-    /// and also start a new one.
-    Sequence {
-        /// At most [`MAX_STEPS`] steps, in order. A step beyond is never satisfied; without steps nothing matches.
-        steps: Vec<StepPlan>,
-        /// Nanoseconds from the first event in which all others must come; exactly so much later is too late.
-        within: Option<i64>,
-    },
     /// Whatever a pattern describes.
     Pattern(PatternPlan),
     /// Aggregates over events that lie close together.
@@ -37,14 +26,6 @@ pub enum Plan {
         /// What is told about them, in this order.
         aggregates: Vec<AggregateFunction>,
     },
-}
-
-/// One step of a sequence.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StepPlan {
-    /// Nanoseconds from the event of the step before in which this one must come; exactly so much later is too late.
-    /// Ignored at the first step.
-    pub within: Option<i64>,
 }
 
 /// Which events of a key form a window. Sizes are nanoseconds; what is below 1 is read as 1.
@@ -69,9 +50,11 @@ pub enum WindowPlan {
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Plan::Sequence { steps, within } => list_sequence(steps, *within, f),
             Plan::Pattern(plan) => match Automaton::new(&plan.pattern) {
-                Ok(automaton) => automaton.fmt(f),
+                Ok(automaton) => {
+                    automaton.fmt(f)?;
+                    list_preceded(&plan.pattern, f)
+                }
                 Err(error) => writeln!(f, "{error}"),
             },
             Plan::Window { window, aggregates } => list_window(*window, aggregates, f),
@@ -79,23 +62,11 @@ impl fmt::Display for Plan {
     }
 }
 
-fn list_sequence(steps: &[StepPlan], within: Option<i64>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    for (index, step) in steps.iter().enumerate() {
-        let mark = if index == 0 { '^' } else { ' ' };
-        write!(f, "{mark} {index}: step {index} => {}", index + 1)?;
-        if index > 0 {
-            if let Some(within) = step.within {
-                write!(f, ", within {} of the step before", duration(within))?;
-            }
-            if let Some(within) = within {
-                write!(f, ", within {} of the first", duration(within))?;
-            }
-        } else {
-            f.write_str(", and stay")?;
-        }
-        writeln!(f)?;
-    }
-    writeln!(f, "> {}: match", steps.len())
+fn list_preceded(pattern: &Pattern, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Some(Preceded { condition, within }) = pattern.preceded else { return Ok(()) };
+    let step = pattern.steps.iter().find(|step| step.condition == condition);
+    let name = step.map_or_else(|| format!("#{}", condition.0), |step| step.name.clone());
+    writeln!(f, "begins unless {name} came less than {} before", duration(within))
 }
 
 fn list_window(
@@ -133,28 +104,10 @@ fn duration(nanoseconds: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Plan, StepPlan, WindowPlan};
+    use super::{Plan, WindowPlan};
     use crate::aggregate::AggregateFunction;
 
     const MINUTE: i64 = 60_000_000_000;
-
-    #[test]
-    fn a_sequence_lists_one_state_a_line() {
-        let plan = Plan::Sequence {
-            steps: vec![
-                StepPlan { within: None },
-                StepPlan { within: Some(5 * MINUTE) },
-                StepPlan { within: None },
-            ],
-            within: Some(90 * MINUTE),
-        };
-        insta::assert_snapshot!(plan, @r"
-        ^ 0: step 0 => 1, and stay
-          1: step 1 => 2, within 5m of the step before, within 1h 30m of the first
-          2: step 2 => 3, within 1h 30m of the first
-        > 3: match
-        ");
-    }
 
     #[test]
     fn a_window_lists_how_it_collects_and_what_it_judges() {

@@ -20,7 +20,8 @@ pub struct Stats {
     /// keys and of values, and of events what [`Row::weight`](crate::Row::weight) says. An event counts in each rule that
     /// holds it.
     pub bytes: usize,
-    /// Since the start: partial matches and window events that a limit made the engine drop or refuse.
+    /// Since the start: partial matches, window events, and events that keep matches from beginning, that a limit made
+    /// the engine drop or refuse.
     pub dropped: u64,
     /// Since the start: matches of patterns that were not told, as one event completed too many.
     pub untold: u64,

@@ -42,6 +42,8 @@ pub struct Matcher<'p> {
     partials: Heap<Partial<'p>>,
     /// Matches that wait for partial matches that began earlier.
     held: Heap<Match>,
+    /// When an event last came that must not precede a match.
+    preceding: Option<i64>,
     seen: usize,
 }
 
@@ -98,7 +100,13 @@ impl<'p> Matcher<'p> {
     pub fn new(pattern: &'p Pattern, opaque: Option<&'p dyn CrossConditions>) -> Matcher<'p> {
         let mut partials = Heap::default();
         partials.push(Partial { taken: Vec::new(), arms: Place::start(pattern).arms, since: i64::MIN });
-        Matcher { conditions: Conditions { pattern, opaque }, partials, held: Heap::default(), seen: 0 }
+        Matcher {
+            conditions: Conditions { pattern, opaque },
+            partials,
+            held: Heap::default(),
+            preceding: None,
+            seen: 0,
+        }
     }
 
     /// How many partial matches there are.
@@ -106,11 +114,20 @@ impl<'p> Matcher<'p> {
         self.partials.iter().count() - 1
     }
 
-    /// Shows an event to all partial matches, and lets new ones begin with it.
+    /// Shows an event to all partial matches, and lets new ones begin with it unless too little time has passed since what
+    /// must not precede them.
     pub fn process(&mut self, event: &Event, found: &mut Vec<Outcome>) {
         self.seen = event.index;
+        let preceded = self.conditions.pattern.preceded;
+        let may_begin = preceded
+            .zip(self.preceding)
+            .is_none_or(|(preceded, last)| event.time.saturating_sub(last) >= preceded.within);
         let mut matches: Heap<Match> = Heap::default();
         for partial in self.partials.drain() {
+            if partial.taken.is_empty() && !may_begin {
+                self.partials.push(partial);
+                continue;
+            }
             let shown = self.show(&partial.taken, &partial.arms, event);
             if !shown.stopped {
                 shown.partials.into_iter().for_each(|partial| self.partials.push(partial));
@@ -125,6 +142,9 @@ impl<'p> Matcher<'p> {
             }
         }
         self.complete(matches, found);
+        if preceded.is_some_and(|preceded| self.conditions.hold(preceded.condition, event, &[])) {
+            self.preceding = Some(event.time);
+        }
         self.seen = event.index + 1;
     }
 

@@ -10,10 +10,13 @@ pub struct Notation<'p>(pub &'p Pattern);
 
 impl fmt::Display for Notation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Pattern { steps, conditions, registers, stages, within, after_match } = self.0;
+        let Pattern { steps, conditions, registers, stages, within, preceded, after_match } = self.0;
         self.sequence(stages, f)?;
         if let Some(within) = within {
             write!(f, " within {within}")?;
+        }
+        if let Some(preceded) = preceded {
+            write!(f, " without c{} for {}", preceded.condition.0, preceded.within)?;
         }
         write!(f, ", {after_match:?}; steps:")?;
         for step in steps {

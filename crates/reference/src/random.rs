@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use olocus_cep::pattern::{
     AfterMatch, Body, Comparison, Condition, ConditionId, Contiguity, Cross, CrossConditions, Pattern,
-    Register, RegisterFunction, RegisterId, Repeat, Stage, Step, StepId,
+    Preceded, Register, RegisterFunction, RegisterId, Repeat, Stage, Step, StepId,
 };
 use olocus_cep::{AggregateFunction, Scalar};
 use proptest::collection::vec;
@@ -102,12 +102,14 @@ pub fn cases(features: Features, events: usize) -> impl Strategy<Value = RandomC
         vec(condition(features), 1..=6),
         vec(register(), 2),
         option::of(4_i64..16),
+        prop_oneof![3 => Just(None), 1 => (any::<u16>(), 1_i64..6).prop_map(Some)],
         after_match(features),
         stream(events),
     );
     parts
-        .prop_map(move |(sketches, conditions, registers, within, after_match, events)| {
-            let pattern = build(features, sketches, conditions, registers, within, after_match);
+        .prop_map(move |(sketches, conditions, registers, within, preceded, after_match, events)| {
+            let mut pattern = build(features, sketches, conditions, registers, within, after_match);
+            pattern.preceded = preceded.and_then(|(drawn, within)| preceded_by(&pattern, drawn, within));
             RandomCase { pattern: Arc::new(pattern), opaque: Arc::new(RandomConditions), events }
         })
         .prop_filter("valid", |case| case.pattern.validate().is_empty())
@@ -259,7 +261,16 @@ fn build(
         AfterMatch::ToLast(drawn) => AfterMatch::ToLast(step(drawn)),
         other => other,
     };
-    Pattern { steps, conditions, registers, stages, within, after_match }
+    Pattern { steps, conditions, registers, stages, within, preceded: None, after_match }
+}
+
+/// Absence before a match of an event that satisfies one of the conditions on single events, if there are any.
+fn preceded_by(pattern: &Pattern, drawn: u16, within: i64) -> Option<Preceded> {
+    let conditions = pattern.conditions.iter().zip(0_u16..);
+    let single: Vec<u16> =
+        conditions.filter(|(condition, _)| condition.cross.is_empty()).map(|(_, id)| id).collect();
+    let at = usize::from(drawn).checked_rem(single.len())?;
+    Some(Preceded { condition: ConditionId(single[at]), within })
 }
 
 /// Makes a valid pattern of sketches, as far as that is easily done.

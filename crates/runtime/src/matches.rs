@@ -81,11 +81,7 @@ pub(crate) fn make_match(plan: &Plan, finding: Finding<Arc<StoredEvent>>) -> Opt
             window_match(rule, index, key, window, having.as_ref(), emit)
         }
         (
-            Found::Match { .. }
-            | Found::Timeout { .. }
-            | Found::Summary { .. }
-            | Found::Sequence { .. }
-            | Found::Window { .. },
+            Found::Match { .. } | Found::Timeout { .. } | Found::Summary { .. } | Found::Window { .. },
             OutputPlan::Window { .. } | OutputPlan::Sequence { .. },
         ) => {
             unreachable!("a machine and its output come from one body of one rule")

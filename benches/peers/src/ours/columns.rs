@@ -201,6 +201,7 @@ fn pattern(workload: Workload) -> Pattern {
         registers: if workload.look == Look::Greater { vec![register] } else { Vec::new() },
         stages: (0..).zip(names).map(|(at, _)| stage(at)).collect(),
         within: Some(workload.within() * MILLISECOND),
+        preceded: None,
         after_match: AfterMatch::Nothing,
     }
 }

@@ -11,13 +11,16 @@ use super::PatternPlan;
 use super::automaton::Automaton;
 use super::matcher::{Matcher, Told};
 use super::nodes::Start;
+use super::preceding::Preceding;
 use crate::active::Registry;
 use crate::agenda::Wake;
 use crate::engine::{Output, Row};
 use crate::error::{Error, Limit};
 use crate::key::Key;
-use crate::limits::{Limits, Overflow};
+use crate::limits::Limits;
 use crate::stats::Stats;
+
+mod limits;
 
 /// What one rule holds for all its keys. A key that holds nothing takes no memory.
 pub(crate) struct KeyedPattern<M: Matcher> {
@@ -30,6 +33,12 @@ pub(crate) struct KeyedPattern<M: Matcher> {
     /// Rows that began something, with their keys, in order. One of which nothing is left stays until it comes to the front
     /// or the queue is rebuilt, which happens when those outnumber the others.
     begun: VecDeque<(u64, Key)>,
+    /// What keeps rows from beginning anything.
+    preceding: Option<Preceding>,
+    /// When something of that is to be forgotten, or earlier.
+    forgets_at: Option<i64>,
+    /// Keys that have a slot and are remembered in `preceding` as well.
+    in_both: usize,
     /// Rows seen, which numbers them.
     rows: u64,
     told: Told<M::Event>,
@@ -63,6 +72,9 @@ impl<M: Matcher> KeyedPattern<M> {
             limits: *limits,
             begins: automaton.beginning_bits().unwrap_or(u64::MAX),
             told: Told::new(plan.outputs.matches_per_event),
+            preceding: Preceding::new(&plan.pattern),
+            forgets_at: None,
+            in_both: 0,
             shared: M::share(plan, automaton),
             slots: HashMap::default(),
             begun: VecDeque::new(),
@@ -81,28 +93,36 @@ impl<M: Matcher> KeyedPattern<M> {
     ) -> Result<(), Error> {
         let at = Start { time: row.time, row: self.rows };
         self.rows += 1;
-        let may_begin = self.begins == u64::MAX || row.steps & self.begins != 0;
+        let begins = self.begins == u64::MAX || row.steps & self.begins != 0;
+        let preceding = self.preceding.as_ref();
+        let may_begin = begins && preceding.is_none_or(|preceding| preceding.permits(key, row.time));
+        let counts = preceding.is_some_and(|preceding| preceding.counts(row.steps));
         if let Some(slot) = self.slots.get_mut(key) {
-            if !may_begin && !slot.matcher.is_concerned(&self.shared, row.steps) {
+            if may_begin || slot.matcher.is_concerned(&self.shared, row.steps) {
+                slot.matcher.process(&mut self.shared, row, at, may_begin, &mut self.told);
+                let began = slot.matcher.newest(&self.shared) == Some(at.row);
+                self.tell(key, out);
+                if began {
+                    self.begun.push_back((at.row, key.clone()));
+                }
+            } else if !counts {
                 return Ok(());
-            }
-            slot.matcher.process(&mut self.shared, row, at, &mut self.told);
-            let began = slot.matcher.newest(&self.shared) == Some(at.row);
-            self.tell(key, out);
-            if began {
-                self.begun.push_back((at.row, key.clone()));
             }
         } else if may_begin {
             self.process_first(key, row, at, out)?;
-        } else {
+        } else if !counts {
             return Ok(());
         }
-        let fits = self.fit(key, at.row, out);
+        let remembered = if counts { self.remember(key, at, out) } else { Ok(false) };
+        let fits = self.fit(key, at.row, remembered == Ok(true), out);
         self.settle(key, out.registry);
-        fits
+        remembered.and(fits)
     }
 
     pub(crate) fn wake(&mut self, key: &Key, at: i64, out: &mut Output<'_, M::Event>) {
+        if *key == Key::all() {
+            return self.forget_until(at, out.registry);
+        }
         let Some(slot) = self.slots.get_mut(key) else { return };
         slot.scheduled = None;
         slot.matcher.wake(&mut self.shared, at, &mut self.told);
@@ -119,10 +139,11 @@ impl<M: Matcher> KeyedPattern<M> {
         let bytes = self.slots.len() * per_key
             + self.key_bytes
             + self.begun.len() * size_of::<(u64, Key)>()
+            + self.preceding.as_ref().map_or(0, Preceding::bytes)
             + M::bytes(&self.shared);
         Stats {
             partial_matches: M::held(&self.shared),
-            keys: self.slots.len(),
+            keys: self.keys(),
             window_events: 0,
             bytes,
             dropped: self.dropped,
@@ -140,15 +161,10 @@ impl<M: Matcher> KeyedPattern<M> {
         out: &mut Output<'_, M::Event>,
     ) -> Result<(), Error> {
         let mut matcher = M::new(&mut self.shared);
-        matcher.process(&mut self.shared, row, at, &mut self.told);
+        matcher.process(&mut self.shared, row, at, true, &mut self.told);
         let mut room = Ok(true);
-        if !matcher.is_empty() && self.slots.len() >= self.limits.keys_per_rule {
-            room = match self.limits.policy {
-                Overflow::DropOldest => Ok(self.drop_oldest_key(out)),
-                Overflow::DropNewest => Ok(false),
-                Overflow::Fail => Err(Error::limit(self.rule, Limit::Keys, self.limits.keys_per_rule)),
-            };
-            self.dropped_at = Some(Limit::Keys);
+        if !matcher.is_empty() {
+            room = self.make_room(key, out);
             if room != Ok(true) {
                 self.dropped += matcher.drop_begun_at(&mut self.shared, at.row, &mut self.told);
             }
@@ -158,6 +174,7 @@ impl<M: Matcher> KeyedPattern<M> {
             matcher.give_back(&mut self.shared);
         } else {
             self.key_bytes += key.as_json().len();
+            self.in_both += usize::from(self.is_remembered(key));
             self.slots.insert(key.clone(), Slot { matcher, scheduled: None });
             self.begun.push_back((at.row, key.clone()));
             out.registry.active.insert(key, self.rule);
@@ -165,77 +182,58 @@ impl<M: Matcher> KeyedPattern<M> {
         room.map(|_| ())
     }
 
-    /// Drops what is too much after a row, as the policy says.
-    fn fit(&mut self, key: &Key, row: u64, out: &mut Output<'_, M::Event>) -> Result<(), Error> {
-        while let Some(limit) = self.exceeded() {
-            self.dropped_at = Some(limit);
-            match self.limits.policy {
-                Overflow::DropOldest => {
-                    let Some((row, key)) = self.oldest() else { return Ok(()) };
-                    self.drop_begun_at(row, &key, out);
-                }
-                Overflow::DropNewest => {
-                    // What the row began is refused; where matches have only forked, the latest to begin make room.
-                    let newest = self.slots.get(key).and_then(|slot| slot.matcher.newest(&self.shared));
-                    let Some(newest) = newest else { return Ok(()) };
-                    self.drop_begun_at(newest, key, out);
-                }
-                Overflow::Fail => {
-                    self.drop_begun_at(row, key, out);
-                    let most = match limit {
-                        Limit::StateBytes => self.limits.state_bytes_per_rule,
-                        _ => self.limits.partial_matches_per_rule,
-                    };
-                    return Err(Error::limit(self.rule, limit, most));
-                }
-            }
+    /// Remembers a row after which nothing may begin for a while; whether its key was not remembered before.
+    fn remember(&mut self, key: &Key, at: Start, out: &mut Output<'_, M::Event>) -> Result<bool, Error> {
+        let is_new = !self.is_remembered(key);
+        if is_new && !self.make_room(key, out)? {
+            self.dropped += 1;
+            return Ok(false);
         }
-        Ok(())
+        let Some(preceding) = &mut self.preceding else { return Ok(false) };
+        preceding.remember(key, at);
+        self.in_both += usize::from(is_new && self.slots.contains_key(key));
+        if self.forgets_at.is_none() {
+            self.schedule_forgetting(out.registry);
+        }
+        Ok(is_new)
     }
 
-    /// The limit that is exceeded once what is over has been freed.
-    fn exceeded(&mut self) -> Option<Limit> {
-        if !M::fits(&mut self.shared, self.limits.partial_matches_per_rule) {
-            return Some(Limit::PartialMatches);
+    /// Forgets what came too long before `now` to matter.
+    fn forget_until(&mut self, now: i64, registry: &mut Registry) {
+        self.forgets_at = None;
+        while let Some((_, key)) =
+            self.preceding.as_mut().and_then(Preceding::due).filter(|(at, _)| *at <= now)
+        {
+            self.forget(&key);
         }
-        loop {
-            let keys = self.slots.len() * size_of::<(Key, Slot<M>)>() + self.key_bytes;
-            if M::weight(&self.shared) + keys <= self.limits.state_bytes_per_rule {
-                return None;
-            }
-            let held = M::held(&self.shared);
-            if held == 0 || !M::fits(&mut self.shared, held - 1) {
-                return Some(Limit::StateBytes);
-            }
-        }
+        self.schedule_forgetting(registry);
     }
 
-    fn drop_oldest_key(&mut self, out: &mut Output<'_, M::Event>) -> bool {
-        let Some((_, key)) = self.oldest() else { return false };
-        let Some(slot) = self.slots.get_mut(&key) else { return false };
-        self.dropped += slot.matcher.clear(&mut self.shared, &mut self.told);
-        self.tell(&key, out);
-        self.settle(&key, out.registry);
-        true
+    fn schedule_forgetting(&mut self, registry: &mut Registry) {
+        self.forgets_at = self.preceding.as_mut().and_then(Preceding::due).map(|(at, _)| at);
+        let wanted = self.forgets_at.map(|at| (Wake::Expiry, at));
+        registry.agenda.schedule(self.rule, &Key::all(), wanted);
     }
 
-    /// The earliest row with which something began that is held, and its key.
-    fn oldest(&mut self) -> Option<(u64, Key)> {
-        while let Some((row, key)) = self.begun.front() {
-            let slot = self.slots.get(key);
-            if slot.is_some_and(|slot| slot.matcher.may_hold(&mut self.shared, *row)) {
-                return Some((*row, key.clone()));
-            }
-            self.begun.pop_front();
-        }
-        None
+    /// Lets a key begin again; whether something kept it from that.
+    fn forget(&mut self, key: &Key) -> bool {
+        let forgotten = self.preceding.as_mut().is_some_and(|preceding| preceding.forget(key));
+        self.in_both -= usize::from(forgotten && self.slots.contains_key(key));
+        forgotten
     }
 
-    fn drop_begun_at(&mut self, row: u64, key: &Key, out: &mut Output<'_, M::Event>) {
-        let Some(slot) = self.slots.get_mut(key) else { return };
-        self.dropped += slot.matcher.drop_begun_at(&mut self.shared, row, &mut self.told);
-        self.tell(key, out);
-        self.settle(key, out.registry);
+    /// The same because of a limit.
+    fn drop_remembered(&mut self, key: &Key) {
+        self.dropped += u64::from(self.forget(key));
+    }
+
+    fn is_remembered(&self, key: &Key) -> bool {
+        self.preceding.as_ref().is_some_and(|preceding| preceding.holds(key))
+    }
+
+    /// Keys for which anything is held.
+    fn keys(&self) -> usize {
+        self.slots.len() + self.preceding.as_ref().map_or(0, Preceding::keys) - self.in_both
     }
 
     /// Hands on what was found for a key.
@@ -263,6 +261,7 @@ impl<M: Matcher> KeyedPattern<M> {
         }
         if is_empty && let Some(slot) = self.slots.remove(key) {
             self.key_bytes -= key.as_json().len();
+            self.in_both -= usize::from(self.is_remembered(key));
             registry.active.remove(key, self.rule);
             slot.matcher.give_back(&mut self.shared);
         }

@@ -29,7 +29,7 @@ pub(crate) trait Matcher: Sized {
     /// Takes one that [`is_empty`](Self::is_empty).
     fn give_back(self, shared: &mut Self::Shared);
 
-    /// Shows a row to what is held, and begins with it what it can begin. `at` are the row's time and its number, which grows
+    /// Shows a row to what is held and, if that may be, begins with it what it can begin. `at` are the row's time and its number, which grows
     /// from row to row of the rule, whatever their keys. Limits are seen to afterwards, by
     /// [`drop_begun_at`](Self::drop_begun_at).
     fn process(
@@ -37,6 +37,7 @@ pub(crate) trait Matcher: Sized {
         shared: &mut Self::Shared,
         row: &Row<'_, Self::Event>,
         at: Start,
+        may_begin: bool,
         told: &mut Told<Self::Event>,
     );
 

@@ -10,6 +10,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use self::automaton::Automaton;
 use crate::aggregate::{AggregateFunction, Scalar};
 
 pub use validate::PatternProblem;
@@ -19,6 +20,7 @@ pub mod automaton;
 pub(crate) mod keyed;
 mod matcher;
 mod nodes;
+mod preceding;
 pub(crate) mod runs;
 pub mod sets;
 mod validate;
@@ -37,8 +39,22 @@ pub struct Pattern {
     pub stages: Vec<Stage>,
     /// Nanoseconds from the first event in which all others must come; exactly so much later is too late.
     pub within: Option<i64>,
+    /// What must not have come before a match begins.
+    pub preceded: Option<Preceded>,
     /// What a match ends.
     pub after_match: AfterMatch,
+}
+
+/// Absence before a match: nothing that satisfies the condition may have come within so many nanoseconds before the event
+/// that begins it; exactly so long before no longer counts.
+///
+/// An event that satisfies both the condition and the first step is judged before it counts itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Preceded {
+    /// What must not have come; a condition on single events.
+    pub condition: ConditionId,
+    /// Nanoseconds before the first event, more than nothing.
+    pub within: i64,
 }
 
 /// A step: a name for events that satisfy a condition.
@@ -250,6 +266,26 @@ pub struct ConditionId(pub u16);
 /// Names a register of a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RegisterId(pub u16);
+
+impl Pattern {
+    /// Whether a row with these bits means something to a key of which nothing is held: it can begin a partial match in the
+    /// pattern's automaton, or keeps others from beginning.
+    pub fn begins(&self, automaton: &Automaton, bits: u64) -> bool {
+        automaton.begins(bits)
+            || self.preceded.is_some_and(|preceded| self.condition(preceded.condition).admits(bits))
+    }
+
+    fn condition(&self, id: ConditionId) -> &Condition {
+        &self.conditions[id.index()]
+    }
+}
+
+impl Condition {
+    /// Whether a row with these bits can satisfy this; it does if there are no cross conditions.
+    fn admits(&self, bits: u64) -> bool {
+        self.bit.is_none_or(|bit| bits >> bit & 1 == 1)
+    }
+}
 
 impl Repeat {
     /// Exactly once.

@@ -49,6 +49,7 @@ enum ProblemKind {
     SkipToUnknown { step: StepId },
     SkipIntoGroup { name: String },
     SkipToNot { name: String },
+    PrecededCross { name: String },
 }
 
 impl Pattern {
@@ -63,6 +64,7 @@ impl Pattern {
         }
         check.sequence("the pattern", &self.stages, true);
         check.after_match();
+        check.preceded();
         check.problems
     }
 }
@@ -134,6 +136,23 @@ impl Check<'_> {
         let name = named.name.clone();
         let is_not = self.pattern.stages.iter().any(|stage| stage.body == Body::Not(step));
         self.push(if is_not { ProblemKind::SkipToNot { name } } else { ProblemKind::SkipIntoGroup { name } });
+    }
+
+    fn preceded(&mut self) {
+        let Some(preceded) = self.pattern.preceded else { return };
+        let what = "what must not precede a match";
+        self.condition(preceded.condition, || what.to_string());
+        if preceded.within <= 0 {
+            self.push(ProblemKind::NoTime { what: format!("the time of {what}") });
+        }
+        let condition = self.pattern.conditions.get(preceded.condition.index());
+        if condition.is_some_and(|condition| !condition.cross.is_empty()) {
+            let step = self.pattern.steps.iter().find(|step| step.condition == preceded.condition);
+            let number = || format!("condition {}", preceded.condition.0);
+            self.push(ProblemKind::PrecededCross {
+                name: step.map_or_else(number, |step| quoted(&step.name)),
+            });
+        }
     }
 
     fn sequence(&mut self, what: &str, stages: &[Stage], outermost: bool) {
@@ -456,6 +475,10 @@ impl fmt::Display for PatternProblem {
                     quoted(name)
                 )
             }
+            Kind::PrecededCross { name } => write!(
+                f,
+                "{name} must not precede a match, but looks at its events; before a match there are none"
+            ),
         }
     }
 }

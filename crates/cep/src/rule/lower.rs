@@ -1,7 +1,7 @@
 //! From a sequence to a pattern.
 
 use super::{AfterMatch, Asked, Element, Not, Sequence, Step, Takes, Times};
-use crate::pattern::{self, Body, Condition, ConditionId, Pattern, Repeat, Stage, StepId};
+use crate::pattern::{self, Body, Condition, ConditionId, Pattern, Preceded, Repeat, Stage, StepId};
 
 /// The pattern of a sequence.
 ///
@@ -10,11 +10,12 @@ use crate::pattern::{self, Body, Condition, ConditionId, Pattern, Repeat, Stage,
 /// The registers that cross conditions name are left to the caller.
 ///
 /// # Panics
-/// If the sequence has more steps than [`MAX_STEPS`](super::MAX_STEPS) or `after_match` names none of them, which the
-/// parser refuses.
+/// If the sequence has more steps than [`MAX_STEPS`](super::MAX_STEPS), `after_match` names none of them, or a `not` at the
+/// start does not say for how long, which the parser refuses.
 pub fn lower(sequence: &Sequence, condition: impl FnMut(Asked<'_>) -> Condition) -> Pattern {
     let mut lowering = Lowering { condition, steps: Vec::new(), conditions: Vec::new(), nots: 0 };
-    let mut stages = lowering.stages(&sequence.elements);
+    let (preceded, elements) = lowering.preceded(&sequence.elements);
+    let mut stages = lowering.stages(elements);
     if let Some(within) = sequence.within {
         drop_idle_limits(&mut stages, within);
     }
@@ -32,6 +33,7 @@ pub fn lower(sequence: &Sequence, condition: impl FnMut(Asked<'_>) -> Condition)
     Pattern {
         after_match,
         within: sequence.within,
+        preceded,
         stages,
         steps: lowering.steps,
         conditions: lowering.conditions,
@@ -47,6 +49,16 @@ struct Lowering<C> {
 }
 
 impl<C: FnMut(Asked<'_>) -> Condition> Lowering<C> {
+    /// What must not precede a match, if the sequence begins with a `not`; and what follows that.
+    fn preceded<'e>(&mut self, elements: &'e [Element]) -> (Option<Preceded>, &'e [Element]) {
+        let Some((Element { takes: Takes::Not(not), .. }, rest)) = elements.split_first() else {
+            return (None, elements);
+        };
+        let step = self.not(not);
+        let within = not.lasts.expect("the parser asks for how long there must have been nothing");
+        (Some(Preceded { condition: self.steps[step.index()].condition, within }), rest)
+    }
+
     fn stages(&mut self, elements: &[Element]) -> Vec<Stage> {
         elements.iter().map(|element| self.stage(element)).collect()
     }

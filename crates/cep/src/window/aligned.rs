@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use crate::agenda::Wake;
 use crate::aggregate::AggregateFunction;
 use crate::engine::{Found, Row};
-use crate::error::Limit;
 use crate::keyed::{Held, State};
 use crate::window::pane::{Pane, growth_of_new};
 
@@ -66,7 +65,6 @@ impl<E: Clone> State for Aligned<E> {
     type Event = E;
     type Plan = AlignedPlan;
     const WAKE: Wake = Wake::Timer;
-    const LIMIT: Limit = Limit::WindowEvents;
 
     fn new(_: &AlignedPlan) -> Aligned<E> {
         Aligned { panes: VecDeque::new(), values: 0, heap: 0, end: None }

@@ -3,7 +3,6 @@
 use crate::agenda::Wake;
 use crate::aggregate::AggregateFunction;
 use crate::engine::{Found, Row};
-use crate::error::Limit;
 use crate::keyed::{Held, State};
 use crate::window::pane::{Pane, growth_of_new};
 
@@ -37,7 +36,6 @@ impl<E: Clone> State for Session<E> {
     type Event = E;
     type Plan = SessionPlan;
     const WAKE: Wake = Wake::Timer;
-    const LIMIT: Limit = Limit::WindowEvents;
 
     fn new(_: &SessionPlan) -> Session<E> {
         Session { open: None }

@@ -3,7 +3,6 @@
 use crate::agenda::Wake;
 use crate::aggregate::AggregateFunction;
 use crate::engine::{Found, Row};
-use crate::error::Limit;
 use crate::keyed::{Held, State};
 use crate::window::queue::EventQueue;
 
@@ -28,7 +27,6 @@ impl<E: Clone> State for Trailing<E> {
     type Event = E;
     type Plan = TrailingPlan;
     const WAKE: Wake = Wake::Expiry;
-    const LIMIT: Limit = Limit::WindowEvents;
 
     fn new(plan: &TrailingPlan) -> Trailing<E> {
         Trailing(EventQueue::new(&plan.aggregates))

@@ -1,8 +1,12 @@
 //! Running rows through an engine, and short spellings of what comes out.
 
-use olocus_cep::{
-    AggregateFunction, Engine, Finding, Found, Key, Limits, Plan, Row, Scalar, StepPlan, WindowPlan,
+use std::sync::Arc;
+
+use olocus_cep::pattern::{
+    AfterMatch, Body, Condition, ConditionId, Contiguity, EvaluatorKind, Pattern, PatternOutputs,
+    PatternPlan, Repeat, Stage, Step, StepId,
 };
+use olocus_cep::{AggregateFunction, Engine, Finding, Found, Key, Limits, Plan, Row, Scalar, WindowPlan};
 
 /// An event as the tests write it; findings carry its position in the stream.
 #[derive(Clone, Debug)]
@@ -29,8 +33,33 @@ pub(crate) fn keyed(time: i64, name: &str, steps: u64) -> Event {
     Event { time, key: key(name), steps: vec![steps], input: Scalar::Int(time) }
 }
 
+/// Steps one after the other, each with the bit of its number and its time since the one before, skipping till the next;
+/// and the time of the whole.
 pub(crate) fn sequence(withins: &[Option<i64>], within: Option<i64>) -> Plan {
-    Plan::Sequence { steps: withins.iter().map(|within| StepPlan { within: *within }).collect(), within }
+    let stage = |(id, within): (u8, &Option<i64>)| Stage {
+        follows: Contiguity::SkipTillNext,
+        body: Body::Step(StepId(id)),
+        repeat: Repeat::ONCE,
+        within: *within,
+    };
+    let count = u8::try_from(withins.len()).unwrap();
+    let step = |id: u8| Step { name: format!("s{id}"), condition: ConditionId(id.into()) };
+    let pattern = Pattern {
+        steps: (0..count).map(step).collect(),
+        conditions: (0..count).map(|bit| Condition { bit: Some(bit), cross: Vec::new() }).collect(),
+        registers: Vec::new(),
+        stages: (0..).zip(withins).map(stage).collect(),
+        within,
+        preceded: None,
+        after_match: AfterMatch::Nothing,
+    };
+    assert_eq!(pattern.validate(), []);
+    Plan::Pattern(PatternPlan {
+        pattern: Arc::new(pattern),
+        conditions: None,
+        outputs: PatternOutputs::default(),
+        evaluator: Some(EvaluatorKind::Runs),
+    })
 }
 
 pub(crate) fn window(window: WindowPlan) -> Plan {
@@ -81,7 +110,7 @@ pub(crate) fn matches(plan: Plan, events: &[Event]) -> Vec<Vec<usize>> {
     run(vec![plan], events)
         .into_iter()
         .map(|finding| match finding.found {
-            Found::Sequence { events } => events,
+            Found::Match { events } => events.iter().map(|taken| taken.event).collect(),
             other => panic!("a sequence found {other:?}"),
         })
         .collect()

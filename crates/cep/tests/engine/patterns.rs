@@ -18,6 +18,7 @@ pub(crate) fn pattern(stages: Vec<Stage>) -> Pattern {
         registers: Vec::new(),
         stages,
         within: None,
+        preceded: None,
         after_match: AfterMatch::Nothing,
     }
 }

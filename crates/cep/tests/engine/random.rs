@@ -1,11 +1,9 @@
 //! Random rules over random streams with ties and several keys.
 
-use olocus_cep::{
-    AggregateFunction, Engine, Found, Limits, Overflow, Plan, Row, Scalar, StepPlan, WindowPlan,
-};
+use olocus_cep::{AggregateFunction, Engine, Found, Limits, Overflow, Plan, Row, Scalar, WindowPlan};
 use proptest::prelude::*;
 
-use crate::harness::{Event, Findings, feed, key, run};
+use crate::harness::{Event, Findings, feed, key, run, sequence};
 use crate::reference;
 
 fn any_plan() -> impl Strategy<Value = Plan> {
@@ -13,10 +11,13 @@ fn any_plan() -> impl Strategy<Value = Plan> {
 }
 
 fn any_sequence() -> impl Strategy<Value = Plan> {
-    let within = || prop::option::of(1_i64..12);
-    let step = within().prop_map(|within| StepPlan { within });
-    (prop::collection::vec(step, 1..=5), prop::option::of(1_i64..25))
-        .prop_map(|(steps, within)| Plan::Sequence { steps, within })
+    let withins = prop::collection::vec(prop::option::of(1_i64..12), 1..=5);
+    (withins, prop::option::of(1_i64..25)).prop_map(|(mut withins, within)| {
+        withins
+            .iter_mut()
+            .for_each(|of_step| *of_step = of_step.map(|most| most.min(within.unwrap_or(most))));
+        sequence(&withins, within)
+    })
 }
 
 fn any_window() -> impl Strategy<Value = Plan> {
@@ -158,12 +159,12 @@ proptest! {
         events in any_events(1),
         limits in any_limits(),
     ) {
-        let Plan::Sequence { steps, within } = &plan else { unreachable!() };
-        prop_assume!(steps.len() > 1);
-        let expected = reference::limited(steps, *within, limits, &events);
+        let Plan::Pattern(of) = &plan else { unreachable!() };
+        prop_assume!(of.pattern.stages.len() > 1);
+        let expected = reference::limited(&of.pattern, limits, &events);
         let (found, dropped) = run_with_watermarks(vec![plan], limits, &events, &[]);
         let found = found.into_iter().map(|finding| match finding.found {
-            Found::Sequence { events } => events,
+            Found::Match { events } => events.iter().map(|taken| taken.event).collect(),
             _ => unreachable!(),
         });
         prop_assert_eq!((found.collect::<Vec<_>>(), dropped), expected);
@@ -172,7 +173,7 @@ proptest! {
     #[test]
     fn the_number_of_partial_matches_and_window_events_is_exact(events in any_events(2), within in 1_i64..12) {
         let plans = vec![
-            Plan::Sequence { steps: vec![StepPlan::default(), StepPlan { within: Some(within) }], within: None },
+            sequence(&[None, Some(within)], None),
             Plan::Window { window: WindowPlan::Sliding { size: within, every: None }, aggregates: vec![] },
         ];
         let mut engine = Engine::new(plans, Limits::default());

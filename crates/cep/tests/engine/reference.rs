@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use olocus_cep::{
-    AggregateFunction, Finding, Found, Key, Limits, Overflow, Plan, Scalar, StepPlan, WindowPlan,
-};
+use olocus_cep::pattern::{Pattern, StepId};
+use olocus_cep::{AggregateFunction, Finding, Found, Key, Limits, Overflow, Plan, Scalar, Taken, WindowPlan};
 
 use crate::harness::{Event, Findings};
 
@@ -26,18 +25,17 @@ pub(crate) fn findings(plans: &[Plan], events: &[Event]) -> Findings {
                 all.push((at, Finding { rule, key: key.clone(), found }));
             };
             match plan {
-                Plan::Sequence { steps, within } => {
+                Plan::Pattern(plan) => {
                     for start in &of_key {
-                        if let Some(found) = complete(*start, steps, *within, &of_key, events, rule) {
+                        if let Some(found) = complete(*start, &plan.pattern, &of_key, events, rule) {
                             let last = *found.last().unwrap();
                             tell(
                                 (events[last].time, Moment::Row(last, rule, *start)),
-                                Found::Sequence { events: found },
+                                Found::Match { events: (0..).map(StepId).zip(found).map(taken).collect() },
                             );
                         }
                     }
                 }
-                Plan::Pattern(_) => unreachable!("patterns have a reference of their own"),
                 Plan::Window { window, aggregates } => {
                     let members: Vec<usize> = of_key
                         .into_iter()
@@ -72,28 +70,31 @@ pub(crate) fn findings(plans: &[Plan], events: &[Event]) -> Findings {
     all.into_iter().map(|(_, finding)| finding).collect()
 }
 
-/// The match that starts with this event, if it is ever completed.
+fn taken((step, event): (StepId, usize)) -> Taken<usize> {
+    Taken { step, event }
+}
+
+/// The match of a [sequence](crate::harness::sequence) that starts with this event, if it is ever completed.
 fn complete(
     start: usize,
-    steps: &[StepPlan],
-    within: Option<i64>,
+    pattern: &Pattern,
     of_key: &[usize],
     events: &[Event],
     rule: usize,
 ) -> Option<Vec<usize>> {
     let satisfies = |position: usize, step: usize| events[position].steps[rule] & (1 << step) != 0;
-    if steps.is_empty() || !satisfies(start, 0) {
+    if !satisfies(start, 0) {
         return None;
     }
     let mut found = vec![start];
-    for (step, plan) in steps.iter().enumerate().skip(1) {
+    for (step, stage) in pattern.stages.iter().enumerate().skip(1) {
         let previous = *found.last().unwrap();
         let next = *of_key.iter().find(|position| **position > previous && satisfies(**position, step))?;
         let (time, since) = (events[next].time, events[previous].time);
-        if plan.within.is_some_and(|most| time - since >= most) {
+        if stage.within.is_some_and(|most| time - since >= most) {
             return None;
         }
-        if within.is_some_and(|most| time - events[start].time >= most) {
+        if pattern.within.is_some_and(|most| time - events[start].time >= most) {
             return None;
         }
         found.push(next);
@@ -203,20 +204,15 @@ fn aggregate(function: AggregateFunction, inputs: &[Scalar]) -> Scalar {
 
 /// The matches of a sequence of several steps under limits, and how many partial matches these dropped: a plain list of
 /// partial matches, oldest first, that every event looks through. Positions of events, in the order of completion.
-pub(crate) fn limited(
-    steps: &[StepPlan],
-    within: Option<i64>,
-    limits: Limits,
-    events: &[Event],
-) -> (Vec<Vec<usize>>, u64) {
+pub(crate) fn limited(pattern: &Pattern, limits: Limits, events: &[Event]) -> (Vec<Vec<usize>>, u64) {
     let (mut complete, mut dropped) = (Vec::new(), 0);
     let mut open: Vec<Vec<usize>> = Vec::new();
     for (position, event) in events.iter().enumerate() {
         let too_late = |partial: &Vec<usize>| {
             let since = |member: usize| event.time - events[member].time;
-            let step = &steps[partial.len()];
-            step.within.is_some_and(|most| since(partial[partial.len() - 1]) >= most)
-                || within.is_some_and(|most| since(partial[0]) >= most)
+            let stage = &pattern.stages[partial.len()];
+            stage.within.is_some_and(|most| since(partial[partial.len() - 1]) >= most)
+                || pattern.within.is_some_and(|most| since(partial[0]) >= most)
         };
         open.retain(|partial| !too_late(partial));
         for partial in &mut open {
@@ -224,7 +220,7 @@ pub(crate) fn limited(
                 partial.push(position);
             }
         }
-        complete.extend(open.extract_if(.., |partial| partial.len() == steps.len()));
+        complete.extend(open.extract_if(.., |partial| partial.len() == pattern.stages.len()));
         if event.steps[0] & 1 == 0 {
             continue;
         }

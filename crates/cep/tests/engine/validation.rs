@@ -2,7 +2,7 @@
 
 use olocus_cep::AggregateFunction;
 use olocus_cep::pattern::{
-    AfterMatch, Body, Comparison, Condition, ConditionId, Contiguity, Cross, Pattern, Register,
+    AfterMatch, Body, Comparison, Condition, ConditionId, Contiguity, Cross, Pattern, Preceded, Register,
     RegisterFunction, RegisterId, Repeat, Stage, Step, StepId,
 };
 
@@ -40,6 +40,7 @@ fn pattern(stages: Vec<Stage>) -> Pattern {
         registers: Vec::new(),
         stages,
         within: Some(100),
+        preceded: None,
         after_match: AfterMatch::Nothing,
     }
 }
@@ -222,4 +223,25 @@ fn what_is_wrong_with_the_rest_is_told() {
 fn all_problems_are_told() {
     let found = problems(vec![not(0), repeated(step(1), Repeat { min: 0, greedy: true, ..Repeat::ONCE })]);
     assert_eq!(found.len(), 3, "{found:?}");
+}
+
+#[test]
+fn what_must_not_precede_a_match_is_a_condition_on_single_events_and_a_time() {
+    let mut wanted = pattern(vec![step(0)]);
+    wanted.preceded = Some(Preceded { condition: ConditionId(1), within: 200 });
+    assert_eq!(told(&wanted), [""; 0]);
+    wanted.preceded = Some(Preceded { condition: ConditionId(9), within: 0 });
+    assert_eq!(
+        told(&wanted),
+        [
+            "what must not precede a match names condition 9, which is not there",
+            "the time of what must not precede a match must be longer than nothing",
+        ]
+    );
+    wanted.preceded = Some(Preceded { condition: ConditionId(1), within: 1 });
+    wanted.conditions[1].cross = vec![Cross::Opaque(0)];
+    assert_eq!(
+        told(&wanted),
+        ["`b` must not precede a match, but looks at its events; before a match there are none"]
+    );
 }

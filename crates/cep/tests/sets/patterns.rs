@@ -23,6 +23,7 @@ pub(crate) fn plan_of(stages: Vec<Stage>, within: Option<i64>) -> PatternPlan {
         registers: Vec::new(),
         stages,
         within,
+        preceded: None,
         after_match: AfterMatch::Nothing,
     }))
 }

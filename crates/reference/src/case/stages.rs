@@ -38,7 +38,15 @@ pub(super) fn translate(pattern: &Value, events: &[Value]) -> Result<Translation
         .collect::<Result<Vec<Event>, _>>()?;
     let (conditions, registers, opaque) = conditions.finish();
     Ok(Translation {
-        pattern: Arc::new(Pattern { steps, conditions, registers, stages, within, after_match }),
+        pattern: Arc::new(Pattern {
+            steps,
+            conditions,
+            registers,
+            stages,
+            within,
+            preceded: None,
+            after_match,
+        }),
         opaque: opaque.map(|opaque| Arc::new(opaque) as Arc<dyn CrossConditions>),
         events,
     })

@@ -74,7 +74,7 @@ pub(super) fn translate(query: &Query) -> Result<Translated, NotTranslated> {
     let Translator { steps, conditions, registers, bits, inputs, filters } = translator;
     // There, exactly so much later is still in time; times are whole milliseconds.
     let within = within.map(|within| within * 1_000_000 + 1);
-    let pattern = Pattern { steps, conditions, registers, stages, within, after_match };
+    let pattern = Pattern { steps, conditions, registers, stages, within, preceded: None, after_match };
     if let Some(problem) = pattern.validate().first() {
         return Err(NotTranslated::because("not a pattern here").with(&problem.to_string()));
     }

@@ -56,11 +56,12 @@ impl Compilation<'_> {
         let mut pattern = lower(sequence, |_| conditions.next().expect("there is one for all that is asked"));
         pattern.registers = std::mem::take(&mut machine.registers);
         let automaton = self.automaton(file, rule, &pattern)?;
-        self.link(sequence, &automaton, &machine, index);
+        self.link(sequence, &pattern, &automaton, &machine, index);
         meaning.push(format!(
             "{:?} within {:?}, then {:?}",
             pattern.stages, pattern.within, pattern.after_match
         ));
+        meaning.extend(pattern.preceded.map(|preceded| format!("{preceded:?}")));
         meaning.push(format!(
             "from {:?}, at most {}",
             type_names(&sequence.from),
@@ -179,10 +180,17 @@ impl Compilation<'_> {
     }
 
     /// Asks for what sets the bits of the rule's rows, and for all other rows that it must see.
-    fn link(&mut self, sequence: &Sequence, automaton: &Automaton, machine: &Machine, index: usize) {
+    fn link(
+        &mut self,
+        sequence: &Sequence,
+        pattern: &Pattern,
+        automaton: &Automaton,
+        machine: &Machine,
+        index: usize,
+    ) {
         for (bit, (types, predicate)) in machine.tests.iter().enumerate() {
             let bits = 1 << bit;
-            self.ask(types.clone(), *predicate, (index, bits), automaton.begins(bits), true);
+            self.ask(types.clone(), *predicate, (index, bits), pattern.begins(automaton, bits), true);
         }
         if automaton.states().any(|(_, state)| state.stirs(0)) {
             let begins = automaton.begins(0);

@@ -18,6 +18,7 @@ fn pattern(stages: Vec<Stage>, within: Option<i64>) -> Pattern {
         registers: Vec::new(),
         stages,
         within,
+        preceded: None,
         after_match: AfterMatch::Nothing,
     }
 }

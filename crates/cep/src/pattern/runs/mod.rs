@@ -148,8 +148,15 @@ impl<E: Clone> Matcher for Runs<E> {
         }
     }
 
-    fn process(&mut self, shared: &mut RunsShared<E>, row: &Row<'_, E>, at: Start, told: &mut Told<E>) {
-        self.show(shared, row, at);
+    fn process(
+        &mut self,
+        shared: &mut RunsShared<E>,
+        row: &Row<'_, E>,
+        at: Start,
+        may_begin: bool,
+        told: &mut Told<E>,
+    ) {
+        self.show(shared, row, at, may_begin);
         self.settle(shared, at, told);
     }
 

@@ -55,14 +55,16 @@ struct Shown<'s, 'r, E> {
     plan: &'s RunsPlan,
     row: &'s Row<'r, E>,
     at: Start,
+    /// Whether it begins something.
+    begins: bool,
 }
 
 impl<E: Clone> Runs<E> {
-    /// Shows a row to all runs that it can concern, then begins with it.
-    pub(super) fn show(&mut self, shared: &mut RunsShared<E>, row: &Row<'_, E>, at: Start) {
+    /// Shows a row to all runs that it can concern, then begins with it if that may be.
+    pub(super) fn show(&mut self, shared: &mut RunsShared<E>, row: &Row<'_, E>, at: Start, may_begin: bool) {
         let RunsShared { plan, arena, scratch, .. } = shared;
         arena.nodes.weigh(row.weight);
-        let shown = Shown { plan, row, at };
+        let shown = Shown { plan, row, at, begins: may_begin && plan.automaton.begins(row.steps) };
         if plan.is_ordered {
             self.show_in_order(&shown, arena, scratch);
             return;
@@ -85,7 +87,7 @@ impl<E: Clone> Runs<E> {
                 self.advance(run, state, &shown, arena, scratch);
             }
         }
-        if plan.automaton.begins(row.steps) {
+        if shown.begins {
             self.begin(&shown, arena, scratch);
         }
         for run in scratch.arrivals.drain(..) {
@@ -110,7 +112,7 @@ impl<E: Clone> Runs<E> {
         let automaton = &shown.plan.automaton;
         let bits = shown.row.steps;
         let stirs = |group: &Group| automaton.state(group.state).stirs(bits);
-        if !automaton.begins(bits) && !self.groups.iter().any(stirs) {
+        if !shown.begins && !self.groups.iter().any(stirs) {
             return;
         }
         self.order.take_all(&mut scratch.slots);
@@ -128,7 +130,9 @@ impl<E: Clone> Runs<E> {
                     row
                 }
                 None => {
-                    self.begin(shown, arena, scratch);
+                    if shown.begins {
+                        self.begin(shown, arena, scratch);
+                    }
                     shown.at.row
                 }
             };

@@ -43,8 +43,15 @@ impl<E: Clone> Matcher for Sets<E> {
 
     fn give_back(self, _: &mut Shared<E>) {}
 
-    fn process(&mut self, shared: &mut Shared<E>, row: &Row<'_, E>, at: Start, told: &mut Told<E>) {
-        let begins = shared.begins(row.steps);
+    fn process(
+        &mut self,
+        shared: &mut Shared<E>,
+        row: &Row<'_, E>,
+        at: Start,
+        may_begin: bool,
+        told: &mut Told<E>,
+    ) {
+        let begins = may_begin && shared.begins(row.steps);
         if !begins && !self.waiting.iter().any(|element| shared.stirs(element.set, row.steps)) {
             return;
         }

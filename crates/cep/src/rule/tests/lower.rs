@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::pattern::{
-    self, Body as StageBody, Condition, ConditionId, Contiguity, Pattern, Repeat, Stage, StepId,
+    self, Body as StageBody, Condition, ConditionId, Contiguity, Pattern, Preceded, Repeat, Stage, StepId,
 };
 
 const SECOND: i64 = 1_000_000_000;
@@ -67,6 +67,7 @@ within: 10s",
             Stage { follows: Contiguity::SkipTillAny, ..step(2) },
         ],
         within: Some(10 * SECOND),
+        preceded: None,
         after_match: pattern::AfterMatch::Nothing,
     };
     assert_eq!(lowered, expected);
@@ -135,13 +136,13 @@ within: 5s",
     );
     let not = |id| stage(StageBody::Not(StepId(id)));
     let expected = [
-        Stage { within: Some(2 * SECOND), ..not(0) },
         step(1),
         Stage { follows: Contiguity::Strict, ..not(2) },
         step(3),
         Stage { within: Some(5 * SECOND), ..not(4) },
     ];
     assert_eq!(lowered.stages, expected);
+    assert_eq!(lowered.preceded, Some(Preceded { condition: ConditionId(0), within: 2 * SECOND }));
     assert_eq!(names(&lowered), [("not#1", 0), ("a", 1), ("no", 2), ("b", 3), ("not#3", 0)]);
 }
 

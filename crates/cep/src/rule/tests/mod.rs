@@ -327,7 +327,8 @@ proptest! {
         for rule in &rules.rules {
             if let Body::Sequence(sequence) = &rule.body {
                 let pattern = lower(sequence, |_| Condition::default());
-                prop_assert_eq!(pattern.stages.len(), sequence.elements.len());
+                let parts = pattern.stages.len() + usize::from(pattern.preceded.is_some());
+                prop_assert_eq!(parts, sequence.elements.len());
             }
         }
     }

@@ -1,3 +1,5 @@
+//! Steps one after the other, other events in between or not: what patterns of nothing else find.
+
 use olocus_cep::{Engine, Limits, Row, Scalar};
 
 use crate::harness::{Event, event, feed, key, keyed, matches, run, sequence};
@@ -5,12 +7,6 @@ use crate::harness::{Event, event, feed, key, keyed, matches, run, sequence};
 const A: u64 = 1;
 const B: u64 = 2;
 const C: u64 = 4;
-
-#[test]
-fn every_event_that_satisfies_the_first_step_starts_its_own_match() {
-    let events = [event(1, A), event(2, A), event(3, B)];
-    assert_eq!(matches(sequence(&[None, None], None), &events), [[0, 2], [1, 2]]);
-}
 
 #[test]
 fn each_later_step_takes_the_first_event_that_satisfies_it() {
@@ -68,11 +64,6 @@ fn a_sequence_of_one_step_matches_at_once_and_holds_nothing() {
 }
 
 #[test]
-fn a_sequence_without_steps_never_matches() {
-    assert!(matches(sequence(&[], None), &[event(1, u64::MAX)]).is_empty());
-}
-
-#[test]
 fn within_of_a_step_counts_from_the_event_of_the_step_before() {
     let plan = || sequence(&[None, Some(10), Some(10)], None);
     let chain = |second, third| [event(0, A), event(second, B), event(third, C)];
@@ -97,16 +88,6 @@ fn of_both_withins_the_earlier_deadline_holds() {
     assert_eq!(matches(plan(), &chain(5, 9)), [[0, 1, 2]]);
     assert!(matches(plan(), &chain(5, 10)).is_empty());
     assert!(matches(plan(), &chain(1, 7)).is_empty());
-}
-
-#[test]
-fn a_within_of_nothing_lets_no_event_count() {
-    assert!(matches(sequence(&[None, Some(0)], None), &[event(1, A), event(1, B)]).is_empty());
-}
-
-#[test]
-fn within_of_the_first_step_is_ignored() {
-    assert_eq!(matches(sequence(&[Some(0), None], None), &[event(1, A), event(9, B)]), [[0, 1]]);
 }
 
 #[test]
@@ -143,7 +124,6 @@ fn rules_do_not_mix_and_one_event_serves_them_in_their_order() {
 fn up_to_64_steps_are_told_apart() {
     let events: Vec<_> = (0..64).map(|step| event(step, 1 << step)).collect();
     assert_eq!(matches(sequence(&[None; 64], None), &events).len(), 1);
-    assert!(matches(sequence(&[None; 65], None), &events).is_empty());
 }
 
 #[test]
@@ -180,7 +160,7 @@ fn rows_of_other_keys_and_rules_free_what_expired() {
         )
         .unwrap();
     assert_eq!(engine.rule_stats(0).unwrap().keys, 0);
-    assert!(engine.stats().bytes < 64 * 200);
+    assert_eq!(engine.stats().partial_matches, 0);
 }
 
 #[test]
