@@ -23,7 +23,13 @@ pub(super) struct Lowered {
 
 pub(super) fn lower(pattern: &Pattern) -> Result<Lowered, AutomatonError> {
     let mut lowering = Lowering { pattern, graph: Graph::new() };
-    let entry = Entry { follows: Contiguity::Strict, skips: Vec::new(), within: None, untils: Vec::new() };
+    let entry = Entry {
+        follows: Contiguity::Strict,
+        skips: Vec::new(),
+        within: None,
+        untils: Vec::new(),
+        stops: Vec::new(),
+    };
     let start = lowering.sequence(&pattern.stages, &entry, Graph::FINAL, &Around::default())?;
     super::greedy::keep(&mut lowering.graph)?;
     Ok(Lowered { graph: lowering.graph, start })
@@ -44,6 +50,8 @@ struct Entry {
     within: Option<i64>,
     /// It is no longer waited for once one of these holds.
     untils: Vec<ConditionId>,
+    /// What must not come once an event has been ignored while waiting.
+    stops: Vec<(Literals, StepId)>,
 }
 
 /// What an event must satisfy that something begins with, and how long after the last event taken it may come.
@@ -111,7 +119,7 @@ impl Lowering<'_> {
         // As long as nothing of the sequence has been taken, what comes in place of optional first stages must come as the
         // first would: it has places of its own where that makes a difference.
         let needed = stages.iter().position(|stage| !stage.repeat.optional).unwrap_or(stages.len());
-        let differs = entry.within.is_some() || entry.untils != around.untils;
+        let differs = entry.within.is_some() || entry.untils != around.untils || !entry.stops.is_empty();
         let (mut sink, mut untouched) = (sink, sink);
         let mut not_next = around.not_next;
         for (index, stage) in stages.iter().enumerate().rev() {
@@ -139,11 +147,14 @@ impl Lowering<'_> {
                         skips: Vec::new(),
                         within: stage.within,
                         untils: around.untils.clone(),
+                        stops: Vec::new(),
                     };
                     let first = self.stage(stage, &own, &nots, [sink, sink], &around)?;
                     if index <= needed && differs {
-                        own = Entry { untils: entry.untils.clone(), ..own.and_within(entry.within) };
+                        let Entry { untils, stops, .. } = entry.clone();
+                        own = Entry { untils, stops, ..own.and_within(entry.within) };
                         untouched = self.stage(stage, &own, &nots, [sink, passed], &around)?;
+                        self.add_stops(untouched, &entry.stops);
                     }
                     sink = first;
                 }
@@ -224,15 +235,17 @@ impl Lowering<'_> {
             std::iter::repeat_n(true, more as usize).chain(std::iter::repeat_n(false, min as usize - 1))
         {
             let skips = if optional { leaving.clone() } else { Vec::new() };
-            let entry =
-                Entry { follows: repeat.inner, skips, within: repeat.gap, untils: inside.untils.clone() };
+            let entry = Entry {
+                follows: repeat.inner,
+                skips,
+                within: repeat.gap,
+                untils: inside.untils.clone(),
+                stops: self.stops(nots, &inside),
+            };
             let to = self.graph.without_stops(last, forgotten)?;
             let unit = self.unit(&stage.body, &entry, to, &inside.within_body(is_last))?;
             is_last = false;
             self.stop_for_next(unit.first, &inside);
-            if let Some(waiting) = unit.waiting {
-                self.stop_for(waiting, nots, &inside);
-            }
             last = unit.first;
         }
 
@@ -241,13 +254,11 @@ impl Lowering<'_> {
             let passing = passing.unwrap_or(leaving);
             entry.skips.extend(passing.into_iter().map(|skip| Skip { leaves: false, ..skip }));
         }
+        entry.stops.extend(self.stops(nots, &inside));
         let to = self.graph.without_stops(last, forgotten)?;
         let unit = self.unit(&stage.body, &entry, to, &inside.within_body(is_last))?;
         if repeat.optional {
             self.graph.place_mut(unit.first).keeping = Keeping::FirstOfOptional;
-        }
-        if let Some(waiting) = unit.waiting {
-            self.stop_for(waiting, nots, &inside);
         }
         self.stop_for(unit.first, nots, around);
         Ok(unit.first)
@@ -296,14 +307,13 @@ impl Lowering<'_> {
             skips,
             within: stage.repeat.gap,
             untils: around.untils.clone(),
+            stops: self.stops(around.not_next.as_slice(), around),
         };
         // The last event of a repetition leads to where the next one begins, which is not there yet.
         let back = self.graph.add(None)?;
         let unit = self.unit(&stage.body, &entry, back, &around.within_body(false))?;
         self.graph.edge(back, Literals::always(), EdgeKind::Proceed { to: unit.first, later: false });
-        for place in [Some(unit.first), unit.waiting].into_iter().flatten() {
-            self.stop_for_next(place, around);
-        }
+        self.stop_for_next(unit.first, around);
         Ok(back)
     }
 
@@ -340,6 +350,7 @@ impl Lowering<'_> {
                         skips: Vec::new(),
                         within: None,
                         untils: Vec::new(),
+                        stops: Vec::new(),
                     };
                     let first = self.sequence(stages, &at_once, sink, around)?;
                     edges.push((Literals::always(), EdgeKind::Proceed { to: first, later: false }));
@@ -377,6 +388,7 @@ impl Lowering<'_> {
             skips: Vec::new(),
             within: None,
             untils: around.untils.clone(),
+            stops: Vec::new(),
         };
         let all = (1_usize << steps.len()) - 1;
         let mut places = vec![sink];
@@ -443,6 +455,7 @@ impl Lowering<'_> {
                 self.graph.edge(place, guard.clone(), EdgeKind::Ignore { to: place });
                 self.graph.edge(first, guard.and_within(limit), EdgeKind::Ignore { to: place });
             }
+            self.add_stops(place, &entry.stops);
             waiting = Some(place);
         }
         for Skip { guard, to, leaves } in &entry.skips {
@@ -458,9 +471,18 @@ impl Lowering<'_> {
 
     /// Ends what is in this place when an event satisfies one of the steps.
     fn stop_for(&mut self, place: PlaceId, steps: &[StepId], around: &Around) {
-        for step in steps {
-            let guard = self.taking(*step, around);
-            self.graph.edge(place, guard, EdgeKind::Stop { step: *step });
+        let stops = self.stops(steps, around);
+        self.add_stops(place, &stops);
+    }
+
+    /// What ends a partial match when an event satisfies one of the steps.
+    fn stops(&self, steps: &[StepId], around: &Around) -> Vec<(Literals, StepId)> {
+        steps.iter().map(|step| (self.taking(*step, around), *step)).collect()
+    }
+
+    fn add_stops(&mut self, place: PlaceId, stops: &[(Literals, StepId)]) {
+        for (guard, step) in stops {
+            self.graph.edge(place, guard.clone(), EdgeKind::Stop { step: *step });
         }
     }
 
