@@ -359,7 +359,10 @@ impl Lowering<'_> {
                     self.add_sequence_heads(stages, &mut of_stages);
                     heads.extend(of_stages.into_iter().map(|condition| Head { condition, within }));
                 }
-                let unit = self.choice(&edges, &heads, entry)?;
+                // Such a place is walked in order, others from their last way out to the first.
+                let mut entry = entry.clone();
+                entry.skips.reverse();
+                let unit = self.choice(&edges, &heads, &entry)?;
                 for place in [Some(unit.first), unit.waiting].into_iter().flatten() {
                     self.graph.place_mut(place).in_order = true;
                 }
