@@ -235,12 +235,14 @@ impl Lowering<'_> {
             std::iter::repeat_n(true, more as usize).chain(std::iter::repeat_n(false, min as usize - 1))
         {
             let skips = if optional { leaving.clone() } else { Vec::new() };
+            // Observed: what waits for a repetition that need not come is stopped by what is before the stage.
+            let stopping = if optional { nots } else { inside.not_next.as_slice() };
             let entry = Entry {
                 follows: repeat.inner,
                 skips,
                 within: repeat.gap,
                 untils: inside.untils.clone(),
-                stops: self.stops(nots, &inside),
+                stops: self.stops(stopping, &inside),
             };
             let to = self.graph.without_stops(last, forgotten)?;
             let unit = self.unit(&stage.body, &entry, to, &inside.within_body(is_last))?;
