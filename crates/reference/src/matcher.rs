@@ -335,6 +335,6 @@ fn skipped_to(after_match: AfterMatch, taken: &[(StepId, Event)]) -> Option<usiz
         AfterMatch::ToNext => Some(taken[0].1.index + 1),
         AfterMatch::PastLast => Some(taken[taken.len() - 1].1.index + 1),
         AfterMatch::ToFirst(step) => of(step).next(),
-        AfterMatch::ToLast(step) => of(step).last(),
+        AfterMatch::ToLast(step) => of(step).next_back(),
     }
 }

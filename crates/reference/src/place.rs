@@ -168,7 +168,7 @@ impl<'p> Walk<'p> {
                 self.place.completions.push(completion);
             }
             Some(Frame::Sequence { stages, next }) => self.enter_stages(stages, next, frames, path),
-            Some(Frame::Repetition { stage, number, .. }) => self.repeated(stage, number, frames, path),
+            Some(Frame::Repetition { stage, number, .. }) => self.repeated(stage, number, &frames, path),
             Some(Frame::Remaining { steps }) => {
                 if steps.is_empty() {
                     self.resume(frames, path);
@@ -216,23 +216,23 @@ impl<'p> Walk<'p> {
         }
     }
 
-    fn repeated(&mut self, stage: &'p Stage, number: u32, frames: Vec<Frame<'p>>, path: Path) {
+    fn repeated(&mut self, stage: &'p Stage, number: u32, frames: &[Frame<'p>], path: Path) {
         let Repeat { min, max, inner, gap, .. } = stage.repeat;
         let more = max.is_none_or(|max| number < max);
         if more {
             let mut again = Path { within: gap, ..path.clone() };
-            let following = following_nots(self.pattern, &frames);
+            let following = following_nots(self.pattern, frames);
             again.nots.extend(&following);
             if number >= min && max.is_some() {
-                again.waiting_nots.extend(preceding_nots(self.pattern, &frames));
+                again.waiting_nots.extend(preceding_nots(self.pattern, frames));
             } else {
                 again.waiting_nots.extend(following);
             }
-            self.enter_body(stage, number + 1, inner, frames.clone(), again);
+            self.enter_body(stage, number + 1, inner, frames.to_vec(), again);
         }
         if number >= min {
             let later = path.later || more;
-            self.leave(stage, &frames, &Path { later, ..path });
+            self.leave(stage, frames, &Path { later, ..path });
         }
     }
 

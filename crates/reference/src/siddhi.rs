@@ -14,6 +14,7 @@ use self::translate::Translated;
 
 mod expression;
 mod syntax;
+mod tokens;
 mod translate;
 
 /// What came of a test.
@@ -186,7 +187,7 @@ fn selected(
     let step = translated.pattern.steps.iter().position(|step| Some(&step.name) == one.of.as_ref());
     let mut of_step = events.iter().filter(|(taken, _)| Some(taken.index()) == step).map(|(_, event)| *event);
     let event = match one.index {
-        Index::Last => of_step.last(),
+        Index::Last => of_step.next_back(),
         Index::Single | Index::First => of_step.next(),
         Index::At(position) => of_step.nth(position),
         Index::Other => None,

@@ -80,12 +80,11 @@ fn agrees(case: &RandomCase, evaluator: EvaluatorKind, timeouts: bool) -> Result
     Ok(())
 }
 
+/// When something ran out of time, if it did, and its events, each with its step.
+type Told = (Option<i64>, Vec<(u8, usize)>);
+
 /// A case's events under one key among events of others, each at the times of its own; for each key what was found.
-fn interleaved(
-    plan: &PatternPlan,
-    streams: &[(Key, &[Event])],
-    order: &[usize],
-) -> Vec<Vec<(Option<i64>, Vec<(u8, usize)>)>> {
+fn interleaved(plan: &PatternPlan, streams: &[(Key, &[Event])], order: &[usize]) -> Vec<Vec<Told>> {
     let mut engine: Engine<usize> = Engine::new(vec![Plan::Pattern(plan.clone())], Limits::default());
     let mut next = vec![0; streams.len()];
     let mut out: Vec<Finding<usize>> = Vec::new();
