@@ -107,6 +107,21 @@ fn negates_nothing(stages: &[Stage], is_group: bool) -> bool {
         })
 }
 
+/// Whether absence at the end follows a group that ends with what need not come. What decides it is then not all that is
+/// waited for, and runs tell a match only once an event has shown that the other does not come.
+fn ends_undecided(stages: &[Stage]) -> bool {
+    fn is_open(stage: &Stage) -> bool {
+        let ends = |stages: &Vec<Stage>| stages.last().is_some_and(is_open);
+        is_passable(stage)
+            || match &stage.body {
+                Body::Step(_) | Body::Not(_) | Body::AllOf(_) => false,
+                Body::Group(stages) => ends(stages),
+                Body::AnyOf(alternatives) => alternatives.iter().any(ends),
+            }
+    }
+    matches!(stages, [.., before, Stage { body: Body::Not(_), .. }] if is_open(before))
+}
+
 /// Whether something is repeated of which nothing need come, which the reference cannot walk.
 fn repeats_nothing(stages: &[Stage]) -> bool {
     stages.iter().any(|stage| {
@@ -131,7 +146,7 @@ proptest! {
         keys in prop::collection::vec(prop_oneof![3 => Just(0), 1 => 1..KEYS], 14),
     ) {
         let stages = &case.pattern.stages;
-        prop_assume!(!negates_nothing(stages, false) && !repeats_nothing(stages));
+        prop_assume!(!negates_nothing(stages, false) && !repeats_nothing(stages) && !ends_undecided(stages));
         let listing = Plan::Pattern(PatternPlan {
             pattern: case.pattern.clone(),
             conditions: None,

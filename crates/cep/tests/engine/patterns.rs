@@ -258,7 +258,8 @@ fn many_runs_are_found_by_what_is_compared() {
             _ => Scalar::Int(index * 37 % 101),
         })
         .collect();
-    let operators: [(Comparison, fn(f64, f64) -> bool); 6] = [
+    type Holds = fn(f64, f64) -> bool;
+    let operators: [(Comparison, Holds); 6] = [
         (Comparison::Equal, |left, right| left == right),
         (Comparison::NotEqual, |left, right| left != right),
         (Comparison::Less, |left, right| left < right),
@@ -271,7 +272,7 @@ fn many_runs_are_found_by_what_is_compared() {
         wanted.conditions[1].cross = vec![Cross::Compare { input: 0, operator, register: RegisterId(0) }];
         let mut run = Run::new(plan(wanted, PatternOutputs::default()), Limits::default());
         for (time, value) in (0..).zip(&values) {
-            run.feed_with(time, "k", "a", &[value.clone()]).unwrap();
+            run.feed_with(time, "k", "a", std::slice::from_ref(value)).unwrap();
         }
         let mut open: Vec<(i64, f64)> = (0..)
             .zip(&values)

@@ -23,14 +23,8 @@ pub(super) struct Lowered {
 
 pub(super) fn lower(pattern: &Pattern) -> Result<Lowered, AutomatonError> {
     let mut lowering = Lowering { pattern, graph: Graph::new() };
-    let entry = Entry {
-        follows: Contiguity::Strict,
-        skips: Vec::new(),
-        within: None,
-        untils: Vec::new(),
-        stops: Vec::new(),
-    };
-    let start = lowering.sequence(&pattern.stages, &entry, Graph::FINAL, &Around::default())?;
+    let entry = Entry::at_once();
+    let start = lowering.sequence(&pattern.stages, &entry, Graph::FINAL, &Around::default())?.first;
     super::greedy::keep(&mut lowering.graph)?;
     Ok(Lowered { graph: lowering.graph, start })
 }
@@ -50,8 +44,16 @@ struct Entry {
     within: Option<i64>,
     /// It is no longer waited for once one of these holds.
     untils: Vec<ConditionId>,
-    /// What must not come once an event has been ignored while waiting.
-    stops: Vec<(Literals, StepId)>,
+    /// What must not come instead: as the first event, and once it has been waited for what is optional.
+    stops: Vec<Stop>,
+    waiting_stops: Vec<Stop>,
+}
+
+/// What must not come, and when an event is it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Stop {
+    guard: Literals,
+    step: StepId,
 }
 
 /// What an event must satisfy that something begins with, and how long after the last event taken it may come.
@@ -87,6 +89,18 @@ struct Unit {
 }
 
 impl Entry {
+    /// Like the first event of a pattern, or what another place waits for.
+    fn at_once() -> Entry {
+        Entry {
+            follows: Contiguity::Strict,
+            skips: Vec::new(),
+            within: None,
+            untils: Vec::new(),
+            stops: Vec::new(),
+            waiting_stops: Vec::new(),
+        }
+    }
+
     /// The same with another bound on its time, too.
     fn and_within(&self, within: Option<i64>) -> Entry {
         Entry { within: self.within.into_iter().chain(within).min(), ..self.clone() }
@@ -101,14 +115,14 @@ impl Around {
 }
 
 impl Lowering<'_> {
-    /// Stages one after the other; returns where they begin. `entry` overrides how the first follows what is before.
+    /// Stages one after the other. `entry` overrides how the first follows what is before.
     fn sequence(
         &mut self,
         stages: &[Stage],
         entry: &Entry,
         sink: PlaceId,
         around: &Around,
-    ) -> Result<PlaceId, AutomatonError> {
+    ) -> Result<Unit, AutomatonError> {
         match stages.first() {
             None => return Err(AutomatonError::empty()),
             Some(stage) if matches!(stage.body, Body::Not(_)) => {
@@ -142,25 +156,27 @@ impl Lowering<'_> {
                         let entry = entry.and_within(stage.within);
                         return self.stage(stage, &entry, &nots, [sink, passed], &around);
                     }
+                    let stops = self.stops(&nots, &around);
                     let mut own = Entry {
                         follows: stage.follows,
                         skips: Vec::new(),
                         within: stage.within,
                         untils: around.untils.clone(),
-                        stops: Vec::new(),
+                        stops: stops.clone(),
+                        waiting_stops: stops,
                     };
-                    let first = self.stage(stage, &own, &nots, [sink, sink], &around)?;
+                    let first = self.stage(stage, &own, &nots, [sink, sink], &around)?.first;
                     if index <= needed && differs {
-                        let Entry { untils, stops, .. } = entry.clone();
-                        own = Entry { untils, stops, ..own.and_within(entry.within) };
-                        untouched = self.stage(stage, &own, &nots, [sink, passed], &around)?;
-                        self.add_stops(untouched, &entry.stops);
+                        own = Entry { untils: entry.untils.clone(), ..own.and_within(entry.within) };
+                        own.stops.extend(entry.stops.iter().cloned());
+                        own.waiting_stops.extend(entry.waiting_stops.iter().cloned());
+                        untouched = self.stage(stage, &own, &nots, [sink, passed], &around)?.first;
                     }
                     sink = first;
                 }
             }
         }
-        Ok(sink)
+        Err(AutomatonError::begins_with_not())
     }
 
     /// The very next event must not be it, and is then offered to what follows.
@@ -181,7 +197,8 @@ impl Lowering<'_> {
             EdgeKind::Proceed { to: sink, later: true }
         };
         self.graph.edge(place, absent, kind);
-        self.stop_for(place, &[step], around);
+        let stops = self.stops(&[step], around);
+        self.stop(place, &stops);
         Ok(place)
     }
 
@@ -194,7 +211,8 @@ impl Lowering<'_> {
     ) -> Result<PlaceId, AutomatonError> {
         let place = self.graph.add(stage.within)?;
         self.graph.place_mut(place).pending = true;
-        self.stop_for(place, &[step], around);
+        let stops = self.stops(&[step], around);
+        self.stop(place, &stops);
         let absent = Literals::always().and(self.condition(step), false);
         self.graph.edge(place, absent, EdgeKind::Ignore { to: place });
         Ok(place)
@@ -208,7 +226,7 @@ impl Lowering<'_> {
         nots: &[StepId],
         [sink, passed]: [PlaceId; 2],
         around: &Around,
-    ) -> Result<PlaceId, AutomatonError> {
+    ) -> Result<Unit, AutomatonError> {
         let repeat = &stage.repeat;
         let (min, max) = (repeat.min.max(1), repeat.max);
         let looping = max.is_none();
@@ -235,19 +253,17 @@ impl Lowering<'_> {
             std::iter::repeat_n(true, more as usize).chain(std::iter::repeat_n(false, min as usize - 1))
         {
             let skips = if optional { leaving.clone() } else { Vec::new() };
-            // Observed: what waits for a repetition that need not come is stopped by what is before the stage.
-            let stopping = if optional { nots } else { inside.not_next.as_slice() };
             let entry = Entry {
                 follows: repeat.inner,
                 skips,
                 within: repeat.gap,
                 untils: inside.untils.clone(),
-                stops: self.stops(stopping, &inside),
+                stops: self.stops(inside.not_next.as_slice(), &inside),
+                waiting_stops: self.stops(nots, around),
             };
             let to = self.graph.without_stops(last, forgotten)?;
             let unit = self.unit(&stage.body, &entry, to, &inside.within_body(is_last))?;
             is_last = false;
-            self.stop_for_next(unit.first, &inside);
             last = unit.first;
         }
 
@@ -256,14 +272,12 @@ impl Lowering<'_> {
             let passing = passing.unwrap_or(leaving);
             entry.skips.extend(passing.into_iter().map(|skip| Skip { leaves: false, ..skip }));
         }
-        entry.stops.extend(self.stops(nots, &inside));
         let to = self.graph.without_stops(last, forgotten)?;
         let unit = self.unit(&stage.body, &entry, to, &inside.within_body(is_last))?;
         if repeat.optional {
             self.graph.place_mut(unit.first).keeping = Keeping::FirstOfOptional;
         }
-        self.stop_for(unit.first, nots, around);
-        Ok(unit.first)
+        Ok(unit)
     }
 
     /// Where a greedy repetition can be left to, and where its last event leads: what follows must not take what would be
@@ -304,18 +318,19 @@ impl Lowering<'_> {
         for skip in &mut skips {
             skip.to = self.graph.without_stops(skip.to, forgotten)?;
         }
+        let stops = self.stops(around.not_next.as_slice(), around);
         let entry = Entry {
             follows: stage.repeat.inner,
             skips,
             within: stage.repeat.gap,
             untils: around.untils.clone(),
-            stops: self.stops(around.not_next.as_slice(), around),
+            stops: stops.clone(),
+            waiting_stops: stops,
         };
         // The last event of a repetition leads to where the next one begins, which is not there yet.
         let back = self.graph.add(None)?;
         let unit = self.unit(&stage.body, &entry, back, &around.within_body(false))?;
         self.graph.edge(back, Literals::always(), EdgeKind::Proceed { to: unit.first, later: false });
-        self.stop_for_next(unit.first, around);
         Ok(back)
     }
 
@@ -336,10 +351,7 @@ impl Lowering<'_> {
                     entry,
                 )
             }
-            Body::Group(stages) => {
-                let first = self.sequence(stages, entry, sink, around)?;
-                Ok(Unit { first, waiting: None })
-            }
+            Body::Group(stages) => self.sequence(stages, entry, sink, around),
             Body::AnyOf(alternatives) => {
                 let mut edges = Vec::with_capacity(alternatives.len());
                 let mut heads = Vec::new();
@@ -347,24 +359,14 @@ impl Lowering<'_> {
                     if stages.first().is_some_and(|stage| stage.repeat.optional) {
                         return Err(AutomatonError::begins_with_optional());
                     }
-                    let at_once = Entry {
-                        follows: Contiguity::Strict,
-                        skips: Vec::new(),
-                        within: None,
-                        untils: Vec::new(),
-                        stops: Vec::new(),
-                    };
-                    let first = self.sequence(stages, &at_once, sink, around)?;
+                    let first = self.sequence(stages, &Entry::at_once(), sink, around)?.first;
                     edges.push((Literals::always(), EdgeKind::Proceed { to: first, later: false }));
                     let within = stages.first().and_then(|stage| stage.within);
                     let mut of_stages = Vec::new();
                     self.add_sequence_heads(stages, &mut of_stages);
                     heads.extend(of_stages.into_iter().map(|condition| Head { condition, within }));
                 }
-                // Such a place is walked in order, others from their last way out to the first.
-                let mut entry = entry.clone();
-                entry.skips.reverse();
-                let unit = self.choice(&edges, &heads, &entry)?;
+                let unit = self.choice(&edges, &heads, entry)?;
                 for place in [Some(unit.first), unit.waiting].into_iter().flatten() {
                     self.graph.place_mut(place).in_order = true;
                 }
@@ -388,13 +390,8 @@ impl Lowering<'_> {
         if steps.len() > ANY_ORDER_MAX {
             return Err(AutomatonError::too_many_in_any_order(steps.len(), ANY_ORDER_MAX));
         }
-        let later = Entry {
-            follows: Contiguity::SkipTillNext,
-            skips: Vec::new(),
-            within: None,
-            untils: around.untils.clone(),
-            stops: Vec::new(),
-        };
+        let later =
+            Entry { follows: Contiguity::SkipTillNext, untils: around.untils.clone(), ..Entry::at_once() };
         let all = (1_usize << steps.len()) - 1;
         let mut places = vec![sink];
         // A set is larger than its subsets, so those are there already.
@@ -444,6 +441,7 @@ impl Lowering<'_> {
         .into_iter()
         .map(|guard| guard.and_none(&entry.untils))
         .collect();
+        self.stop(first, &entry.stops);
         if !optional {
             for guard in ignoring {
                 self.graph.edge(first, guard, EdgeKind::Ignore { to: first });
@@ -460,7 +458,7 @@ impl Lowering<'_> {
                 self.graph.edge(place, guard.clone(), EdgeKind::Ignore { to: place });
                 self.graph.edge(first, guard.and_within(limit), EdgeKind::Ignore { to: place });
             }
-            self.add_stops(place, &entry.stops);
+            self.stop(place, &entry.waiting_stops);
             waiting = Some(place);
         }
         for Skip { guard, to, leaves } in &entry.skips {
@@ -474,26 +472,15 @@ impl Lowering<'_> {
         Literals::always().and(self.condition(step), true).and_none(&around.untils)
     }
 
-    /// Ends what is in this place when an event satisfies one of the steps.
-    fn stop_for(&mut self, place: PlaceId, steps: &[StepId], around: &Around) {
-        let stops = self.stops(steps, around);
-        self.add_stops(place, &stops);
+    /// What these steps forbid.
+    fn stops(&self, steps: &[StepId], around: &Around) -> Vec<Stop> {
+        steps.iter().map(|step| Stop { guard: self.taking(*step, around), step: *step }).collect()
     }
 
-    /// What ends a partial match when an event satisfies one of the steps.
-    fn stops(&self, steps: &[StepId], around: &Around) -> Vec<(Literals, StepId)> {
-        steps.iter().map(|step| (self.taking(*step, around), *step)).collect()
-    }
-
-    fn add_stops(&mut self, place: PlaceId, stops: &[(Literals, StepId)]) {
-        for (guard, step) in stops {
+    /// Ends what is in this place when something comes that must not.
+    fn stop(&mut self, place: PlaceId, stops: &[Stop]) {
+        for Stop { guard, step } in stops {
             self.graph.edge(place, guard.clone(), EdgeKind::Stop { step: *step });
-        }
-    }
-
-    fn stop_for_next(&mut self, place: PlaceId, around: &Around) {
-        if let Some(step) = around.not_next {
-            self.stop_for(place, &[step], around);
         }
     }
 

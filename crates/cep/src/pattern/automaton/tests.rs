@@ -114,16 +114,16 @@ fn greedy_repetitions_keep_what_they_can_take_until_they_end() {
 fn a_not_stops_until_the_next_step_is_taken() {
     insta::assert_snapshot!(list(vec![step(0), not(1), step(2)]), @r"
     ^ 0: a => 1
-      1: c => 2; stay when not c; stop at b
+      1: c => 2; stop at b; stay when not c
     > 2: match
     ");
     let optional = Repeat { optional: true, ..Repeat::ONCE };
     insta::assert_snapshot!(list(vec![step(0), not(1), repeated(2, optional), step(3)]), @r"
     ^ 0: a => 1
-      1: c => 2; skip when not c => 3; stop at b; d => 5; skip when not d => 4
+      1: c => 2; stop at b; skip when not c => 3; d => 5; skip when not d => 4
       2: d => 5; stay when not d
       3: c => 2; stay when not c; stop at b
-      4: d => 5; stay when not d; stop at b
+      4: d => 5; stop at b; stay when not d
     > 5: match
     ");
     let strict = stage(Contiguity::Strict, Body::Not(StepId(1)));
