@@ -223,7 +223,8 @@ impl<'p> Walk<'p> {
             let mut again = Path { within: gap, ..path.clone() };
             let following = following_nots(self.pattern, frames);
             again.nots.extend(&following);
-            if number >= min && max.is_some() {
+            // Observed of steps.
+            if number >= min && max.is_some() && matches!(stage.body, Body::Step(_)) {
                 again.waiting_nots.extend(preceding_nots(self.pattern, frames));
             } else {
                 again.waiting_nots.extend(following);

@@ -14,6 +14,7 @@ use self::translate::Translated;
 
 mod expression;
 mod syntax;
+mod tokens;
 mod translate;
 
 /// What came of a test.

@@ -80,7 +80,7 @@ fn agrees(case: &RandomCase, evaluator: EvaluatorKind, timeouts: bool) -> Result
     Ok(())
 }
 
-/// Something found: when its time was up, and its events by step.
+/// When something ran out of time, if it did, and its events, each with its step.
 type Told = (Option<i64>, Vec<(u8, usize)>);
 
 /// A case's events under one key among events of others, each at the times of its own; for each key what was found.

@@ -8,9 +8,17 @@ use super::{Action, Automaton, Move, StateId};
 const PAIRS_MAX: usize = 20_000;
 
 impl Automaton {
-    /// Whether a partial match may go on in more than one way, so that several that began with the same event can wait.
+    /// Whether a partial match may go on in more than one way, or go on once it is a match, so that several that began with
+    /// the same event can wait, or wait to be told.
     pub fn forks(&self) -> bool {
+        let is_match_that_goes_on = |way: &Move| match &way.action {
+            Action::Take { to, completes, .. } => to.is_some() && !completes.is_empty(),
+            _ => false,
+        };
         self.states.iter().any(|state| {
+            if state.moves.iter().any(is_match_that_goes_on) {
+                return true;
+            }
             let goes_on = |way: &&Move| !matches!(way.action, Action::Stop { .. });
             let moves: Vec<&Move> = state.moves.iter().filter(goes_on).collect();
             moves

@@ -253,13 +253,17 @@ impl Lowering<'_> {
             std::iter::repeat_n(true, more as usize).chain(std::iter::repeat_n(false, min as usize - 1))
         {
             let skips = if optional { leaving.clone() } else { Vec::new() };
+            let stops = self.stops(inside.not_next.as_slice(), &inside);
+            // Observed of steps: what waits for a repetition that need not come knows what is before the stage instead.
+            let of_step = optional && matches!(stage.body, Body::Step(_));
+            let waiting_stops = if of_step { self.stops(nots, around) } else { stops.clone() };
             let entry = Entry {
                 follows: repeat.inner,
                 skips,
                 within: repeat.gap,
                 untils: inside.untils.clone(),
-                stops: self.stops(inside.not_next.as_slice(), &inside),
-                waiting_stops: self.stops(nots, around),
+                stops,
+                waiting_stops,
             };
             let to = self.graph.without_stops(last, forgotten)?;
             let unit = self.unit(&stage.body, &entry, to, &inside.within_body(is_last))?;
