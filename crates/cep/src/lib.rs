@@ -18,22 +18,26 @@ pub mod aggregate;
 pub mod pattern;
 pub mod rule;
 
-mod active;
 mod agenda;
 mod engine;
 mod error;
+mod event;
 mod key;
 mod keyed;
+mod keys;
 mod limiter;
 mod limits;
 mod plan;
+mod slots;
 mod stats;
 mod window;
 
 pub use aggregate::{AggregateFunction, Scalar};
 pub use engine::{Engine, Finding, Found, KEPT_BYTES_MAX, Row, Taken};
 pub use error::{Error, Limit};
+pub use event::{MakeEvent, Weighing};
 pub use key::Key;
+pub use keys::{KeyGroup, KeyRef};
 pub use limiter::Limiter;
 pub use limits::{Limits, Overflow};
 pub use plan::{MAX_STEPS, Plan, WindowPlan};

@@ -5,6 +5,7 @@
 mod agreement;
 mod conformance;
 mod harness;
+mod keys;
 mod limits;
 mod pattern_limits;
 mod pattern_random;
