@@ -188,7 +188,8 @@ impl<E: Clone> Engine<E> {
     /// the same key of an event.
     ///
     /// # Panics
-    /// If a pattern has no [`Automaton`], which [`Automaton::new`] tells beforehand.
+    /// If a pattern has no [`Automaton`], which [`Automaton::new`] tells beforehand, or a plan asks for an evaluator that does
+    /// not accept it, which [`choose`](crate::pattern::sets::choose) tells.
     pub fn new(plans: Vec<Plan>, limits: Limits) -> Engine<E> {
         Engine::with_limits(plans.into_iter().map(|plan| (plan, limits)))
     }
@@ -397,7 +398,10 @@ impl<E: Clone> Evaluator<E> {
             Plan::Pattern(plan) => {
                 let automaton =
                     Automaton::new(&plan.pattern).expect("whoever makes a plan has checked its pattern");
-                match sets::choose(&plan, &automaton) {
+                let evaluator = sets::choose(&plan, &automaton).expect(
+                    "whoever makes a plan that asks for an evaluator has asked whether it accepts it",
+                );
+                match evaluator {
                     EvaluatorKind::Runs => {
                         Evaluator::Runs(Box::new(KeyedPattern::new(rule, plan, automaton, limits)))
                     }

@@ -72,6 +72,11 @@ impl<T> Slots<T> {
         self.slots[slot.index()].key
     }
 
+    /// The slot that the next key will have.
+    pub(crate) fn next(&self) -> SlotId {
+        SlotId::new(self.slots.vacant_key())
+    }
+
     /// Begins to hold something for a key that has no slot.
     pub(crate) fn insert(&mut self, key: &KeyRef<'_>, held: T, keys: &mut Keys) -> SlotId {
         let place = self.slots.vacant_entry();

@@ -16,9 +16,10 @@ pub struct Stats {
     /// for hopping windows the part between two neighbouring starts of windows) and one per distinct value that a
     /// `count distinct` must remember.
     pub window_events: usize,
-    /// An estimate of the memory in use: the numbers above times the sizes of the types that hold them, the texts of
-    /// keys and of values, and of events what [`MakeEvent::weight`](crate::MakeEvent::weight) says. An event counts in each rule that
-    /// holds it.
+    /// The memory that all of it takes: what is held times the sizes of the types that hold it, the texts of keys and of
+    /// values, and of events what [`MakeEvent::weight`](crate::MakeEvent::weight) says. An event counts once in each rule
+    /// that holds it, however many partial matches took it. Room that stands empty does not count; what is not held any
+    /// longer counts until it was taken apart.
     pub bytes: usize,
     /// Since the start: partial matches, window events, and events that keep matches from beginning, that a limit made
     /// the engine drop or refuse.

@@ -1,12 +1,11 @@
 //! All keys of one pattern: bounded, counted, and woken in time.
 
-use std::collections::VecDeque;
 use std::fmt;
 
 use super::PatternPlan;
 use super::automaton::Automaton;
+use super::events::Start;
 use super::matcher::{Matcher, Told};
-use super::nodes::Start;
 use super::preceding::Preceding;
 use crate::agenda::{Agenda, Entry, Wake};
 use crate::engine::{Output, Row};
@@ -24,13 +23,9 @@ pub(crate) struct KeyedPattern<M: Matcher> {
     shared: M::Shared,
     /// Bits of rows that can begin something; all if any row can.
     begins: u64,
-    /// How long what began may last.
-    within: Option<i64>,
     slots: Slots<M>,
-    /// Rows that began something, in order. One of which nothing is left stays until it comes to the front or the queue is
-    /// rebuilt, which happens when those outnumber the others. As all that began may last equally long, this is also the
-    /// order in which it is over.
-    begun: VecDeque<Begun>,
+    /// What an event may own that is held, and a key.
+    weight_max: usize,
     /// What keeps rows from beginning anything.
     preceding: Option<Preceding>,
     /// When the rule is to be woken for all its keys: when something that began is over or something that precedes is to be
@@ -43,18 +38,8 @@ pub(crate) struct KeyedPattern<M: Matcher> {
     dropped_at: Option<Limit>,
 }
 
-/// A row that began something, and for which key.
-#[derive(Clone, Copy, Debug)]
-struct Begun {
-    at: Start,
-    slot: SlotId,
-}
-
-/// Dead entries of the queue of rows that are not worth a rebuild.
-const BEGUN_SLACK: usize = 64;
-
-/// Dead entries that are taken off the front of that queue after a row. More than one, so that they run out.
-const BEGUN_FORGOTTEN: usize = 2;
+/// What is [freed](Matcher::free_some) after a row or at a time, beside what new nodes have freed.
+const FREED_AT_ONCE: usize = 16;
 
 impl<M: Matcher> KeyedPattern<M> {
     pub(crate) fn new(
@@ -63,16 +48,17 @@ impl<M: Matcher> KeyedPattern<M> {
         automaton: Automaton,
         limits: &Limits,
     ) -> KeyedPattern<M> {
+        let at_least = Slots::<M>::bytes_per_key() + M::bytes_at_least();
+        let weight_max = limits.state_bytes_per_rule.saturating_sub(at_least);
         KeyedPattern {
             limits: *limits,
             begins: automaton.beginning_bits().unwrap_or(u64::MAX),
-            within: automaton.within(),
             told: Told::new(plan.outputs.matches_per_event),
             preceding: Preceding::new(&plan.pattern),
             scheduled: None,
-            shared: M::share(plan, automaton),
+            shared: M::share(plan, automaton, weight_max),
             slots: Slots::new(rule),
-            begun: VecDeque::new(),
+            weight_max,
             rows: 0,
             dropped: 0,
             dropped_at: None,
@@ -111,7 +97,7 @@ impl<M: Matcher> KeyedPattern<M> {
         if let Some(slot) = slot {
             self.settle(slot, out);
         }
-        self.tidy(&mut out.registry.agenda);
+        self.tidy(row.time, &mut out.registry.agenda);
         remembered.and(fits)
     }
 
@@ -122,7 +108,7 @@ impl<M: Matcher> KeyedPattern<M> {
         matcher.wake(&mut self.shared, at, &mut self.told);
         self.tell(slot, out);
         self.settle(slot, out);
-        self.tidy(&mut out.registry.agenda);
+        self.tidy(at, &mut out.registry.agenda);
     }
 
     /// Frees what of any key is over at this time, and forgets what came too long ago to matter.
@@ -136,17 +122,14 @@ impl<M: Matcher> KeyedPattern<M> {
             self.forget(slot);
             self.settle(slot, out);
         }
-        while let Some(Begun { at, slot }) = self.begun.front().copied()
-            && self.over_at(at).is_some_and(|over| over <= now)
-        {
-            self.begun.pop_front();
+        while let Some((row, slot)) = M::take_over(&mut self.shared, now) {
             if let Some(matcher) = self.slots.get_mut(slot) {
-                matcher.expire(&mut self.shared, at.row, now, &mut self.told);
+                matcher.expire(&mut self.shared, row, now, &mut self.told);
                 self.tell(slot, out);
                 self.settle(slot, out);
             }
         }
-        self.tidy(&mut out.registry.agenda);
+        self.tidy(now, &mut out.registry.agenda);
     }
 
     /// Confirms an entry of the agenda.
@@ -163,19 +146,20 @@ impl<M: Matcher> KeyedPattern<M> {
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        let bytes = self.slots.bytes()
-            + self.begun.len() * size_of::<Begun>()
-            + self.preceding.as_ref().map_or(0, Preceding::bytes)
-            + M::bytes(&self.shared);
         Stats {
             partial_matches: M::held(&self.shared),
             keys: self.slots.len(),
             window_events: 0,
-            bytes,
+            bytes: self.bytes(),
             dropped: self.dropped,
             dropped_at: self.dropped_at,
             untold: self.told.untold(),
         }
+    }
+
+    /// What all of it takes, in bytes.
+    fn bytes(&self) -> usize {
+        self.slots.bytes() + self.preceding.as_ref().map_or(0, Preceding::bytes) + M::bytes(&self.shared)
     }
 
     /// Shows a row to a key that holds something; whether it can mean anything to it.
@@ -191,10 +175,7 @@ impl<M: Matcher> KeyedPattern<M> {
         if !may_begin && !matcher.is_concerned(&self.shared, row.steps) {
             return false;
         }
-        matcher.process(&mut self.shared, row, at, may_begin, &mut self.told);
-        if matcher.newest(&self.shared) == Some(at.row) {
-            self.begun.push_back(Begun { at, slot });
-        }
+        matcher.process(&mut self.shared, row, at, slot, may_begin, &mut self.told);
         self.tell(slot, out);
         true
     }
@@ -208,24 +189,25 @@ impl<M: Matcher> KeyedPattern<M> {
         out: &mut Output<'_, M::Event>,
     ) -> Result<Option<SlotId>, Error> {
         let mut matcher = M::new(&mut self.shared);
-        matcher.process(&mut self.shared, row, at, true, &mut self.told);
-        let mut room = Ok(true);
-        if !matcher.is_empty() {
-            room = self.make_room(out);
-            if room != Ok(true) {
-                self.dropped += matcher.drop_begun_at(&mut self.shared, at.row, &mut self.told);
-            }
-        }
+        let slot = self.slots.next();
+        matcher.process(&mut self.shared, row, at, slot, true, &mut self.told);
         for found in self.told.drain() {
             out.push(key.to_key(), found);
         }
         if matcher.is_empty() {
             matcher.give_back(&mut self.shared);
-            return room.map(|_| None);
+            return Ok(None);
         }
-        let slot = self.slots.insert(key, matcher, &mut out.registry.keys);
-        self.begun.push_back(Begun { at, slot });
-        Ok(Some(slot))
+        self.slots.insert(key, matcher, &mut out.registry.keys);
+        let room = self.make_room(key, true, out);
+        if room != Ok(true) {
+            let dropped = self.dropped;
+            self.drop_begun_at(at.row, slot, out);
+            if room.is_err() {
+                self.dropped = dropped;
+            }
+        }
+        room.map(|_| self.slots.contains(slot).then_some(slot))
     }
 
     /// Remembers a row after which nothing may begin for a while; whether its key was not remembered before.
@@ -238,7 +220,7 @@ impl<M: Matcher> KeyedPattern<M> {
     ) -> Result<bool, Error> {
         let slot = match *slot {
             Some(slot) => slot,
-            None if self.make_room(out)? => {
+            None if self.make_room(key, false, out)? => {
                 let matcher = M::new(&mut self.shared);
                 *slot.insert(self.slots.insert(key, matcher, &mut out.registry.keys))
             }
@@ -274,21 +256,17 @@ impl<M: Matcher> KeyedPattern<M> {
         }
     }
 
-    /// After changes to any keys: forgets rows that began what is over, and says when the rule is to be woken.
-    fn tidy(&mut self, agenda: &mut Agenda) {
-        let from = M::begun_from(&self.shared);
-        for _ in 0..BEGUN_FORGOTTEN {
-            if self.begun.front().is_none_or(|begun| begun.at.row >= from) {
-                break;
-            }
-            self.begun.pop_front();
-        }
-        if self.begun.len() > 2 * M::begun_count(&self.shared) + BEGUN_SLACK {
-            self.rebuild_begun();
-        }
-        let over = self.begun.front().and_then(|begun| self.over_at(begun.at));
+    /// After changes to any keys: frees some of what is not held any longer, and says when the rule is to be woken, be it for
+    /// the rest of that.
+    fn tidy(&mut self, now: i64, agenda: &mut Agenda) {
+        M::tidy(&mut self.shared, &self.slots);
+        let mut unsearched = 0;
+        let freed =
+            (0..FREED_AT_ONCE).take_while(|_| M::free_some(&mut self.shared, &mut unsearched)).count();
+        let rest = if freed == FREED_AT_ONCE { now.checked_add(1) } else { None };
+        let over = M::first_over(&self.shared);
         let forgotten = self.preceding.as_mut().and_then(Preceding::due).map(|(at, _)| at);
-        let wanted = over.into_iter().chain(forgotten).min();
+        let wanted = over.into_iter().chain(forgotten).chain(rest).min();
         if let Some(at) = wanted
             && self.scheduled.is_none_or(|scheduled| at < scheduled)
         {
@@ -297,21 +275,6 @@ impl<M: Matcher> KeyedPattern<M> {
             }
             agenda.add(Wake::Expiry, Entry { at, rule: self.slots.rule() as u32, slot: None });
         }
-    }
-
-    /// When what began with a row is over.
-    fn over_at(&self, begun: Start) -> Option<i64> {
-        begun.time.checked_add(self.within?)
-    }
-
-    fn rebuild_begun(&mut self) {
-        let mut live: Vec<Begun> = Vec::with_capacity(M::begun_count(&self.shared));
-        for (slot, matcher) in self.slots.iter() {
-            live.extend(matcher.begun(&self.shared).map(|at| Begun { at, slot }));
-        }
-        live.sort_unstable_by_key(|begun| begun.at.row);
-        live.dedup_by_key(|begun| begun.at.row);
-        self.begun = live.into();
     }
 }
 

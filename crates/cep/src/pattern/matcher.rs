@@ -2,9 +2,10 @@
 
 use super::PatternPlan;
 use super::automaton::Automaton;
-use super::nodes::Start;
+use super::events::Start;
 use crate::agenda::Wake;
 use crate::engine::{Found, Row};
+use crate::slots::{SlotId, Slots};
 
 /// The partial matches of one key under one evaluator.
 ///
@@ -21,8 +22,8 @@ pub(crate) trait Matcher: Sized {
     /// What all keys of the rule have in common.
     type Shared;
 
-    /// What a rule starts with.
-    fn share(plan: PatternPlan, automaton: Automaton) -> Self::Shared;
+    /// What a rule starts with. No event is held that owns more than `weight_max`.
+    fn share(plan: PatternPlan, automaton: Automaton, weight_max: usize) -> Self::Shared;
 
     /// A matcher that holds nothing, perhaps one [given back](Self::give_back).
     fn new(shared: &mut Self::Shared) -> Self;
@@ -30,17 +31,23 @@ pub(crate) trait Matcher: Sized {
     /// Takes one that [`is_empty`](Self::is_empty).
     fn give_back(self, shared: &mut Self::Shared);
 
-    /// Shows a row to what is held and, if that may be, begins with it what it can begin. `at` are the row's time and its number, which grows
-    /// from row to row of the rule, whatever their keys. Limits are seen to afterwards, by
-    /// [`drop_begun_at`](Self::drop_begun_at).
+    /// Shows a row to what is held and, if that may be, begins with it what it can begin. `at` are the row's time and its
+    /// number, which grows from row to row of the rule, whatever their keys; `slot` is where this matcher stands among them.
+    /// Limits are seen to afterwards, by [`drop_begun_at`](Self::drop_begun_at); but what takes an event that is
+    /// [too large](Self::take_refused) is not held.
     fn process(
         &mut self,
         shared: &mut Self::Shared,
         row: &Row<'_, Self::Event>,
         at: Start,
+        slot: SlotId,
         may_begin: bool,
         told: &mut Told<Self::Event>,
     );
+
+    /// Whether a row had an event that is larger than anything may be, so that what took it is lost, since this was last
+    /// asked.
+    fn take_refused(shared: &mut Self::Shared) -> bool;
 
     /// Whether a row with these bits, which begins nothing, can change anything of what is held. If not, it need not be
     /// shown.
@@ -71,16 +78,18 @@ pub(crate) trait Matcher: Sized {
     /// The number of the row with which the latest began of all that is held.
     fn newest(&self, shared: &Self::Shared) -> Option<u64>;
 
-    /// All rows with which something began that is held, in any order; a row may come more than once.
-    fn begun<'s>(&'s self, shared: &'s Self::Shared) -> impl Iterator<Item = Start> + 's;
+    /// The earliest row with which something began that is held for any key, and that key.
+    fn oldest_of_all(shared: &mut Self::Shared, slots: &Slots<Self>) -> Option<(u64, SlotId)>;
 
-    /// How many different rows [`begun`](Self::begun) tells at least, over all keys together.
-    fn begun_count(shared: &Self::Shared) -> usize;
+    /// When something is over next because it began too long ago for the pattern, or earlier.
+    fn first_over(shared: &Self::Shared) -> Option<i64>;
 
-    /// Whether something that began with this row may be held, if nothing that began earlier is, for any key.
-    fn may_hold(&self, shared: &mut Self::Shared, row: u64) -> bool {
-        self.oldest(shared) == Some(row)
-    }
+    /// The next row such that what began with it is over at `now`, and its key, which is to be [expired](Self::expire). Each
+    /// is told once; of some, nothing may be left.
+    fn take_over(shared: &mut Self::Shared, now: i64) -> Option<(u64, SlotId)>;
+
+    /// Forgets rows of which nothing is left, if they are too many.
+    fn tidy(shared: &mut Self::Shared, slots: &Slots<Self>);
 
     /// Whether no more is held than this, once what is over has been freed.
     fn fits(shared: &mut Self::Shared, most: usize) -> bool {
@@ -96,24 +105,22 @@ pub(crate) trait Matcher: Sized {
         lost
     }
 
-    /// A row before which nothing began that is held, for any key; 0 if that is not known.
-    fn begun_from(_: &Self::Shared) -> u64 {
-        0
-    }
-
-    /// Drops all that began with this row, which is the latest of this key or the earliest of all, matches held back included; returns how many partial matches are lost. What
-    /// that releases is told.
+    /// Drops all that began with this row, which is the latest of this key or the earliest of all, matches held back included;
+    /// returns how many partial matches are lost. What that releases is told.
     fn drop_begun_at(&mut self, shared: &mut Self::Shared, row: u64, told: &mut Told<Self::Event>) -> u64;
 
     /// What counts against the limit on partial matches, of all keys together.
     fn held(shared: &Self::Shared) -> usize;
 
-    /// What is held for all keys together takes so many bytes, with its events; `Self` is not counted. Unlike
-    /// [`bytes`](Self::bytes) it says nothing of room that stands empty.
-    fn weight(shared: &Self::Shared) -> usize;
+    /// Frees a little of what is not held any longer, or looks for it; whether there was anything to do. `unsearched` is how
+    /// much more may be looked at.
+    fn free_some(shared: &mut Self::Shared, unsearched: &mut usize) -> bool;
 
-    /// Bytes in use for all keys together, without `Self`.
+    /// What is held for all keys together takes so many bytes, with its events; `Self` is not counted.
     fn bytes(shared: &Self::Shared) -> usize;
+
+    /// What a partial match takes of one event that owns nothing.
+    fn bytes_at_least() -> usize;
 }
 
 /// What is found while a row is processed or a key woken: at most so many matches, the rest is counted.

@@ -17,6 +17,7 @@ pub use validate::PatternProblem;
 
 pub mod automaton;
 
+mod events;
 pub(crate) mod keyed;
 mod matcher;
 mod nodes;

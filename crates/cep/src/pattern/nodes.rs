@@ -10,27 +10,25 @@
 //!
 //! [`Union`]: Node::Union
 
-use std::mem::size_of;
 use std::num::NonZeroU32;
 
 use super::StepId;
-use crate::event::MakeEvent;
+use super::events::{EventId, Events};
 
-/// The nodes of all partial matches of a rule.
+/// The nodes of all partial matches of a rule, and their events.
 #[derive(Debug)]
 pub(crate) struct Nodes<E> {
-    slots: Vec<Slot<E>>,
+    pub(crate) events: Events<E>,
+    slots: Vec<Slot>,
     /// Slots that hold nothing.
     free: Vec<NodeId>,
     /// Nodes that nothing refers to any longer, but that still hold their references to others.
     condemned: Vec<NodeId>,
     live: usize,
-    /// What the events of those own elsewhere, in bytes; an event counts once for each node that has it.
-    heap: usize,
     /// Of those, the ones with which something begins.
     begun: usize,
-    /// What begins before is over.
-    floor: Start,
+    /// What began with an earlier row is over.
+    floor: u64,
     /// The slot that is swept next.
     swept: usize,
 }
@@ -39,29 +37,20 @@ pub(crate) struct Nodes<E> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct NodeId(NonZeroU32);
 
-/// Where a partial match began: which of the key's events it was, and when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Start {
-    /// Event time.
-    pub(crate) time: i64,
-    /// Number of the row; later rows have larger ones.
-    pub(crate) row: u64,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) enum Node<E> {
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Node {
     /// An event taken for a step, continuing each path of `next`; with none, it begins a partial match.
-    Event { step: StepId, event: E, at: Start, weight: u32, next: Option<NodeId> },
+    Event { step: StepId, event: EventId, next: Option<NodeId> },
     /// The paths of both; the latest start on the left is no earlier than that on the right.
     Union { left: NodeId, right: NodeId },
 }
 
 #[derive(Debug)]
-struct Slot<E> {
+struct Slot {
+    /// The row with which the path begins that begins latest.
+    start: u64,
     references: u32,
-    /// Latest start of any path.
-    start: Start,
-    node: Option<Node<E>>,
+    node: Option<Node>,
 }
 
 /// Condemned nodes that are taken apart for each node made. More than one, so that they run out.
@@ -73,34 +62,28 @@ const SWEPT_PER_NODE: usize = 3;
 impl<E> Default for Nodes<E> {
     fn default() -> Nodes<E> {
         Nodes {
+            events: Events::default(),
             slots: Vec::new(),
             free: Vec::new(),
             condemned: Vec::new(),
             live: 0,
-            heap: 0,
             begun: 0,
-            floor: Start::FIRST,
+            floor: 0,
             swept: 0,
         }
     }
 }
 
-impl<E> Nodes<E> {
-    /// An event that begins a partial match. The caller owns the reference.
-    pub(crate) fn begin(&mut self, step: StepId, event: &dyn MakeEvent<E>, at: Start) -> NodeId {
+impl<E: Clone> Nodes<E> {
+    /// An event that begins a partial match, whose reference goes over to the new node. The caller owns that to the node.
+    pub(crate) fn begin(&mut self, step: StepId, event: EventId) -> NodeId {
         self.begun += 1;
-        self.insert(at, Node::event(step, event, at, None))
+        self.insert(self.events.at(event).row, Node::Event { step, event, next: None })
     }
 
-    /// An event that continues every path of `next`, whose reference goes over to the new node.
-    pub(crate) fn extend(
-        &mut self,
-        step: StepId,
-        event: &dyn MakeEvent<E>,
-        at: Start,
-        next: NodeId,
-    ) -> NodeId {
-        self.insert(self.start(next), Node::event(step, event, at, Some(next)))
+    /// An event that continues every path of `next`; the references of both go over to the new node.
+    pub(crate) fn extend(&mut self, step: StepId, event: EventId, next: NodeId) -> NodeId {
+        self.insert(self.start(next), Node::Event { step, event, next: Some(next) })
     }
 
     /// The paths of both, whose references go over to the new node.
@@ -117,14 +100,8 @@ impl<E> Nodes<E> {
 
     /// Gives a reference up.
     pub(crate) fn release(&mut self, id: NodeId) {
-        let slot = self.slot_mut(id);
-        slot.references -= 1;
-        if slot.references == 0 {
-            let weight = slot.node.as_ref().map(Node::weight);
-            self.condemned.push(id);
-            self.live -= usize::from(weight.is_some());
-            self.heap -= weight.unwrap_or(0);
-        }
+        self.unrefer(id);
+        self.reclaim(RELEASED_PER_NODE);
     }
 
     /// Takes condemned nodes apart, at most so many.
@@ -136,20 +113,22 @@ impl<E> Nodes<E> {
         }
     }
 
-    /// From now on what begins before this time or this row is over.
-    pub(crate) fn raise_floor(&mut self, floor: Start) {
-        self.floor.time = self.floor.time.max(floor.time);
-        self.floor.row = self.floor.row.max(floor.row);
+    /// From now on what began before this row is over.
+    pub(crate) fn raise_floor(&mut self, row: u64) {
+        self.floor = self.floor.max(row);
     }
 
     /// Whether every path of a node begins before the [floor](Self::raise_floor). Such a node may be emptied at any time: a
     /// reference to it stays good, but only to be released and to ask for the start.
     pub(crate) fn is_over(&self, id: NodeId) -> bool {
-        self.start(id).is_before(self.floor)
+        self.start(id) < self.floor
     }
 
     /// Empties nodes that are [over](Self::is_over), looking at most at so many slots, on from where the last sweep ended.
     pub(crate) fn sweep(&mut self, most: usize) {
+        if self.floor == 0 {
+            return;
+        }
         for _ in 0..most.min(self.slots.len()) {
             let id = NodeId::new(self.swept);
             self.swept += 1;
@@ -165,42 +144,41 @@ impl<E> Nodes<E> {
         let held = self.slot_mut(id).references > 0 && self.find(id).is_some();
         if held && self.is_over(id) {
             self.live -= 1;
-            self.heap -= self.get(id).weight();
             self.empty(id);
         }
     }
 
     /// Whether this node, which may have been given up since, is still that with which a partial match began at this row.
     pub(crate) fn is_begun(&self, id: NodeId, row: u64) -> bool {
-        matches!(self.find(id), Some(Node::Event { at, next: None, .. }) if at.row == row)
+        matches!(self.find(id), Some(Node::Event { event, next: None, .. }) if self.events.at(event).row == row)
     }
 
-    /// Reclaims and sweeps until no more than `most` nodes are live, or there is nothing to reclaim and so many slots were
-    /// swept.
-    pub(crate) fn shrink(&mut self, most: usize, mut unswept: usize) {
-        while self.live > most {
-            if !self.condemned.is_empty() {
-                self.reclaim(1);
-            } else if unswept > 0 {
-                self.sweep(1);
-                unswept -= 1;
-            } else {
-                return;
-            }
+    /// Frees a node, or looks at one slot for something that is over; whether there was anything to do. `unswept` is how many
+    /// more slots may be looked at.
+    pub(crate) fn free_some(&mut self, unswept: &mut usize) -> bool {
+        if !self.condemned.is_empty() {
+            self.reclaim(1);
+        } else if self.floor > 0 && *unswept > 0 {
+            *unswept -= 1;
+            self.sweep(1);
+        } else {
+            return false;
         }
+        true
     }
 
-    pub(crate) fn get(&self, id: NodeId) -> &Node<E> {
+    /// The node, which is not [over](Self::is_over).
+    pub(crate) fn get(&self, id: NodeId) -> Node {
         self.find(id).expect("a node that is referred to is there")
     }
 
     /// The node, unless it is [over](Self::is_over) and was emptied.
-    pub(crate) fn find(&self, id: NodeId) -> Option<&Node<E>> {
-        self.slots[id.index()].node.as_ref()
+    pub(crate) fn find(&self, id: NodeId) -> Option<Node> {
+        self.slots[id.index()].node
     }
 
-    /// Latest start of any path.
-    pub(crate) fn start(&self, id: NodeId) -> Start {
+    /// The row with which the path begins that begins latest.
+    pub(crate) fn start(&self, id: NodeId) -> u64 {
         self.slots[id.index()].start
     }
 
@@ -214,26 +192,21 @@ impl<E> Nodes<E> {
         self.begun
     }
 
-    /// What the live nodes take with their events, in bytes.
-    pub(crate) fn weight(&self) -> usize {
-        self.live * size_of::<Slot<E>>() + self.heap
-    }
-
-    /// Memory taken, in bytes, with what events own elsewhere.
+    /// What nodes and events take, in bytes, those that are to be taken apart included.
     pub(crate) fn bytes(&self) -> usize {
-        self.heap
-            + self.slots.capacity() * size_of::<Slot<E>>()
-            + (self.free.capacity() + self.condemned.capacity()) * size_of::<NodeId>()
+        (self.slots.len() - self.free.len()) * Self::bytes_per_node() + self.events.bytes()
     }
 
-    fn insert(&mut self, start: Start, node: Node<E>) -> NodeId {
+    /// What a node takes.
+    pub(crate) const fn bytes_per_node() -> usize {
+        size_of::<Slot>()
+    }
+
+    fn insert(&mut self, start: u64, node: Node) -> NodeId {
         self.reclaim(RELEASED_PER_NODE);
-        if self.floor > Start::FIRST {
-            self.sweep(SWEPT_PER_NODE);
-        }
+        self.sweep(SWEPT_PER_NODE);
         self.live += 1;
-        self.heap += node.weight();
-        let slot = Slot { references: 1, start, node: Some(node) };
+        let slot = Slot { start, references: 1, node: Some(node) };
         if let Some(id) = self.free.pop() {
             self.slots[id.index()] = slot;
             return id;
@@ -246,46 +219,35 @@ impl<E> Nodes<E> {
         NodeId::new(self.slots.len() - 1)
     }
 
+    fn unrefer(&mut self, id: NodeId) {
+        let slot = self.slot_mut(id);
+        slot.references -= 1;
+        if slot.references == 0 {
+            self.live -= usize::from(slot.node.is_some());
+            self.condemned.push(id);
+        }
+    }
+
     /// Takes what a node holds, and gives its references up.
     fn empty(&mut self, id: NodeId) {
         match self.slot_mut(id).node.take() {
-            Some(Node::Event { next: Some(next), .. }) => self.release(next),
-            Some(Node::Union { left, right }) => {
-                self.release(left);
-                self.release(right);
+            Some(Node::Event { event, next, .. }) => {
+                self.events.release(event);
+                match next {
+                    Some(next) => self.unrefer(next),
+                    None => self.begun -= 1,
+                }
             }
-            Some(Node::Event { next: None, .. }) => self.begun -= 1,
+            Some(Node::Union { left, right }) => {
+                self.unrefer(left);
+                self.unrefer(right);
+            }
             None => {}
         }
     }
 
-    fn slot_mut(&mut self, id: NodeId) -> &mut Slot<E> {
+    fn slot_mut(&mut self, id: NodeId) -> &mut Slot {
         &mut self.slots[id.index()]
-    }
-}
-
-impl<E> Node<E> {
-    fn event(step: StepId, event: &dyn MakeEvent<E>, at: Start, next: Option<NodeId>) -> Node<E> {
-        let weight = u32::try_from(event.weight()).unwrap_or(u32::MAX);
-        Node::Event { step, event: event.make(), at, weight, next }
-    }
-
-    /// What its event owns elsewhere, in bytes.
-    fn weight(&self) -> usize {
-        match self {
-            Node::Event { weight, .. } => *weight as usize,
-            Node::Union { .. } => 0,
-        }
-    }
-}
-
-impl Start {
-    /// No start is before this one.
-    const FIRST: Start = Start { time: i64::MIN, row: 0 };
-
-    /// Whether it is too early for a floor, of which both time and row count.
-    fn is_before(self, floor: Start) -> bool {
-        self.time < floor.time || self.row < floor.row
     }
 }
 
@@ -301,69 +263,79 @@ impl NodeId {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use crate::pattern::events::Start;
 
-    fn at(row: u64) -> Start {
-        Start { time: row as i64 * 10, row }
+    /// A reference to the event of a row, which is that number in the findings.
+    pub(crate) fn event(nodes: &mut Nodes<u64>, row: u64) -> EventId {
+        nodes.events.take(&row, Start { time: row as i64 * 10, row })
+    }
+
+    fn begin(nodes: &mut Nodes<u64>, row: u64) -> NodeId {
+        let event = event(nodes, row);
+        nodes.begin(StepId(0), event)
     }
 
     #[test]
     fn what_nothing_refers_to_is_taken_apart_as_new_nodes_are_made() {
         let mut nodes = Nodes::default();
-        let mut chain = nodes.begin(StepId(0), &'a', at(0));
+        let mut chain = begin(&mut nodes, 0);
         for row in 1..100 {
-            chain = nodes.extend(StepId(1), &'b', at(row), chain);
+            let event = event(&mut nodes, row);
+            chain = nodes.extend(StepId(1), event, chain);
         }
-        assert_eq!((nodes.live(), nodes.start(chain)), (100, at(0)));
-        nodes.release(chain);
+        assert_eq!((nodes.live(), nodes.start(chain)), (100, 0));
         let bytes = nodes.bytes();
-        for row in 0..100 {
-            let node = nodes.begin(StepId(0), &'c', at(row));
+        nodes.release(chain);
+        assert!(nodes.bytes() > bytes / 2, "no single event pays for all");
+        for row in 100..200 {
+            let node = begin(&mut nodes, row);
             nodes.release(node);
         }
-        nodes.reclaim(usize::MAX);
-        assert_eq!(nodes.live(), 0);
-        assert!(nodes.bytes() < 2 * bytes);
+        assert_eq!((nodes.live(), nodes.bytes()), (0, 0));
         assert_eq!(nodes.free.len(), nodes.slots.len());
     }
 
     #[test]
     fn a_sweep_empties_what_began_too_early_however_it_is_referred_to() {
         let mut nodes = Nodes::default();
-        let mut all = nodes.begin(StepId(0), &'a', at(0));
+        let mut all = begin(&mut nodes, 0);
         for row in 1..100 {
-            let begun = nodes.begin(StepId(0), &'a', at(row));
+            let begun = begin(&mut nodes, row);
             all = nodes.union(begun, all);
         }
         assert_eq!(nodes.live(), 199);
-        nodes.raise_floor(at(60));
+        nodes.raise_floor(60);
         nodes.sweep(1000);
         nodes.reclaim(usize::MAX);
         assert_eq!(nodes.live(), 80);
         // One emptied node stands where the living ones refer to the others.
         assert_eq!(nodes.free.len(), nodes.slots.len() - 81);
-        assert_eq!(nodes.start(all), at(99));
+        assert_eq!(nodes.start(all), 99);
         nodes.release(all);
         nodes.reclaim(usize::MAX);
-        assert_eq!((nodes.live(), nodes.free.len()), (0, nodes.slots.len()));
+        assert_eq!((nodes.live(), nodes.free.len(), nodes.bytes()), (0, nodes.slots.len(), 0));
     }
 
     #[test]
     fn shared_nodes_stay_until_the_last_reference_is_gone() {
         let mut nodes = Nodes::default();
-        let first = nodes.begin(StepId(0), &'a', at(0));
+        let first = begin(&mut nodes, 0);
         nodes.retain(first);
-        let left = nodes.extend(StepId(1), &'b', at(1), first);
-        let second = nodes.begin(StepId(0), &'c', at(2));
+        let taken = event(&mut nodes, 1);
+        let left = nodes.extend(StepId(1), taken, first);
+        let second = begin(&mut nodes, 2);
         let both = nodes.union(second, first);
-        assert_eq!(nodes.start(both), at(2));
+        assert_eq!(nodes.start(both), 2);
         nodes.release(both);
         nodes.reclaim(usize::MAX);
         assert_eq!(nodes.live(), 2);
-        assert!(matches!(nodes.get(first), Node::Event { event: 'a', next: None, .. }));
+        assert!(
+            matches!(nodes.get(first), Node::Event { event, next: None, .. } if nodes.events.get(event) == 0)
+        );
         nodes.release(left);
         nodes.reclaim(usize::MAX);
-        assert_eq!(nodes.live(), 0);
+        assert_eq!((nodes.live(), nodes.bytes()), (0, 0));
     }
 }

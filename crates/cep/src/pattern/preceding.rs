@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::nodes::Start;
+use super::events::Start;
 use super::{Condition, Pattern};
 use crate::slots::SlotId;
 

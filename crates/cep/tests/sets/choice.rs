@@ -26,7 +26,7 @@ fn reason(plan: &PatternPlan) -> Result<(), Reason> {
 }
 
 fn choice(plan: &PatternPlan) -> EvaluatorKind {
-    sets::choose(plan, &Automaton::new(&plan.pattern).unwrap())
+    sets::choose(plan, &Automaton::new(&plan.pattern).unwrap()).unwrap()
 }
 
 #[test]

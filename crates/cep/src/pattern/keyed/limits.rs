@@ -1,25 +1,47 @@
 //! What a pattern may hold, and what becomes of the rest.
 
-use super::{Begun, KeyedPattern};
+use super::KeyedPattern;
 use crate::engine::Output;
 use crate::error::{Error, Limit};
+use crate::keys::KeyRef;
 use crate::limits::Overflow;
 use crate::pattern::matcher::Matcher;
 use crate::pattern::preceding::Preceding;
 use crate::slots::SlotId;
 
+/// Places that are searched for what is over before anything is dropped.
+const SEARCHED_TO_FIT: usize = 64;
+
 impl<M: Matcher> KeyedPattern<M> {
-    /// Makes room for another key, as the policy says; whether there is some.
-    pub(super) fn make_room(&mut self, out: &mut Output<'_, M::Event>) -> Result<bool, Error> {
-        if self.slots.len() < self.limits.keys_per_rule {
+    /// Makes room for another key, as the policy says; whether there is some. `counted` says that it has a slot already, which
+    /// may be what is dropped.
+    pub(super) fn make_room(
+        &mut self,
+        key: &KeyRef<'_>,
+        counted: bool,
+        out: &mut Output<'_, M::Event>,
+    ) -> Result<bool, Error> {
+        // What would not even fit into an empty rule is not worth emptying it.
+        let fits_alone = key.heap_bytes() <= self.weight_max;
+        let limit = if fits_alone { Limit::Keys } else { Limit::StateBytes };
+        if fits_alone && self.slots.len() - usize::from(counted) < self.limits.keys_per_rule {
             return Ok(true);
         }
-        self.dropped_at = Some(Limit::Keys);
+        self.dropped_at = Some(limit);
         match self.limits.policy {
-            Overflow::DropOldest => Ok(self.drop_oldest_key(out)),
+            Overflow::DropOldest => Ok(fits_alone && self.drop_oldest_key(out)),
             Overflow::DropNewest => Ok(false),
-            Overflow::Fail => Err(Error::limit(self.slots.rule(), Limit::Keys, self.limits.keys_per_rule)),
+            Overflow::Fail => Err(self.reached(limit)),
         }
+    }
+
+    fn reached(&self, limit: Limit) -> Error {
+        let most = match limit {
+            Limit::Keys => self.limits.keys_per_rule,
+            Limit::StateBytes => self.limits.state_bytes_per_rule,
+            Limit::PartialMatches | Limit::WindowEvents => self.limits.partial_matches_per_rule,
+        };
+        Error::limit(self.slots.rule(), limit, most)
     }
 
     /// Drops what is too much after a row, as the policy says. `slot` is that of the row's key, and `remembered` says that
@@ -31,6 +53,15 @@ impl<M: Matcher> KeyedPattern<M> {
         mut remembered: bool,
         out: &mut Output<'_, M::Event>,
     ) -> Result<(), Error> {
+        let mut failed = None;
+        if M::take_refused(&mut self.shared) {
+            self.dropped_at = Some(Limit::StateBytes);
+            if self.limits.policy == Overflow::Fail {
+                failed = Some(Limit::StateBytes);
+            } else {
+                self.dropped += 1;
+            }
+        }
         while let Some(limit) = self.exceeded() {
             self.dropped_at = Some(limit);
             let of_bytes = limit == Limit::StateBytes;
@@ -59,21 +90,20 @@ impl<M: Matcher> KeyedPattern<M> {
                     self.drop_begun_at(newest, slot, out);
                 }
                 Overflow::Fail => {
+                    // What is refused is told by the error, and is no more than the row.
+                    let dropped = self.dropped;
                     if let Some(slot) = slot {
                         self.drop_begun_at(row, slot, out);
                         if of_bytes && remembered {
                             self.drop_remembered(slot, out);
                         }
                     }
-                    let most = match limit {
-                        Limit::StateBytes => self.limits.state_bytes_per_rule,
-                        _ => self.limits.partial_matches_per_rule,
-                    };
-                    return Err(Error::limit(self.slots.rule(), limit, most));
+                    self.dropped = dropped;
+                    return Err(self.reached(limit));
                 }
             }
         }
-        Ok(())
+        failed.map_or(Ok(()), |limit| Err(self.reached(limit)))
     }
 
     /// The limit that is exceeded once what is over has been freed.
@@ -81,17 +111,13 @@ impl<M: Matcher> KeyedPattern<M> {
         if !M::fits(&mut self.shared, self.limits.partial_matches_per_rule) {
             return Some(Limit::PartialMatches);
         }
-        loop {
-            let keys = self.slots.bytes();
-            let remembered = self.preceding.as_ref().map_or(0, Preceding::bytes);
-            if M::weight(&self.shared) + keys + remembered <= self.limits.state_bytes_per_rule {
-                return None;
-            }
-            let held = M::held(&self.shared);
-            if held == 0 || !M::fits(&mut self.shared, held - 1) {
+        let mut unsearched = SEARCHED_TO_FIT;
+        while self.bytes() > self.limits.state_bytes_per_rule {
+            if !M::free_some(&mut self.shared, &mut unsearched) {
                 return Some(Limit::StateBytes);
             }
         }
+        None
     }
 
     fn drop_oldest_key(&mut self, out: &mut Output<'_, M::Event>) -> bool {
@@ -122,17 +148,10 @@ impl<M: Matcher> KeyedPattern<M> {
 
     /// The earliest row with which something began that is held, and its key.
     fn oldest(&mut self) -> Option<(u64, SlotId)> {
-        while let Some(Begun { at, slot }) = self.begun.front().copied() {
-            let matcher = self.slots.get(slot);
-            if matcher.is_some_and(|matcher| matcher.may_hold(&mut self.shared, at.row)) {
-                return Some((at.row, slot));
-            }
-            self.begun.pop_front();
-        }
-        None
+        M::oldest_of_all(&mut self.shared, &self.slots)
     }
 
-    fn drop_begun_at(&mut self, row: u64, slot: SlotId, out: &mut Output<'_, M::Event>) {
+    pub(super) fn drop_begun_at(&mut self, row: u64, slot: SlotId, out: &mut Output<'_, M::Event>) {
         let Some(matcher) = self.slots.get_mut(slot) else { return };
         self.dropped += matcher.drop_begun_at(&mut self.shared, row, &mut self.told);
         self.tell(slot, out);

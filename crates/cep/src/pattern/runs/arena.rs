@@ -1,14 +1,17 @@
 //! All partial matches of a rule.
 
-use std::mem::size_of;
+use std::collections::VecDeque;
 
 use super::index::INDEXED_BYTES;
 use super::paths::Paths;
 use super::registers::Registers;
 use super::slab::{Id, Linked, Links, List, Slab};
 use super::summary::Summaries;
+use crate::engine::Row;
 use crate::pattern::automaton::StateId;
-use crate::pattern::nodes::{NodeId, Nodes, Start};
+use crate::pattern::events::{EventId, Start};
+use crate::pattern::nodes::{NodeId, Nodes};
+use crate::slots::SlotId;
 
 /// A partial match in one state.
 #[derive(Clone, Copy, Debug)]
@@ -17,22 +20,25 @@ pub(super) struct Run {
     pub(super) begun: BegunId,
     /// Its events; nothing where findings carry none.
     pub(super) node: Option<NodeId>,
-    /// Time of its last event.
-    pub(super) last: i64,
-    /// Which one it was of all that came into a state.
-    pub(super) came: u64,
-    /// Since when its time counts: that of its last event, or when it came to wait for what has a bound.
-    pub(super) since: i64,
     in_state: Links<Run>,
     in_begun: Links<Run>,
 }
 
 pub(super) type RunId = Id<Run>;
 
+/// What is known of a run's time where states have bounds of their own.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Clock {
+    /// Time of its last event.
+    pub(super) last: i64,
+    /// Since when its time counts: that of its last event, or when it came to wait for what has a bound.
+    pub(super) since: i64,
+}
+
 /// What began with one row.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Begun {
-    pub(super) at: Start,
+    pub(super) event: EventId,
     pub(super) runs: List<Run>,
     links: Links<Begun>,
 }
@@ -54,33 +60,73 @@ pub(super) struct Arena<E> {
     pub(super) begun: Slab<Begun>,
     pub(super) nodes: Nodes<E>,
     pub(super) registers: Registers,
+    pub(super) clocks: Beside<Clock>,
+    /// Which one each run was of all that came into a state, where some state has an index.
+    pub(super) came: Beside<u64>,
     /// What findings tell instead of events, if they do not carry these.
-    pub(super) summaries: Option<Summaries<E>>,
+    pub(super) summaries: Option<Summaries>,
     /// What tells runs apart that took different events, where a match may be found more than once.
     pub(super) paths: Option<Paths>,
+    /// Rows that began something, with their keys, in order. One of which nothing is left stays until it comes to the front
+    /// or the queue is rebuilt, which happens when those outnumber the others.
+    pub(super) order: VecDeque<(Start, SlotId)>,
     /// Runs that have come into a state since the start.
     pub(super) arrived: u64,
     /// Runs that stand in an index.
     pub(super) indexed: usize,
     /// Matches held back.
     pub(super) held: usize,
+    /// The event of the row at hand, once it was asked for.
+    pub(super) present: Option<EventId>,
+    /// What an event may own at most that is held.
+    pub(super) weight_max: usize,
+    /// Whether an event owned more.
+    pub(super) refused: bool,
+}
+
+/// A value for each run, if the pattern needs one.
+#[derive(Debug)]
+pub(super) struct Beside<T> {
+    is_kept: bool,
+    values: Vec<T>,
 }
 
 impl<E: Clone> Arena<E> {
+    /// The event of the row at hand. The caller owns the reference.
+    pub(super) fn take(&mut self, row: &Row<'_, E>, at: Start) -> EventId {
+        let Arena { nodes, present, .. } = self;
+        let event = *present.get_or_insert_with(|| nodes.events.take(row.event, at));
+        nodes.events.retain(event)
+    }
+
+    /// Whether the event of the row at hand may be held at all.
+    pub(super) fn admits(&mut self, row: &Row<'_, E>, at: Start) -> bool {
+        let event = self.take(row, at);
+        self.nodes.events.release(event);
+        let is_small = self.nodes.events.weight(event) <= self.weight_max;
+        self.refused |= !is_small;
+        is_small
+    }
+
+    /// Nothing more takes the event of the row at hand.
+    pub(super) fn end_row(&mut self) {
+        if let Some(event) = self.present.take() {
+            self.nodes.events.release(event);
+        }
+    }
+
     /// A new run, in the list of what it began with but not yet in that of a state.
-    pub(super) fn add(&mut self, state: StateId, begun: BegunId, node: Option<NodeId>, last: i64) -> RunId {
-        let run = Run {
-            state,
-            begun,
-            node,
-            last,
-            came: 0,
-            since: last,
-            in_state: Links::default(),
-            in_begun: Links::default(),
-        };
+    pub(super) fn add(
+        &mut self,
+        state: StateId,
+        begun: BegunId,
+        node: Option<NodeId>,
+        clock: Clock,
+    ) -> RunId {
+        let run = Run { state, begun, node, in_state: Links::default(), in_begun: Links::default() };
         let id = self.runs.insert(run);
         self.begun[begun].runs.push_back::<InBegun>(&mut self.runs, id);
+        self.clocks.set(id, clock);
         id
     }
 
@@ -91,12 +137,23 @@ impl<E: Clone> Arena<E> {
             self.nodes.release(node);
         }
         if let Some(summaries) = &mut self.summaries {
-            summaries.clear(id.index());
+            summaries.clear(id.index(), &mut self.nodes.events);
         }
         let Arena { runs, begun: all, .. } = self;
         all[begun].runs.unlink::<InBegun>(runs, id);
         runs.remove(id);
         all[begun].runs.is_empty()
+    }
+
+    /// Frees what began with one row, of which no run is left.
+    pub(super) fn remove_begun(&mut self, id: BegunId) {
+        self.nodes.events.release(self.begun[id].event);
+        self.begun.remove(id);
+    }
+
+    /// When something began, and with which row.
+    pub(super) fn at(&self, begun: BegunId) -> Start {
+        self.nodes.events.at(self.begun[begun].event)
     }
 
     pub(super) fn next_in_state(&self, id: RunId) -> Option<RunId> {
@@ -115,41 +172,69 @@ impl<E: Clone> Arena<E> {
         self.runs[id].in_state.previous
     }
 
-    /// What runs, and matches held back, take with their events, in bytes.
-    pub(super) fn weight(&self) -> usize {
-        self.runs.len() * size_of::<Run>()
-            + self.nodes.weight()
-            + self.held * size_of::<super::held::Held<E>>()
-    }
-
+    /// What all of this takes that is held, in bytes.
     pub(super) fn bytes(&self) -> usize {
-        self.runs.bytes()
-            + self.begun.bytes()
+        let per_run = size_of::<Run>()
+            + self.clocks.bytes_per_run()
+            + self.came.bytes_per_run()
+            + self.registers.bytes_per_run()
+            + self.summaries.as_ref().map_or(0, Summaries::bytes_per_run)
+            + self.paths.as_ref().map_or(0, |_| Paths::bytes_per_run());
+        self.runs.len() * per_run
+            + self.begun.len() * size_of::<Begun>()
+            + self.order.len() * size_of::<(Start, SlotId)>()
             + self.nodes.bytes()
-            + self.registers.bytes()
-            + self.summaries.as_ref().map_or(0, Summaries::bytes)
-            + self.paths.as_ref().map_or(0, Paths::bytes)
             + self.indexed * INDEXED_BYTES
-            + self.held * size_of::<super::held::Held<E>>()
+            + self.held * size_of::<super::held::Held>()
     }
 }
 
-impl Run {
-    /// How long ago its last event was. Time ends things between moments only, so at the moment in which it begins to count
+impl<T: Copy + Default> Beside<T> {
+    pub(super) fn new(is_kept: bool) -> Beside<T> {
+        Beside { is_kept, values: Vec::new() }
+    }
+
+    /// The value of a run; anything if none is kept.
+    pub(super) fn get(&self, run: RunId) -> T {
+        if self.is_kept { self.values[run.index()] } else { T::default() }
+    }
+
+    pub(super) fn set(&mut self, run: RunId, value: T) {
+        if !self.is_kept {
+            return;
+        }
+        if self.values.len() <= run.index() {
+            self.values.resize(run.index() + 1, T::default());
+        }
+        self.values[run.index()] = value;
+    }
+
+    fn bytes_per_run(&self) -> usize {
+        if self.is_kept { size_of::<T>() } else { 0 }
+    }
+}
+
+impl Clock {
+    /// That of a run whose last event came now.
+    pub(super) fn at(now: i64) -> Clock {
+        Clock { last: now, since: now }
+    }
+
+    /// How long ago the last event was. Time ends things between moments only, so at the moment in which it begins to count
     /// nothing is too late.
-    pub(super) fn since_last(&self, now: i64) -> i64 {
+    pub(super) fn since_last(self, now: i64) -> i64 {
         if self.since == now { 0 } else { now - self.last }
     }
 
-    /// When it is over in a state in which it can be for so long after its last event.
-    pub(super) fn due(&self, within: Option<i64>) -> Option<i64> {
+    /// When a run is over in a state in which it can be for so long after its last event.
+    pub(super) fn due(self, within: Option<i64>) -> Option<i64> {
         Some(self.last.checked_add(within?)?.max(self.since.saturating_add(1)))
     }
 }
 
 impl Begun {
-    pub(super) fn new(at: Start) -> Begun {
-        Begun { at, runs: List::default(), links: Links::default() }
+    pub(super) fn new(event: EventId) -> Begun {
+        Begun { event, runs: List::default(), links: Links::default() }
     }
 }
 

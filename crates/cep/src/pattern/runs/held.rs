@@ -2,28 +2,40 @@
 
 use super::arena::Arena;
 use super::heap::Begins;
+use super::summary::Ends;
+use crate::aggregate::Scalar;
 use crate::engine::{Found, Taken};
-use crate::event::Weighing;
+use crate::pattern::events::{EventId, Events, Start};
 use crate::pattern::matcher::Told;
-use crate::pattern::nodes::{Node, NodeId, Nodes, Start};
+use crate::pattern::nodes::{Node, NodeId, Nodes};
 use crate::pattern::{AfterMatch, StepId};
 
 /// A match or a timeout that is complete but not told.
 #[derive(Debug)]
-pub(super) struct Held<E> {
+pub(super) struct Held {
     /// With which row it began.
     pub(super) begun: Start,
     /// What is to be told.
-    pub(super) what: What<E>,
+    pub(super) what: What,
 }
 
 /// What is to be told of a match.
 #[derive(Debug)]
-pub(super) enum What<E> {
+pub(super) enum What {
     /// The events of this path, which is owned, and then perhaps one more.
-    Path { node: Option<NodeId>, and: Option<(StepId, Weighing<E>)> },
-    /// This; with the row of its last event, and of the first and last one of the step that decides what the match ends.
-    Summary { found: Found<E>, last_row: u64, marked: Option<(u64, u64)> },
+    Path { node: Option<NodeId>, and: Option<(StepId, EventId)> },
+    /// These, whose events are owned.
+    Summary(Box<Summary>),
+}
+
+/// What is told of a match where findings carry no events.
+#[derive(Debug)]
+pub(super) struct Summary {
+    pub(super) ends: Ends,
+    pub(super) counts: Vec<u64>,
+    pub(super) registers: Vec<Scalar>,
+    /// When its time was up, if it is a partial match.
+    pub(super) timed_out: Option<i64>,
 }
 
 /// Which partial matches a match ends.
@@ -47,43 +59,57 @@ impl Ended {
     }
 }
 
-impl<E: Clone> Held<E> {
+impl Summary {
     /// What is told, which takes this apart.
-    pub(super) fn into_found(self, nodes: &mut Nodes<E>) -> Found<E> {
+    pub(super) fn into_found<E: Clone>(self, events: &mut Events<E>) -> Found<E> {
+        let Summary { ends: Ends { first, last, .. }, counts, registers, timed_out } = self;
+        let found =
+            Found::Summary { first: events.get(first), last: events.get(last), counts, registers, timed_out };
+        events.release(first);
+        events.release(last);
+        found
+    }
+}
+
+impl Held {
+    /// What is told, which takes this apart.
+    pub(super) fn into_found<E: Clone>(self, nodes: &mut Nodes<E>) -> Found<E> {
         match self.what {
             What::Path { node, and } => {
                 let events = events(node, and, nodes);
-                if let Some(node) = node {
-                    nodes.release(node);
-                }
+                release(node, and, nodes);
                 Found::Match { events }
             }
-            What::Summary { found, .. } => found,
+            What::Summary(summary) => summary.into_found(&mut nodes.events),
         }
     }
 
     /// Takes this apart untold.
-    pub(super) fn discard(self, nodes: &mut Nodes<E>) {
-        if let What::Path { node: Some(node), .. } = self.what {
-            nodes.release(node);
+    pub(super) fn discard<E: Clone>(self, nodes: &mut Nodes<E>) {
+        match self.what {
+            What::Path { node, and } => release(node, and, nodes),
+            What::Summary(summary) => {
+                nodes.events.release(summary.ends.first);
+                nodes.events.release(summary.ends.last);
+            }
         }
     }
 
-    /// Makes all of it part of the shared events, so that it can be kept. `at` are the time and the row of the last event.
-    pub(super) fn keep(mut self, at: Start, nodes: &mut Nodes<E>) -> Held<E> {
+    /// Makes all of it one path, so that it can be kept.
+    pub(super) fn keep<E: Clone>(mut self, nodes: &mut Nodes<E>) -> Held {
         if let What::Path { node, and } = &mut self.what
             && let Some((step, event)) = and.take()
         {
             *node = Some(match node.take() {
-                Some(before) => nodes.extend(step, &event, at, before),
-                None => nodes.begin(step, &event, at),
+                Some(before) => nodes.extend(step, event, before),
+                None => nodes.begin(step, event),
             });
         }
         self
     }
 
     /// What it ends when it is told. All of it must have been [kept](Self::keep).
-    pub(super) fn ends(&self, after: AfterMatch, nodes: &Nodes<E>) -> Ended {
+    pub(super) fn ends<E: Clone>(&self, after: AfterMatch, nodes: &Nodes<E>) -> Ended {
         match after {
             AfterMatch::Nothing => Ended::None,
             AfterMatch::ToNext => Ended::UpTo(self.begun.row),
@@ -97,38 +123,48 @@ impl<E: Clone> Held<E> {
         }
     }
 
-    fn last_row(&self, nodes: &Nodes<E>) -> u64 {
+    fn last_row<E: Clone>(&self, nodes: &Nodes<E>) -> u64 {
         match &self.what {
             What::Path { node: Some(node), .. } => match nodes.get(*node) {
-                Node::Event { at, .. } => at.row,
+                Node::Event { event, .. } => nodes.events.at(event).row,
                 Node::Union { .. } => self.begun.row,
             },
             What::Path { node: None, .. } => self.begun.row,
-            What::Summary { last_row, .. } => *last_row,
+            What::Summary(summary) => nodes.events.at(summary.ends.last).row,
         }
     }
 
     /// The rows of the first and the last event of a step.
-    fn rows_of(&self, step: StepId, nodes: &Nodes<E>) -> Option<(u64, u64)> {
+    fn rows_of<E: Clone>(&self, step: StepId, nodes: &Nodes<E>) -> Option<(u64, u64)> {
         let mut node = match &self.what {
             What::Path { node, .. } => *node,
-            What::Summary { marked, .. } => return *marked,
+            What::Summary(summary) => return summary.ends.marked,
         };
         let mut rows = None;
-        while let Some(Node::Event { step: of, at, next, .. }) = node.map(|node| nodes.get(node)) {
-            if *of == step {
-                rows = Some((at.row, rows.map_or(at.row, |(_, last)| last)));
+        while let Some(Node::Event { step: of, event, next }) = node.map(|node| nodes.get(node)) {
+            if of == step {
+                let row = nodes.events.at(event).row;
+                rows = Some((row, rows.map_or(row, |(_, last)| last)));
             }
-            node = *next;
+            node = next;
         }
         rows
+    }
+}
+
+fn release<E: Clone>(node: Option<NodeId>, and: Option<(StepId, EventId)>, nodes: &mut Nodes<E>) {
+    if let Some(node) = node {
+        nodes.release(node);
+    }
+    if let Some((_, event)) = and {
+        nodes.events.release(event);
     }
 }
 
 /// The events of a path in the order in which they were taken, and then perhaps one more.
 pub(super) fn events<E: Clone>(
     node: Option<NodeId>,
-    and: Option<(StepId, Weighing<E>)>,
+    and: Option<(StepId, EventId)>,
     nodes: &Nodes<E>,
 ) -> Vec<Taken<E>> {
     let path = || {
@@ -138,9 +174,9 @@ pub(super) fn events<E: Clone>(
         })
     };
     let mut events = Vec::with_capacity(path().count() + usize::from(and.is_some()));
-    events.extend(and.map(|(step, Weighing(event, _))| Taken { step, event }));
+    events.extend(and.map(|(step, event)| Taken { step, event: nodes.events.get(event) }));
     events.extend(path().filter_map(|node| match node {
-        Node::Event { step, event, .. } => Some(Taken { step: *step, event: event.clone() }),
+        Node::Event { step, event, .. } => Some(Taken { step, event: nodes.events.get(event) }),
         Node::Union { .. } => None,
     }));
     events.reverse();
@@ -148,7 +184,7 @@ pub(super) fn events<E: Clone>(
 }
 
 /// Tells the matches that one event or moment completed, those that began first first.
-pub(super) fn tell_all<E: Clone>(completed: &mut Vec<Held<E>>, arena: &mut Arena<E>, told: &mut Told<E>) {
+pub(super) fn tell_all<E: Clone>(completed: &mut Vec<Held>, arena: &mut Arena<E>, told: &mut Told<E>) {
     completed.sort_by_key(|held| held.begun.row);
     for held in completed.drain(..) {
         tell(held, arena, told);
@@ -156,7 +192,7 @@ pub(super) fn tell_all<E: Clone>(completed: &mut Vec<Held<E>>, arena: &mut Arena
 }
 
 /// Tells a match, or counts it if there is no room for it.
-pub(super) fn tell<E: Clone>(held: Held<E>, arena: &mut Arena<E>, told: &mut Told<E>) {
+pub(super) fn tell<E: Clone>(held: Held, arena: &mut Arena<E>, told: &mut Told<E>) {
     if told.has_room() {
         told.tell(held.into_found(&mut arena.nodes));
     } else {
@@ -165,7 +201,7 @@ pub(super) fn tell<E: Clone>(held: Held<E>, arena: &mut Arena<E>, told: &mut Tol
     }
 }
 
-impl<E> Begins for Held<E> {
+impl Begins for Held {
     fn row(&self) -> u64 {
         self.begun.row
     }

@@ -7,15 +7,18 @@
 //!
 //! This evaluator accepts every pattern.
 
-use std::mem::size_of;
+use std::collections::VecDeque;
+use std::marker::PhantomData;
 
 use super::automaton::{Automaton, StateId};
+use super::events::{Events, Start};
 use super::matcher::{Matcher, Told};
-use super::nodes::{Nodes, Start};
+use super::nodes::Nodes;
 use super::{AfterMatch, PatternOutputs, PatternPlan};
 use crate::agenda::Wake;
 use crate::engine::Row;
-use arena::{Arena, Begun, BegunId, InState, Run, RunId};
+use crate::slots::{SlotId, Slots};
+use arena::{Arena, Begun, BegunId, Beside, InState, Run, RunId};
 use conditions::Conditions;
 use heap::Heap;
 use held::Held;
@@ -43,12 +46,13 @@ mod time;
 /// The partial matches of one key.
 #[derive(Debug)]
 pub(crate) struct Runs<E> {
+    event: PhantomData<E>,
     /// What they began with, in order.
     begun: List<Begun>,
     /// By state, ascending; none is empty.
     groups: Vec<Group>,
     /// Matches held back.
-    held: Heap<Held<E>>,
+    held: Heap<Held>,
     /// All runs, where it matters in which order matches are found.
     order: Order,
 }
@@ -70,7 +74,7 @@ struct Group {
 pub(crate) struct RunsShared<E> {
     plan: RunsPlan,
     arena: Arena<E>,
-    scratch: Scratch<E>,
+    scratch: Scratch,
     /// Matchers that were given back.
     spare: Vec<Runs<E>>,
 }
@@ -92,40 +96,49 @@ struct RunsPlan {
 /// Matchers that are kept for further keys.
 const SPARE_MAX: usize = 1024;
 
+/// Dead entries of the queue of rows that are not worth a rebuild.
+const ORDER_SLACK: usize = 64;
+
 impl<E: Clone> Matcher for Runs<E> {
     type Event = E;
     type Shared = RunsShared<E>;
 
-    fn share(plan: PatternPlan, automaton: Automaton) -> RunsShared<E> {
+    fn share(plan: PatternPlan, automaton: Automaton, weight_max: usize) -> RunsShared<E> {
         let PatternPlan { pattern, conditions, outputs, .. } = plan;
         let marked = match pattern.after_match {
             AfterMatch::ToFirst(step) | AfterMatch::ToLast(step) => Some(step),
             AfterMatch::Nothing | AfterMatch::ToNext | AfterMatch::PastLast => None,
         };
         let paths = automaton.is_ambiguous().then(Paths::default);
+        let is_timed = automaton.has_gaps() || automaton.has_pending();
+        let probe = |(id, state)| Probe::of(id, state, &pattern.conditions);
+        let probes: Vec<Option<Probe>> = automaton.states().map(probe).collect();
         RunsShared {
-            plan: RunsPlan {
-                is_timed: automaton.has_gaps() || automaton.has_pending(),
-                probes: automaton
-                    .states()
-                    .map(|(id, state)| Probe::of(id, state, &pattern.conditions))
-                    .collect(),
-                is_ordered: pattern.after_match != AfterMatch::Nothing && automaton.forks(),
-                automaton,
-                conditions: Conditions { all: pattern.conditions.clone(), opaque: conditions },
-                after_match: pattern.after_match,
-                outputs,
-            },
             arena: Arena {
                 runs: slab::Slab::default(),
                 begun: slab::Slab::default(),
                 nodes: Nodes::default(),
                 registers: Registers::new(&pattern.registers),
+                clocks: Beside::new(is_timed),
+                came: Beside::new(probes.iter().any(Option::is_some)),
                 summaries: (!outputs.events).then(|| Summaries::new(pattern.steps.len(), marked)),
                 paths,
+                order: VecDeque::new(),
                 arrived: 0,
                 indexed: 0,
                 held: 0,
+                present: None,
+                weight_max,
+                refused: false,
+            },
+            plan: RunsPlan {
+                is_timed,
+                probes,
+                is_ordered: pattern.after_match != AfterMatch::Nothing && automaton.forks(),
+                automaton,
+                conditions: Conditions { all: pattern.conditions.clone(), opaque: conditions },
+                after_match: pattern.after_match,
+                outputs,
             },
             scratch: Scratch::default(),
             spare: Vec::new(),
@@ -134,6 +147,7 @@ impl<E: Clone> Matcher for Runs<E> {
 
     fn new(shared: &mut RunsShared<E>) -> Runs<E> {
         shared.spare.pop().unwrap_or(Runs {
+            event: PhantomData,
             begun: List::default(),
             groups: Vec::new(),
             held: Heap::default(),
@@ -153,11 +167,15 @@ impl<E: Clone> Matcher for Runs<E> {
         shared: &mut RunsShared<E>,
         row: &Row<'_, E>,
         at: Start,
+        slot: SlotId,
         may_begin: bool,
         told: &mut Told<E>,
     ) {
         self.show(shared, row, at, may_begin);
-        self.settle(shared, at, told);
+        if self.newest(shared) == Some(at.row) {
+            shared.arena.order.push_back((at, slot));
+        }
+        self.settle(shared, told);
     }
 
     fn is_concerned(&self, shared: &RunsShared<E>, bits: u64) -> bool {
@@ -166,7 +184,7 @@ impl<E: Clone> Matcher for Runs<E> {
 
     fn wake(&mut self, shared: &mut RunsShared<E>, now: i64, told: &mut Told<E>) {
         self.expire(shared, now, told);
-        self.settle(shared, Start { time: now, row: 0 }, told);
+        self.settle(shared, told);
     }
 
     fn wake_at(&self, shared: &RunsShared<E>) -> Option<(Wake, i64)> {
@@ -178,39 +196,69 @@ impl<E: Clone> Matcher for Runs<E> {
     }
 
     fn oldest(&self, shared: &RunsShared<E>) -> Option<u64> {
-        let begun = self.begun.head.map(|id| shared.arena.begun[id].at.row);
+        let begun = self.begun.head.map(|id| shared.arena.at(id).row);
         let held = self.held.first().map(|held| held.begun.row);
         [begun, held].into_iter().flatten().min()
     }
 
     fn newest(&self, shared: &RunsShared<E>) -> Option<u64> {
-        let begun = self.begun.tail.map(|id| shared.arena.begun[id].at.row);
+        let begun = self.begun.tail.map(|id| shared.arena.at(id).row);
         let held = self.held.iter().map(|held| held.begun.row).max();
         begun.max(held)
     }
 
-    fn begun<'s>(&'s self, shared: &'s RunsShared<E>) -> impl Iterator<Item = Start> + 's {
-        std::iter::successors(self.begun.head, |id| shared.arena.next_begun(*id))
-            .map(|id| shared.arena.begun[id].at)
-            .chain(self.held.iter().map(|held| held.begun))
+    fn oldest_of_all(shared: &mut RunsShared<E>, slots: &Slots<Runs<E>>) -> Option<(u64, SlotId)> {
+        while let Some((at, slot)) = shared.arena.order.front().copied() {
+            if slots.get(slot).is_some_and(|runs| runs.oldest(shared) == Some(at.row)) {
+                return Some((at.row, slot));
+            }
+            shared.arena.order.pop_front();
+        }
+        None
     }
 
-    fn begun_count(shared: &RunsShared<E>) -> usize {
-        shared.arena.begun.len()
+    fn first_over(shared: &RunsShared<E>) -> Option<i64> {
+        let (at, _) = shared.arena.order.front()?;
+        at.time.checked_add(shared.plan.automaton.within()?)
+    }
+
+    fn take_over(shared: &mut RunsShared<E>, now: i64) -> Option<(u64, SlotId)> {
+        let over = Runs::first_over(shared)?;
+        let (at, slot) = shared.arena.order.pop_front_if(|_| over <= now)?;
+        Some((at.row, slot))
+    }
+
+    fn tidy(shared: &mut RunsShared<E>, slots: &Slots<Runs<E>>) {
+        let RunsShared { arena, .. } = &*shared;
+        if arena.order.len() <= 2 * (arena.begun.len() + arena.held) + ORDER_SLACK {
+            return;
+        }
+        let mut order: Vec<(Start, SlotId)> = Vec::with_capacity(arena.begun.len());
+        for (slot, runs) in slots.iter() {
+            order.extend(runs.begun(arena).map(|at| (at, slot)));
+        }
+        order.sort_unstable_by_key(|(at, _)| at.row);
+        order.dedup_by_key(|(at, _)| at.row);
+        shared.arena.order = order.into();
+    }
+
+    fn take_refused(shared: &mut RunsShared<E>) -> bool {
+        std::mem::take(&mut shared.arena.refused)
     }
 
     fn drop_begun_at(&mut self, shared: &mut RunsShared<E>, row: u64, told: &mut Told<E>) -> u64 {
         let before = Self::held(shared);
         let RunsShared { plan, arena, .. } = shared;
-        let all = std::iter::successors(self.begun.head, |id| arena.next_begun(*id));
-        let newest = self.begun.tail.filter(|id| arena.begun[*id].at.row == row);
-        if let Some(id) = newest.or_else(|| all.into_iter().find(|id| arena.begun[*id].at.row == row)) {
+        let mut all = std::iter::successors(self.begun.head, |id| arena.next_begun(*id));
+        let newest = self.begun.tail.filter(|id| arena.at(*id).row == row);
+        if let Some(id) = newest.or_else(|| all.find(|id| arena.at(*id).row == row)) {
             self.end_begun(id, plan, arena);
         }
         self.order.remove(|begun| begun == row);
         self.drop_held(|begun| begun == row, arena);
+        arena.order.pop_back_if(|(at, _)| at.row == row);
         let lost = before - Self::held(shared);
-        self.settle(shared, Start { time: 0, row: 0 }, told);
+        self.settle(shared, told);
         lost as u64
     }
 
@@ -218,18 +266,34 @@ impl<E: Clone> Matcher for Runs<E> {
         shared.arena.runs.len() + shared.arena.held
     }
 
-    fn weight(shared: &RunsShared<E>) -> usize {
-        shared.arena.weight()
+    fn free_some(shared: &mut RunsShared<E>, unsearched: &mut usize) -> bool {
+        shared.arena.nodes.free_some(unsearched)
     }
 
     fn bytes(shared: &RunsShared<E>) -> usize {
         shared.arena.bytes() + shared.arena.runs.len().min(shared.arena.begun.len()) * size_of::<Group>()
     }
+
+    fn bytes_at_least() -> usize {
+        size_of::<Run>()
+            + size_of::<Begun>()
+            + size_of::<(Start, SlotId)>()
+            + size_of::<Group>()
+            + Nodes::<E>::bytes_per_node()
+            + Events::<E>::bytes_per_event()
+    }
 }
 
 impl<E: Clone> Runs<E> {
-    /// Tells or holds back what was completed, and releases what nothing holds back any longer. `at` is the present row.
-    fn settle(&mut self, shared: &mut RunsShared<E>, at: Start, told: &mut Told<E>) {
+    /// All rows with which something began that is held.
+    fn begun<'s>(&'s self, arena: &'s Arena<E>) -> impl Iterator<Item = Start> + 's {
+        std::iter::successors(self.begun.head, |id| arena.next_begun(*id))
+            .map(|id| arena.at(id))
+            .chain(self.held.iter().map(|held| held.begun))
+    }
+
+    /// Tells or holds back what was completed, and releases what nothing holds back any longer.
+    fn settle(&mut self, shared: &mut RunsShared<E>, told: &mut Told<E>) {
         let RunsShared { plan, arena, scratch, .. } = shared;
         if let Some(paths) = &mut arena.paths {
             paths.forget_completed();
@@ -238,7 +302,7 @@ impl<E: Clone> Runs<E> {
             held::tell_all(&mut scratch.completed, arena, told);
         } else {
             for held in scratch.completed.drain(..) {
-                scratch.ready.push(held.keep(at, &mut arena.nodes));
+                scratch.ready.push(held.keep(&mut arena.nodes));
             }
             for held in scratch.ready.drain() {
                 self.held.push(held);
@@ -255,14 +319,14 @@ impl<E: Clone> Runs<E> {
     fn release(&mut self, plan: &RunsPlan, arena: &mut Arena<E>, told: &mut Told<E>) {
         while let Some(first) = self.held.first() {
             let is_held_back =
-                self.begun.head.is_some_and(|earliest| arena.begun[earliest].at.row < first.begun.row);
+                self.begun.head.is_some_and(|earliest| arena.at(earliest).row < first.begun.row);
             if is_held_back {
                 return;
             }
             let Some(first) = self.held.pop() else { return };
             arena.held -= 1;
             let ended = first.ends(plan.after_match, &arena.nodes);
-            while let Some(earliest) = self.begun.head.filter(|id| ended.includes(arena.begun[*id].at.row)) {
+            while let Some(earliest) = self.begun.head.filter(|id| ended.includes(arena.at(*id).row)) {
                 self.end_begun(earliest, plan, arena);
             }
             self.order.remove(|row| ended.includes(row));
@@ -295,26 +359,25 @@ impl<E: Clone> Runs<E> {
         let begun = arena.runs[id].begun;
         if arena.remove(id) {
             self.begun.unlink::<()>(&mut arena.begun, begun);
-            arena.begun.remove(begun);
+            arena.remove_begun(begun);
         }
     }
 
     fn leave_state(&mut self, id: RunId, plan: &RunsPlan, arena: &mut Arena<E>) {
-        let Run { state, came, .. } = arena.runs[id];
+        let Run { state, .. } = arena.runs[id];
         let Ok(index) = self.groups.binary_search_by_key(&state, |group| group.state) else { return };
         let group = &mut self.groups[index];
         group.len -= 1;
         group.runs.unlink::<InState>(&mut arena.runs, id);
         if let (Some(index), Some(probe)) = (&mut group.index, &plan.probes[state.index()]) {
-            index.remove(&arena.registers.of(id.index())[probe.register.index()], came);
+            index.remove(&arena.registers.of(id.index())[probe.register.index()], arena.came.get(id));
             arena.indexed -= 1;
         }
     }
 
     /// Puts a run where it waits.
     fn enter_state(&mut self, id: RunId, plan: &RunsPlan, arena: &mut Arena<E>) {
-        let run = arena.runs[id];
-        let state = run.state;
+        let state = arena.runs[id].state;
         let within = plan.automaton.state(state).within;
         let index = match self.groups.binary_search_by_key(&state, |group| group.state) {
             Ok(index) => index,
@@ -326,8 +389,8 @@ impl<E: Clone> Runs<E> {
         let runs = &mut self.groups[index].runs;
         let mut after = runs.tail;
         if within.is_some() {
-            let due = run.due(within);
-            while let Some(id) = after.filter(|id| arena.runs[*id].due(within) > due) {
+            let due = arena.clocks.get(id).due(within);
+            while let Some(id) = after.filter(|id| arena.clocks.get(*id).due(within) > due) {
                 after = arena.previous_in_state(id);
             }
         }
@@ -335,7 +398,7 @@ impl<E: Clone> Runs<E> {
         let group = &mut self.groups[index];
         group.len += 1;
         arena.arrived += 1;
-        arena.runs[id].came = arena.arrived;
+        arena.came.set(id, arena.arrived);
         if let Some(probe) = &plan.probes[state.index()] {
             group.keep_index(id, probe, arena);
         }
@@ -353,7 +416,7 @@ impl Group {
         let mut next = first;
         while let Some(run) = next {
             let value = &arena.registers.of(run.index())[probe.register.index()];
-            index.insert(value, arena.runs[run].came, run);
+            index.insert(value, arena.came.get(run), run);
             arena.indexed += 1;
             next = arena.next_in_state(run).filter(|_| first != Some(id));
         }

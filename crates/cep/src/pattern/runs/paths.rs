@@ -1,7 +1,5 @@
 //! What matches that are the same have in common.
 
-use std::mem::size_of;
-
 use foldhash::fast::RandomState;
 use hashbrown::HashSet;
 
@@ -50,8 +48,8 @@ impl Paths {
         self.completed.clear();
     }
 
-    pub(super) fn bytes(&self) -> usize {
-        (self.of_runs.capacity() + self.completed.capacity()) * size_of::<u128>()
+    pub(super) fn bytes_per_run() -> usize {
+        size_of::<u128>()
     }
 
     fn with(&self, run: usize, step: StepId, row: u64) -> u128 {

@@ -1,7 +1,5 @@
 //! What runs remember for conditions that compare events.
 
-use std::mem::size_of;
-
 use crate::aggregate::{Accumulator, AggregateFunction, Scalar};
 use crate::pattern::{Register, RegisterFunction, StepId};
 
@@ -149,9 +147,10 @@ impl Registers {
         }
     }
 
-    pub(super) fn bytes(&self) -> usize {
-        self.values.capacity() * size_of::<Scalar>()
-            + self.accumulators.capacity() * size_of::<Accumulator>()
-            + self.taken.capacity() * size_of::<u64>()
+    pub(super) fn bytes_per_run(&self) -> usize {
+        let taken = if self.plan.is_empty() { 0 } else { size_of::<u64>() };
+        self.plan.len() * size_of::<Scalar>()
+            + self.accumulators_initial.len() * size_of::<Accumulator>()
+            + taken
     }
 }

@@ -1,7 +1,6 @@
 //! Values with small stable names, and lists of them that cost no memory of their own.
 
 use std::marker::PhantomData;
-use std::mem::size_of;
 use std::num::NonZeroU32;
 use std::ops::{Index, IndexMut};
 
@@ -59,10 +58,6 @@ impl<T: Copy> Slab<T> {
 
     pub(super) fn len(&self) -> usize {
         self.items.len() - self.free.len()
-    }
-
-    pub(super) fn bytes(&self) -> usize {
-        self.items.capacity() * size_of::<T>() + self.free.capacity() * size_of::<Id<T>>()
     }
 }
 

@@ -1,6 +1,6 @@
 //! What an event does to runs.
 
-use super::arena::{Arena, Begun, BegunId, RunId};
+use super::arena::{Arena, Begun, BegunId, Clock, RunId};
 use super::heap::Heap;
 use super::held::{Held, What};
 use super::order::Slot;
@@ -8,18 +8,17 @@ use super::time::summarised;
 use super::{Group, Runs, RunsPlan, RunsShared};
 use crate::aggregate::Scalar;
 use crate::engine::Row;
-use crate::event::Weighing;
 use crate::pattern::StepId;
 use crate::pattern::automaton::{Action, Automaton, State, StateId, any_holds};
-use crate::pattern::nodes::Start;
+use crate::pattern::events::Start;
 
 /// What is needed only while an event is looked at, kept to save allocations.
 #[derive(Debug)]
-pub(super) struct Scratch<E> {
+pub(super) struct Scratch {
     /// Matches that are not told yet.
-    pub(super) completed: Vec<Held<E>>,
+    pub(super) completed: Vec<Held>,
     /// The same on their way to those held back.
-    pub(super) ready: Heap<Held<E>>,
+    pub(super) ready: Heap<Held>,
     /// The order of the runs before the present event.
     pub(super) slots: Vec<Slot>,
     /// Runs that the present event can concern, by when they came.
@@ -67,28 +66,35 @@ impl<E: Clone> Runs<E> {
         let shown = Shown { plan, row, at, begins: may_begin && plan.automaton.begins(row.steps) };
         if plan.is_ordered {
             self.show_in_order(&shown, arena, scratch);
-            return;
+        } else {
+            self.show_by_state(&shown, arena, scratch);
         }
+        arena.end_row();
+    }
+
+    /// Shows a row to the runs of each state, if it concerns any.
+    fn show_by_state(&mut self, shown: &Shown<'_, '_, E>, arena: &mut Arena<E>, scratch: &mut Scratch) {
+        let Shown { plan, row, .. } = shown;
         for index in 0..self.groups.len() {
             let state = plan.automaton.state(self.groups[index].state);
             if !state.stirs(row.steps) {
                 continue;
             }
-            if self.probe(index, &shown, &mut scratch.candidates) {
+            if self.probe(index, shown, &mut scratch.candidates) {
                 for candidate in 0..scratch.candidates.len() {
                     let (_, run) = scratch.candidates[candidate];
-                    self.advance(run, state, &shown, arena, scratch);
+                    self.advance(run, state, shown, arena, scratch);
                 }
                 continue;
             }
             let mut next = self.groups[index].runs.head;
             while let Some(run) = next {
                 next = arena.next_in_state(run);
-                self.advance(run, state, &shown, arena, scratch);
+                self.advance(run, state, shown, arena, scratch);
             }
         }
         if shown.begins {
-            self.begin(&shown, arena, scratch);
+            self.begin(shown, arena, scratch);
         }
         for run in scratch.arrivals.drain(..) {
             self.enter_state(run, plan, arena);
@@ -108,7 +114,7 @@ impl<E: Clone> Runs<E> {
     }
 
     /// Shows a row to all runs in the order in which they stand, if it concerns any.
-    fn show_in_order(&mut self, shown: &Shown<'_, '_, E>, arena: &mut Arena<E>, scratch: &mut Scratch<E>) {
+    fn show_in_order(&mut self, shown: &Shown<'_, '_, E>, arena: &mut Arena<E>, scratch: &mut Scratch) {
         let automaton = &shown.plan.automaton;
         let bits = shown.row.steps;
         let stirs = |group: &Group| automaton.state(group.state).stirs(bits);
@@ -155,7 +161,7 @@ impl<E: Clone> Runs<E> {
         state: &State,
         shown: &Shown<'_, '_, E>,
         arena: &mut Arena<E>,
-        scratch: &mut Scratch<E>,
+        scratch: &mut Scratch,
     ) {
         let run = arena.runs[id];
         scratch.ways.clear();
@@ -163,7 +169,7 @@ impl<E: Clone> Runs<E> {
         scratch.completions.clear();
         let goes_on = shown.follow(
             state,
-            run.since_last(shown.at.time),
+            arena.clocks.get(id).since_last(shown.at.time),
             registers,
             &mut scratch.ways,
             &mut scratch.completions,
@@ -173,6 +179,9 @@ impl<E: Clone> Runs<E> {
         }
         if !goes_on {
             scratch.ways.clear();
+        }
+        if scratch.ways.iter().any(|way| way.take.is_some()) && !arena.admits(shown.row, shown.at) {
+            scratch.ways.retain(|way| way.take.is_none());
         }
         // Whoever stays keeps its place; else the last one goes in the run itself, the others in copies of it.
         let staying = scratch.ways.iter().position(|way| way.take.is_none() && way.to == run.state);
@@ -197,20 +206,20 @@ impl<E: Clone> Runs<E> {
         };
         if let Some(step) = way.take {
             if let Some(node) = run.node {
-                let node = arena.nodes.extend(step, shown.row.event, shown.at, node);
-                arena.runs[id].node = Some(node);
+                let event = arena.take(shown.row, shown.at);
+                arena.runs[id].node = Some(arena.nodes.extend(step, event, node));
             }
             remember(id, step, shown, arena);
         }
         arena.runs[id].state = way.to;
         if way.counts_anew {
-            arena.runs[id].since = shown.at.time;
+            arena.clocks.set(id, Clock { since: shown.at.time, ..arena.clocks.get(id) });
         }
         scratch.arrivals.push(id);
     }
 
     /// Begins what the row begins.
-    fn begin(&mut self, shown: &Shown<'_, '_, E>, arena: &mut Arena<E>, scratch: &mut Scratch<E>) {
+    fn begin(&mut self, shown: &Shown<'_, '_, E>, arena: &mut Arena<E>, scratch: &mut Scratch) {
         let start = shown.plan.automaton.state(Automaton::START);
         scratch.ways.clear();
         scratch.completions.clear();
@@ -218,7 +227,8 @@ impl<E: Clone> Runs<E> {
         if scratch.ways.is_empty() && scratch.completions.is_empty() {
             return;
         }
-        let begun = arena.begun.insert(Begun::new(shown.at));
+        let event = arena.take(shown.row, shown.at);
+        let begun = arena.begun.insert(Begun::new(event));
         self.begun.push_back::<()>(&mut arena.begun, begun);
         for completion in &scratch.completions {
             let Completion::Taking(step) = *completion else { continue };
@@ -231,6 +241,9 @@ impl<E: Clone> Runs<E> {
             scratch.completed.extend(completed(alone, Completion::Passing, shown, arena));
             arena.remove(alone);
         }
+        if !scratch.ways.is_empty() && !arena.admits(shown.row, shown.at) {
+            scratch.ways.clear();
+        }
         for way in &scratch.ways {
             let run = begin_run(begun, *way, shown, arena);
             scratch.arrivals.push(run);
@@ -238,7 +251,7 @@ impl<E: Clone> Runs<E> {
         }
         if arena.begun[begun].runs.is_empty() {
             self.begun.unlink::<()>(&mut arena.begun, begun);
-            arena.begun.remove(begun);
+            arena.remove_begun(begun);
         }
     }
 }
@@ -286,7 +299,7 @@ fn completed<E: Clone>(
     completion: Completion,
     shown: &Shown<'_, '_, E>,
     arena: &mut Arena<E>,
-) -> Option<Held<E>> {
+) -> Option<Held> {
     let taking = match completion {
         Completion::Taking(step) => Some((step, shown.at.row)),
         Completion::Passing => None,
@@ -295,12 +308,12 @@ fn completed<E: Clone>(
         return None;
     }
     let run = arena.runs[id];
-    let begun = arena.begun[run.begun].at;
+    let begun = arena.at(run.begun);
     if arena.summaries.is_some() {
         let what = match completion {
             Completion::Passing => summarised(id, None, arena),
             Completion::Taking(step) => {
-                let copy = arena.add(run.state, run.begun, None, run.last);
+                let copy = arena.add(run.state, run.begun, None, arena.clocks.get(id));
                 copy_memory(id, copy, arena);
                 remember(copy, step, shown, arena);
                 let what = summarised(copy, None, arena);
@@ -308,10 +321,10 @@ fn completed<E: Clone>(
                 what
             }
         };
-        return Some(Held { begun, what: what.expect("findings without events are summaries") });
+        return what.map(|summary| Held { begun, what: What::Summary(Box::new(summary)) });
     }
     let and = match completion {
-        Completion::Taking(step) => Some((step, Weighing(shown.row.event.make(), shown.row.event.weight()))),
+        Completion::Taking(step) => Some((step, arena.take(shown.row, shown.at))),
         Completion::Passing => None,
     };
     Some(Held { begun, what: What::Path { node: run.node.map(|node| arena.nodes.retain(node)), and } })
@@ -319,10 +332,13 @@ fn completed<E: Clone>(
 
 fn begin_run<E: Clone>(begun: BegunId, way: Way, shown: &Shown<'_, '_, E>, arena: &mut Arena<E>) -> RunId {
     let node = match way.take {
-        Some(step) if arena.summaries.is_none() => Some(arena.nodes.begin(step, shown.row.event, shown.at)),
+        Some(step) if arena.summaries.is_none() => {
+            let event = arena.take(shown.row, shown.at);
+            Some(arena.nodes.begin(step, event))
+        }
         _ => None,
     };
-    let id = arena.add(way.to, begun, node, shown.at.time);
+    let id = arena.add(way.to, begun, node, Clock::at(shown.at.time));
     arena.registers.begin(id.index());
     if let Some(paths) = &mut arena.paths {
         paths.begin(id.index());
@@ -337,11 +353,15 @@ fn begin_run<E: Clone>(begun: BegunId, way: Way, shown: &Shown<'_, '_, E>, arena
 fn fork<E: Clone>(id: RunId, way: Way, shown: &Shown<'_, '_, E>, arena: &mut Arena<E>) -> RunId {
     let run = arena.runs[id];
     let mut node = run.node.map(|node| arena.nodes.retain(node));
-    if let Some(step) = way.take {
-        node = node.map(|node| arena.nodes.extend(step, shown.row.event, shown.at, node));
+    if let Some((step, before)) = way.take.zip(node) {
+        let event = arena.take(shown.row, shown.at);
+        node = Some(arena.nodes.extend(step, event, before));
     }
-    let copy = arena.add(way.to, run.begun, node, run.last);
-    arena.runs[copy].since = if way.counts_anew { shown.at.time } else { run.since };
+    let mut clock = arena.clocks.get(id);
+    if way.counts_anew {
+        clock.since = shown.at.time;
+    }
+    let copy = arena.add(way.to, run.begun, node, clock);
     copy_memory(id, copy, arena);
     if let Some(step) = way.take {
         remember(copy, step, shown, arena);
@@ -355,24 +375,26 @@ fn copy_memory<E: Clone>(from: RunId, to: RunId, arena: &mut Arena<E>) {
         paths.copy(from.index(), to.index());
     }
     if let Some(summaries) = &mut arena.summaries {
-        summaries.copy(from.index(), to.index());
+        summaries.copy(from.index(), to.index(), &mut arena.nodes.events);
     }
 }
 
 /// Adds the event to all that a run remembers.
 fn remember<E: Clone>(id: RunId, step: StepId, shown: &Shown<'_, '_, E>, arena: &mut Arena<E>) {
-    arena.runs[id].last = shown.at.time;
+    arena.clocks.set(id, Clock { last: shown.at.time, ..arena.clocks.get(id) });
     arena.registers.take(id.index(), step, shown.row.inputs);
     if let Some(paths) = &mut arena.paths {
         paths.take(id.index(), step, shown.at.row);
     }
-    if let Some(summaries) = &mut arena.summaries {
-        summaries.take(id.index(), step, shown.row.event.make(), shown.at.row);
+    if arena.summaries.is_some() {
+        let event = arena.take(shown.row, shown.at);
+        let Some(summaries) = &mut arena.summaries else { return };
+        summaries.take(id.index(), step, event, shown.at.row, &mut arena.nodes.events);
     }
 }
 
-impl<E> Default for Scratch<E> {
-    fn default() -> Scratch<E> {
+impl Default for Scratch {
+    fn default() -> Scratch {
         Scratch {
             completed: Vec::new(),
             ready: Heap::default(),

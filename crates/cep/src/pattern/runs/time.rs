@@ -1,7 +1,7 @@
 //! What time does to runs.
 
 use super::arena::{Arena, RunId};
-use super::held::{self, Held, What};
+use super::held::{self, Held, Summary, What};
 use super::step::Scratch;
 use super::{Runs, RunsPlan, RunsShared};
 use crate::agenda::Wake;
@@ -17,7 +17,7 @@ impl<E: Clone> Runs<E> {
             return;
         }
         while let Some(first) = self.begun.head
-            && let Some(at) = end_of(arena.begun[first].at.time, plan.automaton.within())
+            && let Some(at) = end_of(arena.at(first).time, plan.automaton.within())
             && at <= now
         {
             let mut next = arena.begun[first].runs.head;
@@ -29,7 +29,7 @@ impl<E: Clone> Runs<E> {
         for index in 0..self.groups.len() {
             let within = plan.automaton.state(self.groups[index].state).within;
             while let Some(first) = self.groups[index].runs.head
-                && let Some(at) = arena.runs[first].due(within)
+                && let Some(at) = arena.clocks.get(first).due(within)
                 && at <= now
             {
                 self.time_out(first, at, plan, arena, scratch, told);
@@ -42,7 +42,7 @@ impl<E: Clone> Runs<E> {
         &mut self,
         plan: &RunsPlan,
         arena: &mut Arena<E>,
-        scratch: &mut Scratch<E>,
+        scratch: &mut Scratch,
         now: i64,
         told: &mut Told<E>,
     ) {
@@ -51,8 +51,8 @@ impl<E: Clone> Runs<E> {
         for slot in &slots {
             let over = slot.run.and_then(|id| {
                 let run = arena.runs[id];
-                let of_all = end_of(arena.begun[run.begun].at.time, plan.automaton.within());
-                let of_state = run.due(plan.automaton.state(run.state).within);
+                let of_all = end_of(arena.at(run.begun).time, plan.automaton.within());
+                let of_state = arena.clocks.get(id).due(plan.automaton.state(run.state).within);
                 of_all.into_iter().chain(of_state).min().filter(|at| *at <= now).map(|at| (id, at))
             });
             match over {
@@ -71,13 +71,13 @@ impl<E: Clone> Runs<E> {
             for group in &self.groups {
                 let state = plan.automaton.state(group.state);
                 tells |= state.pending;
-                let end = group.runs.head.and_then(|run| arena.runs[run].due(state.within));
+                let end = group.runs.head.and_then(|run| arena.clocks.get(run).due(state.within));
                 at = at.into_iter().chain(end).min();
             }
         }
         if tells {
             let begun = self.begun.head;
-            let end = begun.and_then(|id| end_of(arena.begun[id].at.time, plan.automaton.within()));
+            let end = begun.and_then(|id| end_of(arena.at(id).time, plan.automaton.within()));
             at = at.into_iter().chain(end).min();
         }
         Some((if tells { Wake::Timer } else { Wake::Expiry }, at?))
@@ -90,23 +90,23 @@ impl<E: Clone> Runs<E> {
         at: i64,
         plan: &RunsPlan,
         arena: &mut Arena<E>,
-        scratch: &mut Scratch<E>,
+        scratch: &mut Scratch,
         told: &mut Told<E>,
     ) {
         let run = arena.runs[id];
         let is_pending = plan.automaton.state(run.state).pending;
         let is_new = is_pending && arena.paths.as_mut().is_none_or(|paths| paths.is_new(id.index(), None));
         if is_new {
-            let begun = arena.begun[run.begun].at;
+            let begun = arena.at(run.begun);
             let what = match summarised(id, None, arena) {
-                Some(what) => what,
+                Some(summary) => What::Summary(Box::new(summary)),
                 None => What::Path { node: run.node.map(|node| arena.nodes.retain(node)), and: None },
             };
             scratch.completed.push(Held { begun, what });
         } else if plan.outputs.timeouts && !is_pending {
             told.tell_timeout(match summarised(id, Some(at), arena) {
-                Some(What::Summary { found, .. }) => found,
-                _ => Found::Timeout { events: held::events(run.node, None, &arena.nodes), at },
+                Some(summary) => summary.into_found(&mut arena.nodes.events),
+                None => Found::Timeout { events: held::events(run.node, None, &arena.nodes), at },
             });
         }
         self.leave_state(id, plan, arena);
@@ -115,16 +115,16 @@ impl<E: Clone> Runs<E> {
 }
 
 /// What is told of a run, where findings carry no events.
-pub(super) fn summarised<E: Clone>(id: RunId, timed_out: Option<i64>, arena: &Arena<E>) -> Option<What<E>> {
+pub(super) fn summarised<E: Clone>(
+    id: RunId,
+    timed_out: Option<i64>,
+    arena: &mut Arena<E>,
+) -> Option<Summary> {
     let (ends, counts) = arena.summaries.as_ref()?.of(id.index());
-    let found = Found::Summary {
-        first: ends.first.clone(),
-        last: ends.last.clone(),
-        counts: counts.to_vec(),
-        registers: arena.registers.of(id.index()).to_vec(),
-        timed_out,
-    };
-    Some(What::Summary { found, last_row: ends.last_row, marked: ends.marked })
+    arena.nodes.events.retain(ends.first);
+    arena.nodes.events.retain(ends.last);
+    let registers = arena.registers.of(id.index()).to_vec();
+    Some(Summary { ends, counts: counts.to_vec(), registers, timed_out })
 }
 
 /// When something is over that began at a time and lasts so long; a time beyond all event times never comes.

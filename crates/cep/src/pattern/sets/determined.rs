@@ -10,8 +10,6 @@
 //! Time is part of it: whether a state of a set still waits, and whether a guard holds, may depend on how long ago the last
 //! event was taken. Between two such lengths of time, the [bands](Determined::bands) of a set, nothing changes.
 
-use std::mem::size_of;
-
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
@@ -227,13 +225,6 @@ impl Determined {
                 Action::Skip { .. } | Action::Complete | Action::Stop { .. } => false,
             })
         })
-    }
-
-    /// Memory taken, in bytes, but for what single sets own.
-    pub(super) fn bytes(&self) -> usize {
-        self.moves.allocation_size()
-            + self.takes.capacity() * size_of::<Take>()
-            + self.sets.len() * size_of::<Set>()
     }
 
     fn find_moves(&mut self, id: SetId, band: usize, bits: u64) -> Moves {

@@ -8,8 +8,10 @@ use super::union::{self, Element};
 use super::walk::Walk;
 use super::without::Without;
 use crate::engine::{Found, Row, Taken};
+use crate::pattern::events::{EventId, Start};
 use crate::pattern::matcher::Told;
-use crate::pattern::nodes::{Node, NodeId, Nodes, Start};
+use crate::pattern::nodes::{Node, NodeId, Nodes};
+use crate::slots::SlotId;
 
 /// What all keys of a rule have in common.
 #[derive(Debug)]
@@ -18,6 +20,12 @@ pub(crate) struct Shared<E> {
     pub(super) nodes: Nodes<E>,
     /// From the first event to the last.
     pub(super) within: Option<i64>,
+    /// What an event may own at most that is held.
+    weight_max: usize,
+    /// Whether the event at hand owns more.
+    is_too_large: bool,
+    /// Whether something was lost because an event owned more.
+    pub(super) refused: bool,
     /// What waits after the event, while it is worked out; the first [`groups_used`](Self::groups_used) count.
     groups: Vec<Group>,
     groups_used: usize,
@@ -29,11 +37,20 @@ pub(crate) struct Shared<E> {
     gone: Vec<Element>,
     /// Single events of queues.
     events: Vec<Element>,
-    /// Events with which something began that is held, or was until lately: their rows and nodes, in order.
-    pub(super) begun: VecDeque<(u64, NodeId)>,
+    /// Events with which something began that is held, or was until lately, in order.
+    pub(super) begun: VecDeque<Begun>,
     /// What is found at the event.
     matches: Vec<NodeId>,
     pub(super) walk: Walk,
+}
+
+/// An event with which something began.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Begun {
+    pub(super) at: Start,
+    /// Of which key.
+    pub(super) slot: SlotId,
+    pub(super) node: NodeId,
 }
 
 /// What waits in one set.
@@ -54,11 +71,14 @@ const BEGUN_SLACK: usize = 64;
 const BEGUN_FORGOTTEN: usize = 2;
 
 impl<E: Clone> Shared<E> {
-    pub(super) fn new(determined: Determined, within: Option<i64>) -> Shared<E> {
+    pub(super) fn new(determined: Determined, within: Option<i64>, weight_max: usize) -> Shared<E> {
         Shared {
             determined,
             nodes: Nodes::default(),
             within,
+            weight_max,
+            is_too_large: false,
+            refused: false,
             groups: Vec::new(),
             groups_used: 0,
             list: Vec::new(),
@@ -83,30 +103,38 @@ impl<E: Clone> Shared<E> {
 
     /// Tells what is over at `now`, because it began too early.
     pub(super) fn raise_floor(&mut self, now: i64) {
-        if let Some(within) = self.within {
-            self.nodes.raise_floor(Start { time: now.saturating_sub(within).saturating_add(1), row: 0 });
+        let Some(within) = self.within else { return };
+        let is_over = |begun: &Begun| begun.at.time.checked_add(within).is_some_and(|over| over <= now);
+        let over = self.begun.partition_point(is_over);
+        if let Some(last) = over.checked_sub(1) {
+            self.nodes.raise_floor(self.begun[last].at.row + 1);
         }
     }
 
     /// Begins partial matches with an event.
-    pub(super) fn begin(&mut self, row: &Row<'_, E>, at: Start) {
+    pub(super) fn begin(&mut self, row: &Row<'_, E>, at: Start, slot: SlotId) {
         let moves = self.determined.moves(Determined::START, 0, false, row.steps);
         for index in 0..self.determined.takes(moves).len() {
             let take = self.determined.takes(moves)[index];
-            let node = self.nodes.begin(take.step, row.event, at);
+            let event = self.take(row, at);
+            let node = self.nodes.begin(take.step, event);
             if take.to.is_some() {
-                self.begun.push_back((at.row, node));
+                self.begun.push_back(Begun { at, slot, node });
             }
             self.arrive(take, node);
         }
+    }
+
+    /// Forgets rows of which nothing is left.
+    pub(super) fn tidy(&mut self) {
         for _ in 0..BEGUN_FORGOTTEN {
-            if self.begun.front().is_none_or(|(row, node)| self.nodes.is_begun(*node, *row)) {
+            if self.begun.front().is_none_or(|begun| self.nodes.is_begun(begun.node, begun.at.row)) {
                 break;
             }
             self.begun.pop_front();
         }
         if self.begun.len() > 2 * self.nodes.begun() + BEGUN_SLACK {
-            self.begun.retain(|(row, node)| self.nodes.is_begun(*node, *row));
+            self.begun.retain(|begun| self.nodes.is_begun(begun.node, begun.at.row));
         }
     }
 
@@ -224,8 +252,9 @@ impl<E: Clone> Shared<E> {
             };
             for index in 0..takes {
                 let take = self.determined.takes(moves)[index];
+                let event = self.take(row, at);
                 let next = self.nodes.retain(merged);
-                let node = self.nodes.extend(take.step, row.event, at, next);
+                let node = self.nodes.extend(take.step, event, next);
                 self.arrive(take, node);
             }
             if moves.completes {
@@ -243,15 +272,24 @@ impl<E: Clone> Shared<E> {
         }
     }
 
+    /// The event of a row.
+    fn take(&mut self, row: &Row<'_, E>, at: Start) -> EventId {
+        let event = self.nodes.events.take(row.event, at);
+        self.is_too_large = self.nodes.events.weight(event) > self.weight_max;
+        event
+    }
+
     /// Puts what has just taken an event where it belongs. The reference goes over.
     fn arrive(&mut self, take: Take, node: NodeId) {
         if take.completes {
+            self.nodes.retain(node);
             self.matches.push(node);
         }
-        let Some(set) = take.to else { return };
-        if take.completes {
-            self.nodes.retain(node);
-        }
+        self.refused |= self.is_too_large && take.to.is_some();
+        let Some(set) = take.to.filter(|_| !self.is_too_large) else {
+            self.nodes.release(node);
+            return;
+        };
         let timed = self.determined.timed(set);
         let index = self.group(set);
         let group = &mut self.groups[index];
@@ -340,7 +378,7 @@ impl<E: Clone> Shared<E> {
 
 fn taken<E: Clone>(nodes: &Nodes<E>, id: NodeId) -> Taken<E> {
     match nodes.get(id) {
-        Node::Event { step, event, .. } => Taken { step: *step, event: event.clone() },
+        Node::Event { step, event, .. } => Taken { step, event: nodes.events.get(event) },
         Node::Union { .. } => unreachable!("a path consists of events"),
     }
 }

@@ -1,16 +1,17 @@
 //! What all keys hold together, and how long.
 
 use std::collections::BTreeSet;
-use std::mem::size_of;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashSet;
 
 use super::determined::SetId;
-use super::evaluator::Shared;
+use super::evaluator::{Begun, Shared};
 use super::queue;
 use super::union::Element;
-use crate::pattern::nodes::{Node, NodeId, Start};
+use crate::pattern::events::Start;
+use crate::pattern::nodes::{Node, NodeId};
+use crate::slots::SlotId;
 
 /// Slots that are swept for what is over before anything is dropped.
 const SWEPT_TO_FIT: usize = 64;
@@ -18,36 +19,39 @@ const SWEPT_TO_FIT: usize = 64;
 impl<E: Clone> Shared<E> {
     /// The row with which the latest of these began.
     pub(super) fn newest(&self, elements: &[Element]) -> Option<u64> {
-        elements.iter().map(|element| self.nodes.start(element.node).row).max()
+        elements.iter().map(|element| self.nodes.start(element.node)).max()
     }
 
-    /// The earliest row with which something began that is held for any key.
-    pub(super) fn oldest(&mut self) -> Option<u64> {
-        while let Some((row, node)) = self.begun.front() {
-            if self.nodes.is_begun(*node, *row) {
-                return Some(*row);
+    /// The earliest row with which something began that is held for any key, and that key.
+    pub(super) fn oldest(&mut self) -> Option<(u64, SlotId)> {
+        while let Some(begun) = self.begun.front() {
+            if self.nodes.is_begun(begun.node, begun.at.row) {
+                return Some((begun.at.row, begun.slot));
             }
             self.begun.pop_front();
         }
         None
     }
 
-    /// A row before which nothing began that is held.
-    pub(super) fn begun_from(&self) -> u64 {
-        self.begun.front().map_or(0, |(row, _)| *row)
-    }
-
-    /// How many rows began something that is held, or was until lately.
-    pub(super) fn begun_count(&self) -> usize {
-        self.nodes.begun()
-    }
-
     /// Drops all that began with the [oldest](Self::oldest) row.
     pub(super) fn drop_oldest(&mut self, row: u64) {
-        self.nodes.raise_floor(Start { time: i64::MIN, row: row + 1 });
-        if let Some((_, node)) = self.begun.pop_front() {
-            self.nodes.empty_over(node);
+        self.nodes.raise_floor(row + 1);
+        if let Some(begun) = self.begun.pop_front() {
+            self.nodes.empty_over(begun.node);
         }
+    }
+
+    /// When what began with the first row that is not forgotten is over.
+    pub(super) fn first_over(&self) -> Option<i64> {
+        self.over_at_start(self.begun.front()?.at)
+    }
+
+    /// Takes the first row that is not forgotten out if what began with it is over at `now`; with its key.
+    pub(super) fn take_over(&mut self, now: i64) -> Option<(u64, SlotId)> {
+        let over = self.first_over()?;
+        let begun = self.begun.pop_front_if(|_| over <= now)?;
+        self.nodes.raise_floor(begun.at.row + 1);
+        Some((begun.at.row, begun.slot))
     }
 
     /// What counts against limits.
@@ -57,7 +61,8 @@ impl<E: Clone> Shared<E> {
 
     /// Whether no more than `most` is held, once some of what is over was freed.
     pub(super) fn shrink(&mut self, most: usize) -> bool {
-        self.nodes.shrink(most, SWEPT_TO_FIT);
+        let mut unswept = SWEPT_TO_FIT;
+        while self.nodes.live() > most && self.nodes.free_some(&mut unswept) {}
         self.nodes.live() <= most
     }
 
@@ -69,7 +74,7 @@ impl<E: Clone> Shared<E> {
     }
 
     /// The rows with which all of these began.
-    pub(super) fn begun(&self, elements: &[Element]) -> BTreeSet<Start> {
+    pub(super) fn begun(&self, elements: &[Element]) -> BTreeSet<u64> {
         let mut seen: HashSet<NodeId, RandomState> = HashSet::default();
         let mut rows = BTreeSet::new();
         let mut ahead: Vec<NodeId> = elements.iter().map(|element| element.node).collect();
@@ -78,33 +83,30 @@ impl<E: Clone> Shared<E> {
                 continue;
             }
             match self.nodes.get(id) {
-                Node::Event { next: Some(next), .. } => ahead.push(*next),
-                Node::Event { next: None, at, .. } => {
-                    rows.insert(*at);
+                Node::Event { next: Some(next), .. } => ahead.push(next),
+                Node::Event { next: None, event, .. } => {
+                    rows.insert(self.nodes.events.at(event).row);
                 }
-                Node::Union { left, right } => ahead.extend([*left, *right]),
+                Node::Union { left, right } => ahead.extend([left, right]),
             }
         }
         rows
     }
 
-    /// What is held takes so many bytes, with its events.
-    pub(super) fn weight(&self) -> usize {
-        self.nodes.weight()
-    }
-
-    /// Bytes in use for all keys together.
+    /// What is held for all keys together takes so many bytes.
     pub(super) fn bytes(&self) -> usize {
-        self.begun.capacity() * size_of::<(u64, NodeId)>()
-            + self.nodes.bytes()
-            + self.determined.bytes()
-            + self.walk.bytes()
+        self.begun.len() * size_of::<Begun>() + self.nodes.bytes()
     }
 
     /// When all of these will be over because they began too long ago.
     pub(super) fn over_by_start(&self, elements: &[Element]) -> Option<i64> {
-        let within = self.within?;
-        elements.iter().map(|element| self.nodes.start(element.node).time).max()?.checked_add(within)
+        let newest = self.newest(elements)?;
+        let place = self.begun.binary_search_by_key(&newest, |begun| begun.at.row).ok()?;
+        self.over_at_start(self.begun[place].at)
+    }
+
+    fn over_at_start(&self, begun: Start) -> Option<i64> {
+        begun.time.checked_add(self.within?)
     }
 
     /// When all that waits in one set since an event at `last` will be over.

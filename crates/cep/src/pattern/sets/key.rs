@@ -4,15 +4,17 @@ use std::marker::PhantomData;
 
 use smallvec::SmallVec;
 
-use super::evaluator::Shared;
+use super::evaluator::{Begun, Shared};
 use super::reason::determine;
 use super::union::Element;
 use crate::agenda::Wake;
 use crate::engine::Row;
 use crate::pattern::PatternPlan;
 use crate::pattern::automaton::Automaton;
+use crate::pattern::events::{Events, Start};
 use crate::pattern::matcher::{Matcher, Told};
-use crate::pattern::nodes::Start;
+use crate::pattern::nodes::Nodes;
+use crate::slots::{SlotId, Slots};
 
 /// The partial matches of one key, as sets.
 #[derive(Debug)]
@@ -31,10 +33,10 @@ impl<E: Clone> Matcher for Sets<E> {
     type Event = E;
     type Shared = Shared<E>;
 
-    fn share(plan: PatternPlan, automaton: Automaton) -> Shared<E> {
+    fn share(plan: PatternPlan, automaton: Automaton, weight_max: usize) -> Shared<E> {
         let within = automaton.within();
         let determined = determine(&plan, &automaton).expect("sets are chosen for what they accept");
-        Shared::new(determined, within)
+        Shared::new(determined, within, weight_max)
     }
 
     fn new(_: &mut Shared<E>) -> Sets<E> {
@@ -48,6 +50,7 @@ impl<E: Clone> Matcher for Sets<E> {
         shared: &mut Shared<E>,
         row: &Row<'_, E>,
         at: Start,
+        slot: SlotId,
         may_begin: bool,
         told: &mut Told<E>,
     ) {
@@ -55,9 +58,8 @@ impl<E: Clone> Matcher for Sets<E> {
         if !begins && !self.waiting.iter().any(|element| shared.stirs(element.set, row.steps)) {
             return;
         }
-        shared.raise_floor(row.time);
         if begins {
-            shared.begin(row, at);
+            shared.begin(row, at, slot);
         }
         for elements in self.waiting.chunk_by(|one, other| one.set == other.set) {
             shared.change(elements, row, at, self.last);
@@ -102,27 +104,31 @@ impl<E: Clone> Matcher for Sets<E> {
     }
 
     fn oldest(&self, shared: &Shared<E>) -> Option<u64> {
-        shared.begun(&self.waiting).first().map(|at| at.row)
+        shared.begun(&self.waiting).first().copied()
     }
 
     fn newest(&self, shared: &Shared<E>) -> Option<u64> {
         shared.newest(&self.waiting)
     }
 
-    fn begun<'s>(&'s self, shared: &'s Shared<E>) -> impl Iterator<Item = Start> + 's {
-        shared.begun(&self.waiting).into_iter()
+    fn oldest_of_all(shared: &mut Shared<E>, _: &Slots<Sets<E>>) -> Option<(u64, SlotId)> {
+        shared.oldest()
     }
 
-    fn begun_count(shared: &Shared<E>) -> usize {
-        shared.begun_count()
+    fn first_over(shared: &Shared<E>) -> Option<i64> {
+        shared.first_over()
     }
 
-    fn begun_from(shared: &Shared<E>) -> u64 {
-        shared.begun_from()
+    fn take_over(shared: &mut Shared<E>, now: i64) -> Option<(u64, SlotId)> {
+        shared.take_over(now)
     }
 
-    fn may_hold(&self, shared: &mut Shared<E>, row: u64) -> bool {
-        shared.oldest() == Some(row)
+    fn tidy(shared: &mut Shared<E>, _: &Slots<Sets<E>>) {
+        shared.tidy();
+    }
+
+    fn take_refused(shared: &mut Shared<E>) -> bool {
+        std::mem::take(&mut shared.refused)
     }
 
     fn fits(shared: &mut Shared<E>, most: usize) -> bool {
@@ -143,8 +149,9 @@ impl<E: Clone> Matcher for Sets<E> {
             }
             self.waiting.clear();
             self.waiting.extend_from_slice(shared.finish());
+            while shared.begun.pop_back_if(|begun| begun.at.row == row).is_some() {}
             1
-        } else if shared.oldest() == Some(row) {
+        } else if shared.oldest().is_some_and(|(oldest, _)| oldest == row) {
             shared.drop_oldest(row);
             self.keep(shared, i64::MIN);
             1
@@ -157,12 +164,16 @@ impl<E: Clone> Matcher for Sets<E> {
         shared.held()
     }
 
-    fn weight(shared: &Shared<E>) -> usize {
-        shared.weight()
+    fn free_some(shared: &mut Shared<E>, unsearched: &mut usize) -> bool {
+        shared.nodes.free_some(unsearched)
     }
 
     fn bytes(shared: &Shared<E>) -> usize {
         shared.bytes()
+    }
+
+    fn bytes_at_least() -> usize {
+        size_of::<Begun>() + Nodes::<E>::bytes_per_node() + Events::<E>::bytes_per_event()
     }
 }
 

@@ -10,10 +10,11 @@
 //! callers do not ask for the age of trees that are.
 
 use super::union::{Element, in_order, parts};
-use crate::pattern::nodes::{Node, NodeId, Nodes, Start};
+use crate::pattern::events::Start;
+use crate::pattern::nodes::{Node, NodeId, Nodes};
 
 /// Adds what one event extended or began; it is later than all in the queue. The reference goes over.
-pub(super) fn push<E>(nodes: &mut Nodes<E>, queue: &mut Vec<Element>, event: Element) {
+pub(super) fn push<E: Clone>(nodes: &mut Nodes<E>, queue: &mut Vec<Element>, event: Element) {
     let mut newest = Element { rank: 0, ..event };
     while let Some(last) = queue.pop_if(|last| last.rank == newest.rank) {
         newest = Element { rank: last.rank + 1, node: in_order(nodes, newest.node, last.node), ..event };
@@ -22,7 +23,7 @@ pub(super) fn push<E>(nodes: &mut Nodes<E>, queue: &mut Vec<Element>, event: Ele
 }
 
 /// Divides a tree into what was taken up to some time and what was taken later, both in order. The reference goes over.
-pub(super) fn divide<E>(
+pub(super) fn divide<E: Clone>(
     nodes: &mut Nodes<E>,
     tree: Element,
     until: i64,
@@ -45,7 +46,7 @@ pub(super) fn divide<E>(
 
 /// Adds a queue to another. If one follows the other, this takes time in the number of events of the later one, else of
 /// both. References go over.
-pub(super) fn join<E>(nodes: &mut Nodes<E>, queue: &mut Vec<Element>, other: &mut Vec<Element>) {
+pub(super) fn join<E: Clone>(nodes: &mut Nodes<E>, queue: &mut Vec<Element>, other: &mut Vec<Element>) {
     let ends = |nodes: &Nodes<E>, queue: &[Element]| {
         let (first, last) = (*queue.first()?, *queue.last()?);
         Some((oldest(nodes, first), newest(nodes, last)))
@@ -84,7 +85,7 @@ pub(super) fn join<E>(nodes: &mut Nodes<E>, queue: &mut Vec<Element>, other: &mu
 }
 
 /// Takes the newest event off a queue that has one.
-fn pop<E>(nodes: &mut Nodes<E>, queue: &mut Vec<Element>) -> Element {
+fn pop<E: Clone>(nodes: &mut Nodes<E>, queue: &mut Vec<Element>) -> Element {
     loop {
         let tree = queue.pop().expect("there is an event in the queue");
         if tree.rank == 0 {
@@ -96,13 +97,13 @@ fn pop<E>(nodes: &mut Nodes<E>, queue: &mut Vec<Element>) -> Element {
 }
 
 /// Makes one node of a queue. References go over, the elements are no longer anyone's.
-pub(super) fn merge<E>(nodes: &mut Nodes<E>, queue: &[Element]) -> NodeId {
+pub(super) fn merge<E: Clone>(nodes: &mut Nodes<E>, queue: &[Element]) -> NodeId {
     let (newest, rest) = queue.split_last().expect("a queue has an element");
     rest.iter().rev().fold(newest.node, |merged, tree| in_order(nodes, merged, tree.node))
 }
 
 /// Appends the single events of a tree. The reference goes over.
-pub(super) fn scatter<E>(nodes: &mut Nodes<E>, tree: Element, events: &mut Vec<Element>) {
+pub(super) fn scatter<E: Clone>(nodes: &mut Nodes<E>, tree: Element, events: &mut Vec<Element>) {
     if nodes.is_over(tree.node) {
         nodes.release(tree.node);
     } else if tree.rank == 0 {
@@ -116,7 +117,7 @@ pub(super) fn scatter<E>(nodes: &mut Nodes<E>, tree: Element, events: &mut Vec<E
 }
 
 /// When the newest event of a tree was taken.
-pub(super) fn newest<E>(nodes: &Nodes<E>, mut tree: Element) -> Start {
+pub(super) fn newest<E: Clone>(nodes: &Nodes<E>, mut tree: Element) -> Start {
     while tree.rank > 0 {
         tree = halves(nodes, tree).1;
     }
@@ -124,7 +125,7 @@ pub(super) fn newest<E>(nodes: &Nodes<E>, mut tree: Element) -> Start {
 }
 
 /// When the oldest event of a tree was taken.
-pub(super) fn oldest<E>(nodes: &Nodes<E>, mut tree: Element) -> Start {
+pub(super) fn oldest<E: Clone>(nodes: &Nodes<E>, mut tree: Element) -> Start {
     while tree.rank > 0 {
         let (older, newer) = halves(nodes, tree);
         tree = older.unwrap_or(newer);
@@ -133,7 +134,7 @@ pub(super) fn oldest<E>(nodes: &Nodes<E>, mut tree: Element) -> Start {
 }
 
 /// The halves of a tree. The reference to it becomes references to them.
-fn open<E>(nodes: &mut Nodes<E>, tree: Element) -> (Option<Element>, Element) {
+fn open<E: Clone>(nodes: &mut Nodes<E>, tree: Element) -> (Option<Element>, Element) {
     let (old, new) = halves(nodes, tree);
     for half in old.into_iter().chain([new]) {
         nodes.retain(half.node);
@@ -143,7 +144,7 @@ fn open<E>(nodes: &mut Nodes<E>, tree: Element) -> (Option<Element>, Element) {
 }
 
 /// The older and the newer half of a tree of more than one event, or the only one in which something is not over.
-fn halves<E>(nodes: &Nodes<E>, tree: Element) -> (Option<Element>, Element) {
+fn halves<E: Clone>(nodes: &Nodes<E>, tree: Element) -> (Option<Element>, Element) {
     let (a, b) = parts(nodes, tree.node).expect("a tree of several events is a union");
     let half = |node| Element { node, rank: tree.rank - 1, ..tree };
     if nodes.is_over(b) {
@@ -156,11 +157,11 @@ fn halves<E>(nodes: &Nodes<E>, tree: Element) -> (Option<Element>, Element) {
 }
 
 /// When one of the last events of these paths was taken.
-fn taken<E>(nodes: &Nodes<E>, mut id: NodeId) -> Start {
+fn taken<E: Clone>(nodes: &Nodes<E>, mut id: NodeId) -> Start {
     loop {
         match nodes.get(id) {
-            Node::Event { at, .. } => return *at,
-            Node::Union { left, .. } => id = *left,
+            Node::Event { event, .. } => return nodes.events.at(event),
+            Node::Union { left, .. } => id = left,
         }
     }
 }
@@ -171,22 +172,19 @@ mod tests {
 
     use super::*;
     use crate::pattern::StepId;
+    use crate::pattern::nodes::tests::event;
     use crate::pattern::sets::determined::SetId;
 
     const SET: SetId = SetId::new(0);
 
-    fn at(row: u64) -> Start {
-        Start { time: row as i64, row }
-    }
-
     /// What is in a node and did not begin too early.
-    fn events(nodes: &Nodes<u64>, id: NodeId, found: &mut Vec<u64>) {
+    fn gather(nodes: &Nodes<u64>, id: NodeId, found: &mut Vec<u64>) {
         match nodes.find(id) {
             _ if nodes.is_over(id) => {}
-            Some(Node::Event { event, .. }) => found.push(*event),
+            Some(Node::Event { event, .. }) => found.push(nodes.events.get(event)),
             Some(Node::Union { left, right }) => {
-                events(nodes, *left, found);
-                events(nodes, *right, found);
+                gather(nodes, left, found);
+                gather(nodes, right, found);
             }
             None => panic!("an emptied node began before the floor"),
         }
@@ -195,7 +193,7 @@ mod tests {
     fn sorted(nodes: &Nodes<u64>, elements: &[Element]) -> Vec<u64> {
         let mut found = Vec::new();
         for element in elements {
-            events(nodes, element.node, &mut found);
+            gather(nodes, element.node, &mut found);
         }
         found.sort_unstable();
         found
@@ -210,21 +208,23 @@ mod tests {
             let mut nodes = Nodes::default();
             let mut queue = Vec::new();
             let mut plain: Vec<(u64, u64)> = Vec::new();
-            let mut floor = at(0);
+            let mut floor = 0;
             for (row, (start, expires, age)) in (200..).zip(rows) {
-                let start = floor.row + start % (row - floor.row);
-                let begun = nodes.begin(StepId(0), &start, at(start));
-                let node = nodes.extend(StepId(1), &row, at(row), begun);
+                let start = floor + start % (row - floor);
+                let taken = event(&mut nodes, start);
+                let begun = nodes.begin(StepId(0), taken);
+                let taken = event(&mut nodes, row);
+                let node = nodes.extend(StepId(1), taken, begun);
                 push(&mut nodes, &mut queue, Element { set: SET, rank: 0, node });
                 plain.push((row, start));
                 if expires {
                     let gone = row - age;
-                    floor = floor.max(at(gone.saturating_sub(60)));
+                    floor = floor.max(gone.saturating_sub(60));
                     nodes.raise_floor(floor);
-                    plain.retain(|(row, start)| *row > gone && at(*start) >= floor);
+                    plain.retain(|(row, start)| *row > gone && *start >= floor);
                     let (mut older, mut rest) = (Vec::new(), Vec::new());
                     for tree in queue {
-                        divide(&mut nodes, tree, gone as i64, &mut older, &mut rest);
+                        divide(&mut nodes, tree, gone as i64 * 10, &mut older, &mut rest);
                     }
                     queue = rest;
                     for tree in older {
@@ -243,7 +243,7 @@ mod tests {
                 let rows: Vec<u64> = plain.iter().map(|(row, _)| *row).collect();
                 let merged = merge(&mut nodes, &queue);
                 let mut found = Vec::new();
-                events(&nodes, merged, &mut found);
+                gather(&nodes, merged, &mut found);
                 found.sort_unstable();
                 prop_assert_eq!(found, rows);
                 nodes.release(merged);

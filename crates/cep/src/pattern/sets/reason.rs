@@ -35,14 +35,14 @@ pub fn accepts(plan: &PatternPlan, automaton: &Automaton) -> Result<(), Reason> 
 /// What evaluates a pattern: what the plan asks for; else sets where they can and partial matches can come to be more than
 /// the events with which they began, and runs everywhere else.
 ///
-/// # Panics
-/// If the plan asks for sets but they do not [accept](accepts) it.
-pub fn choose(plan: &PatternPlan, automaton: &Automaton) -> EvaluatorKind {
+/// # Errors
+/// If the plan asks for sets but they do not [accept](accepts) it: the reason.
+pub fn choose(plan: &PatternPlan, automaton: &Automaton) -> Result<EvaluatorKind, Reason> {
     match (plan.evaluator, determine(plan, automaton)) {
-        (Some(kind), Ok(_)) => kind,
-        (Some(EvaluatorKind::Sets), Err(reason)) => panic!("sets cannot evaluate this pattern: {reason}"),
-        (None, Ok(determined)) if determined.multiplies() => EvaluatorKind::Sets,
-        _ => EvaluatorKind::Runs,
+        (Some(kind), Ok(_)) => Ok(kind),
+        (Some(EvaluatorKind::Sets), Err(reason)) => Err(reason),
+        (None, Ok(determined)) if determined.multiplies() => Ok(EvaluatorKind::Sets),
+        _ => Ok(EvaluatorKind::Runs),
     }
 }
 

@@ -9,7 +9,7 @@
 //!   side until they are merged, and merging makes one shallow node of them again.
 //!
 use super::determined::SetId;
-use crate::pattern::nodes::{Node, NodeId, Nodes, Start};
+use crate::pattern::nodes::{Node, NodeId, Nodes};
 
 /// An element of the list that belongs to a set of automaton states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(super) struct Element {
 const SHALLOW: usize = 2;
 
 /// The paths of two shallow nodes that start equally late, as a shallow node. References go over from both.
-pub(super) fn unite<E>(nodes: &mut Nodes<E>, a: NodeId, b: NodeId) -> NodeId {
+pub(super) fn unite<E: Clone>(nodes: &mut Nodes<E>, a: NodeId, b: NodeId) -> NodeId {
     debug_assert_eq!(nodes.start(a), nodes.start(b), "only nodes of one start are united");
     debug_assert!(is_shallow(nodes, a) && is_shallow(nodes, b), "only shallow nodes stay shallow");
     let united = match (parts(nodes, a), parts(nodes, b)) {
@@ -48,12 +48,12 @@ pub(super) fn unite<E>(nodes: &mut Nodes<E>, a: NodeId, b: NodeId) -> NodeId {
 }
 
 /// The paths of two nodes, however deep. References go over from both.
-pub(super) fn in_order<E>(nodes: &mut Nodes<E>, a: NodeId, b: NodeId) -> NodeId {
+pub(super) fn in_order<E: Clone>(nodes: &mut Nodes<E>, a: NodeId, b: NodeId) -> NodeId {
     if nodes.start(a) >= nodes.start(b) { nodes.union(a, b) } else { nodes.union(b, a) }
 }
 
 /// Puts a shallow node into a union-list. The reference goes over.
-pub(super) fn insert<E>(nodes: &mut Nodes<E>, list: &mut Vec<Element>, element: Element) {
+pub(super) fn insert<E: Clone>(nodes: &mut Nodes<E>, list: &mut Vec<Element>, element: Element) {
     debug_assert!(is_shallow(nodes, element.node), "lists hold shallow nodes");
     match list.first_mut() {
         Some(first) if nodes.start(element.node) > nodes.start(first.node) => {
@@ -69,7 +69,7 @@ pub(super) fn insert<E>(nodes: &mut Nodes<E>, list: &mut Vec<Element>, element: 
 }
 
 /// Puts unions and events, however deep, into a union-list. References go over.
-pub(super) fn insert_all<E>(nodes: &mut Nodes<E>, list: &mut Vec<Element>, events: &mut Vec<Element>) {
+pub(super) fn insert_all<E: Clone>(nodes: &mut Nodes<E>, list: &mut Vec<Element>, events: &mut Vec<Element>) {
     let mut index = 0;
     while let Some(element) = events.get(index).copied() {
         if nodes.is_over(element.node) {
@@ -97,7 +97,7 @@ pub(super) fn insert_all<E>(nodes: &mut Nodes<E>, list: &mut Vec<Element>, event
 }
 
 /// Makes one node of a union-list. References go over, the elements are no longer anyone's.
-pub(super) fn merge<E>(nodes: &mut Nodes<E>, list: &[Element]) -> NodeId {
+pub(super) fn merge<E: Clone>(nodes: &mut Nodes<E>, list: &[Element]) -> NodeId {
     debug_assert!(is_union_list(nodes, list), "a union-list is merged");
     let (last, rest) = list.split_last().expect("a list has an element");
     let merged = rest.iter().rev().fold(last.node, |merged, element| nodes.union(element.node, merged));
@@ -106,15 +106,15 @@ pub(super) fn merge<E>(nodes: &mut Nodes<E>, list: &[Element]) -> NodeId {
 }
 
 /// The two parts of a union; `None` of an event.
-pub(super) fn parts<E>(nodes: &Nodes<E>, id: NodeId) -> Option<(NodeId, NodeId)> {
+pub(super) fn parts<E: Clone>(nodes: &Nodes<E>, id: NodeId) -> Option<(NodeId, NodeId)> {
     match nodes.get(id) {
-        Node::Union { left, right } => Some((*left, *right)),
+        Node::Union { left, right } => Some((left, right)),
         Node::Event { .. } => None,
     }
 }
 
 /// Puts an element into the descending rest of a list.
-fn insert_after_first<E>(nodes: &mut Nodes<E>, list: &mut Vec<Element>, element: Element) {
+fn insert_after_first<E: Clone>(nodes: &mut Nodes<E>, list: &mut Vec<Element>, element: Element) {
     let start = nodes.start(element.node);
     let place = list[1..].iter().position(|other| nodes.start(other.node) <= start);
     match place.map(|place| place + 1) {
@@ -127,29 +127,29 @@ fn insert_after_first<E>(nodes: &mut Nodes<E>, list: &mut Vec<Element>, element:
 }
 
 /// Whether a node is shallow, and its starts in order.
-pub(super) fn is_shallow<E>(nodes: &Nodes<E>, id: NodeId) -> bool {
+pub(super) fn is_shallow<E: Clone>(nodes: &Nodes<E>, id: NodeId) -> bool {
     match nodes.find(id) {
         Some(Node::Union { left, right }) => {
-            depth(nodes, *left) == 0
-                && depth(nodes, *right) <= SHALLOW
-                && nodes.start(*left) >= nodes.start(*right)
+            depth(nodes, left) == 0
+                && depth(nodes, right) <= SHALLOW
+                && nodes.start(left) >= nodes.start(right)
         }
         _ => true,
     }
 }
 
 /// How many unions are gone through to the left before an event comes.
-fn depth<E>(nodes: &Nodes<E>, mut id: NodeId) -> usize {
+fn depth<E: Clone>(nodes: &Nodes<E>, mut id: NodeId) -> usize {
     let mut depth = 0;
     while let Some(Node::Union { left, .. }) = nodes.find(id) {
-        id = *left;
+        id = left;
         depth += 1;
     }
     depth
 }
 
-fn is_union_list<E>(nodes: &Nodes<E>, list: &[Element]) -> bool {
-    let starts: Vec<Start> = list.iter().map(|element| nodes.start(element.node)).collect();
+fn is_union_list<E: Clone>(nodes: &Nodes<E>, list: &[Element]) -> bool {
+    let starts: Vec<u64> = list.iter().map(|element| nodes.start(element.node)).collect();
     !starts.is_empty()
         && parts(nodes, list[0].node).is_none()
         && list.iter().all(|element| is_shallow(nodes, element.node))
@@ -165,38 +165,45 @@ mod tests {
 
     use super::*;
     use crate::pattern::StepId;
+    use crate::pattern::nodes::tests::event;
 
     type Paths = BTreeSet<Vec<u64>>;
 
     const SET: SetId = SetId::new(0);
 
-    fn at(row: u64) -> Start {
-        Start { time: row as i64, row }
+    fn begin(nodes: &mut Nodes<u64>, row: u64) -> NodeId {
+        let event = event(nodes, row);
+        nodes.begin(StepId(0), event)
+    }
+
+    fn extend(nodes: &mut Nodes<u64>, row: u64, next: NodeId) -> NodeId {
+        let event = event(nodes, row);
+        nodes.extend(StepId(1), event, next)
     }
 
     /// All paths of a node, each from its last event to its first; checks what holds of all nodes on the way.
     fn paths(nodes: &Nodes<u64>, id: NodeId) -> Paths {
         let found: Paths = match nodes.get(id) {
-            Node::Event { event, next: None, .. } => [vec![*event]].into(),
+            Node::Event { event, next: None, .. } => [vec![nodes.events.get(event)]].into(),
             Node::Event { event, next: Some(next), .. } => {
-                assert_eq!(nodes.start(id), nodes.start(*next));
+                assert_eq!(nodes.start(id), nodes.start(next));
                 let extend = |mut path: Vec<u64>| {
-                    path.insert(0, *event);
+                    path.insert(0, nodes.events.get(event));
                     path
                 };
-                paths(nodes, *next).into_iter().map(extend).collect()
+                paths(nodes, next).into_iter().map(extend).collect()
             }
             Node::Union { left, right } => {
-                assert!(nodes.start(*left) >= nodes.start(*right));
-                assert_eq!(nodes.start(id), nodes.start(*left));
-                let (left, right) = (paths(nodes, *left), paths(nodes, *right));
+                assert!(nodes.start(left) >= nodes.start(right));
+                assert_eq!(nodes.start(id), nodes.start(left));
+                let (left, right) = (paths(nodes, left), paths(nodes, right));
                 assert!(left.is_disjoint(&right));
                 left.into_iter().chain(right).collect()
             }
         };
         assert!(depth(nodes, id) <= SHALLOW + 1);
         let latest = found.iter().filter_map(|path| path.last().copied()).max().unwrap();
-        assert_eq!(nodes.start(id), at(latest));
+        assert_eq!(nodes.start(id), latest);
         found
     }
 
@@ -224,16 +231,16 @@ mod tests {
         #[test]
         fn nodes_stand_for_the_paths_that_went_into_them(steps in steps()) {
             let mut nodes = Nodes::default();
-            let mut pool = vec![(nodes.begin(StepId(0), &0, at(0)), Paths::from([vec![0]]))];
+            let mut pool = vec![(begin(&mut nodes, 0), Paths::from([vec![0]]))];
             for (event, step) in (1..).zip(steps) {
                 let pick = |number: usize| number % pool.len();
                 let made = match step {
-                    Step::Begin => (nodes.begin(StepId(0), &event, at(event)), Paths::from([vec![event]])),
+                    Step::Begin => (begin(&mut nodes, event), Paths::from([vec![event]])),
                     Step::Extend(of) => {
                         let (next, below) = &pool[pick(of)];
                         let next = nodes.retain(*next);
                         let longer = |path: &Vec<u64>| std::iter::once(event).chain(path.iter().copied()).collect();
-                        (nodes.extend(StepId(1), &event, at(event), next), below.iter().map(longer).collect())
+                        (extend(&mut nodes, event, next), below.iter().map(longer).collect())
                     }
                     Step::Unite(a, b) => {
                         let ((a, of_a), (b, of_b)) = (&pool[pick(a)], &pool[pick(b)]);
@@ -280,12 +287,12 @@ mod tests {
     fn unions_of_one_start_keep_rests_of_different_starts_in_order() {
         for (left, right) in [(1, 2), (2, 1), (1, 1)] {
             let mut nodes = Nodes::default();
-            let latest = nodes.begin(StepId(0), &9, at(9));
+            let latest = begin(&mut nodes, 9);
             let mut pair = |event, start| {
                 let latest = nodes.retain(latest);
-                let first = nodes.extend(StepId(1), &event, at(event), latest);
-                let earlier = nodes.begin(StepId(0), &start, at(start));
-                let earlier = nodes.extend(StepId(1), &event, at(event), earlier);
+                let first = extend(&mut nodes, event, latest);
+                let earlier = begin(&mut nodes, start);
+                let earlier = extend(&mut nodes, event, earlier);
                 nodes.union(first, earlier)
             };
             let (a, b) = (pair(10, left), pair(11, right));

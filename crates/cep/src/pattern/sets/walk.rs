@@ -1,7 +1,5 @@
 //! The paths of a node, one after the other.
 
-use std::mem::size_of;
-
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
@@ -26,7 +24,7 @@ const COUNTED_NODES: usize = 10_000;
 
 impl Walk {
     /// Begins with the paths of a node.
-    pub(super) fn begin<E>(&mut self, nodes: &Nodes<E>, root: NodeId) {
+    pub(super) fn begin<E: Clone>(&mut self, nodes: &Nodes<E>, root: NodeId) {
         self.ahead.clear();
         if !nodes.is_over(root) {
             self.ahead.push((root, 0));
@@ -39,21 +37,21 @@ impl Walk {
     }
 
     /// The event nodes of the next path, the last event first.
-    pub(super) fn next<E>(&mut self, nodes: &Nodes<E>) -> Option<&[NodeId]> {
+    pub(super) fn next<E: Clone>(&mut self, nodes: &Nodes<E>) -> Option<&[NodeId]> {
         let (mut id, shared) = self.ahead.pop()?;
         self.path.truncate(shared);
         loop {
             match nodes.get(id) {
                 Node::Union { left, right } => {
-                    if !nodes.is_over(*right) {
-                        self.ahead.push((*right, self.path.len()));
+                    if !nodes.is_over(right) {
+                        self.ahead.push((right, self.path.len()));
                     }
-                    id = *left;
+                    id = left;
                 }
                 Node::Event { next, .. } => {
                     self.path.push(id);
                     match next {
-                        Some(next) => id = *next,
+                        Some(next) => id = next,
                         None => return Some(&self.path),
                     }
                 }
@@ -62,7 +60,7 @@ impl Walk {
     }
 
     /// How many paths there are yet; at least so many, where more nodes than can be looked at are in them.
-    pub(super) fn count_rest<E>(&mut self, nodes: &Nodes<E>) -> u64 {
+    pub(super) fn count_rest<E: Clone>(&mut self, nodes: &Nodes<E>) -> u64 {
         self.counts.clear();
         let mut rest = 0_u64;
         while let Some((root, _)) = self.ahead.pop() {
@@ -71,14 +69,7 @@ impl Walk {
         rest
     }
 
-    /// Memory taken, in bytes.
-    pub(super) fn bytes(&self) -> usize {
-        self.ahead.capacity() * size_of::<(NodeId, usize)>()
-            + self.path.capacity() * size_of::<NodeId>()
-            + self.counts.allocation_size()
-    }
-
-    fn count<E>(&mut self, nodes: &Nodes<E>, root: NodeId) -> u64 {
+    fn count<E: Clone>(&mut self, nodes: &Nodes<E>, root: NodeId) -> u64 {
         let parents = self.ahead.len();
         self.ahead.push((root, 0));
         while self.ahead.len() > parents {
@@ -87,10 +78,10 @@ impl Walk {
                 let count = match nodes.get(id) {
                     _ if self.counts.len() >= COUNTED_NODES => Some(1),
                     Node::Event { next: None, .. } => Some(1),
-                    Node::Event { next: Some(next), .. } => self.counted(*next),
-                    Node::Union { left, right } if nodes.is_over(*right) => self.counted(*left),
+                    Node::Event { next: Some(next), .. } => self.counted(next),
+                    Node::Union { left, right } if nodes.is_over(right) => self.counted(left),
                     Node::Union { left, right } => {
-                        let (left, right) = (self.counted(*left), self.counted(*right));
+                        let (left, right) = (self.counted(left), self.counted(right));
                         left.zip(right).map(|(left, right)| left.saturating_add(right))
                     }
                 };

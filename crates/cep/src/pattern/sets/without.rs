@@ -5,7 +5,6 @@ use hashbrown::HashMap;
 
 use super::queue;
 use super::union::{self, Element, in_order, is_shallow, parts};
-use crate::event::Weighing;
 use crate::pattern::nodes::{Node, NodeId, Nodes};
 
 /// Makes copies of nodes without the paths that begin with one row, after which none of their paths begins.
@@ -70,7 +69,7 @@ impl Without {
     ) {
         let mut events = Vec::new();
         for tree in elements {
-            if nodes.start(tree.node).row != self.row {
+            if nodes.start(tree.node) != self.row {
                 list.push(*tree);
                 continue;
             }
@@ -84,7 +83,7 @@ impl Without {
     }
 
     /// Gives up what was kept for further copies.
-    pub(super) fn end<E>(self, nodes: &mut Nodes<E>) {
+    pub(super) fn end<E: Clone>(self, nodes: &mut Nodes<E>) {
         for copy in self.copies.into_values().flatten() {
             nodes.release(copy);
         }
@@ -118,7 +117,7 @@ impl Without {
         if nodes.is_over(id) {
             return Some(None);
         }
-        if nodes.start(id).row != self.row {
+        if nodes.start(id) != self.row {
             return Some(Some(nodes.retain(id)));
         }
         let mut copied = |id: NodeId| {
@@ -128,11 +127,12 @@ impl Without {
             }
             copy
         };
-        match nodes.get(id).clone() {
+        match nodes.get(id) {
             Node::Event { next: None, .. } => Some(None),
-            Node::Event { step, event, at, weight, next: Some(next) } => Some(copied(next)?.map(|next| {
+            Node::Event { step, event, next: Some(next) } => Some(copied(next)?.map(|next| {
+                nodes.events.retain(event);
                 nodes.retain(next);
-                nodes.extend(step, &Weighing(event, weight as usize), at, next)
+                nodes.extend(step, event, next)
             })),
             Node::Union { left, right } => {
                 let (left, right) = (copied(left), copied(right));
