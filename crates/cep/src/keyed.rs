@@ -174,23 +174,25 @@ impl<S: State> Keyed<S> {
 
     /// The memory that all of it takes, by an estimate that depends on what is held and not on how it came about.
     fn bytes(&self) -> usize {
-        self.slots.len() * self.bytes_per_key()
+        self.slots.len() * Self::bytes_per_key(&self.plan)
             + self.key_bytes
-            + self.held.entries * self.bytes_per_entry()
+            + self.held.entries * Self::bytes_per_entry(&self.plan)
             + self.held.values * DISTINCT_VALUE_BYTES
             + self.held.heap
     }
 
-    fn bytes_per_key(&self) -> usize {
+    /// What a key takes besides its text and its entries.
+    pub(crate) fn bytes_per_key(plan: &S::Plan) -> usize {
         // A key is shared by the table, the agenda and the ages; the two words are its reference counts.
         size_of::<(Key, Slot<S>)>()
             + size_of::<(i64, usize, Key)>()
             + 2 * size_of::<usize>()
-            + S::state_bytes(&self.plan)
+            + S::state_bytes(plan)
     }
 
-    fn bytes_per_entry(&self) -> usize {
-        S::entry_bytes(&self.plan) + size_of::<(u64, Key)>()
+    /// What an entry takes, without what its event owns.
+    pub(crate) fn bytes_per_entry(plan: &S::Plan) -> usize {
+        S::entry_bytes(plan) + size_of::<(u64, Key)>()
     }
 
     /// Takes the row in, if it has a place here and the limits allow it.
@@ -241,8 +243,8 @@ impl<S: State> Keyed<S> {
             let state = self.slots.get(key).map(|slot| &slot.state);
             let growth = S::growth(state, &self.plan, row).unwrap_or(0);
             let bytes = row.weight
-                + if growth > 0 { self.bytes_per_entry() } else { 0 }
-                + if state.is_none() { self.bytes_per_key() + key.as_json().len() } else { 0 };
+                + if growth > 0 { Self::bytes_per_entry(&self.plan) } else { 0 }
+                + if state.is_none() { Self::bytes_per_key(&self.plan) + key.as_json().len() } else { 0 };
             // What would not even fit into an empty rule is not worth emptying it.
             let (limit, most, fits_alone) =
                 if growth > 0 && self.held.entries + self.held.values + growth > self.ceiling.held {

@@ -113,6 +113,11 @@ impl Atom {
         })
     }
 
+    /// The inputs that it reads.
+    pub(crate) fn inputs(&self) -> impl Iterator<Item = usize> + '_ {
+        self.columns.iter().map(|column| column.input)
+    }
+
     /// The input and the constants of an atom that is TRUE where a text is one of some constants, FALSE where it is
     /// another, and NULL without a text.
     pub(crate) fn text_constants(&self) -> Option<(usize, Vec<&str>)> {

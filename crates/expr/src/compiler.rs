@@ -190,6 +190,7 @@ impl Compiler {
             atoms: self.atoms,
             predicates: self.predicates,
             values: self.values,
+            value_texts: self.value_texts,
         }
     }
 

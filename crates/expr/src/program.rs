@@ -82,6 +82,8 @@ pub struct Program {
     pub(crate) equalities: Equalities,
     pub(crate) predicates: Vec<Predicate>,
     pub(crate) values: Vec<ValueForm>,
+    /// By value, its normalised form.
+    pub(crate) value_texts: Vec<String>,
 }
 
 /// A column of events that expressions read.

@@ -131,12 +131,7 @@ impl<M: Matcher> KeyedPattern<M> {
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        // A key is shared by the table, the agenda, the list of what waits and the queue; the two words are its counts.
-        let per_key = size_of::<(Key, Slot<M>)>()
-            + size_of::<(i64, usize, Key)>()
-            + size_of::<(Key, Vec<usize>, usize)>()
-            + 2 * size_of::<usize>();
-        let bytes = self.slots.len() * per_key
+        let bytes = self.slots.len() * Self::bytes_per_key()
             + self.key_bytes
             + self.begun.len() * size_of::<(u64, Key)>()
             + self.preceding.as_ref().map_or(0, Preceding::bytes)
@@ -150,6 +145,15 @@ impl<M: Matcher> KeyedPattern<M> {
             dropped_at: self.dropped_at,
             untold: self.told.untold(),
         }
+    }
+
+    /// What a key takes besides its text and what is held for it. It is shared by the table, the agenda, the list of what
+    /// waits and the queue; the two words are its counts.
+    pub(crate) fn bytes_per_key() -> usize {
+        size_of::<(Key, Slot<M>)>()
+            + size_of::<(i64, usize, Key)>()
+            + size_of::<(Key, Vec<usize>, usize)>()
+            + 2 * size_of::<usize>()
     }
 
     /// Shows a row to a key that holds nothing.

@@ -217,6 +217,11 @@ impl<E> Nodes<E> {
         self.begun
     }
 
+    /// What a node takes, without what its event owns elsewhere.
+    pub(crate) fn bytes_per_node() -> usize {
+        size_of::<Slot<E>>()
+    }
+
     /// What the live nodes take with their events, in bytes.
     pub(crate) fn weight(&self) -> usize {
         self.live * size_of::<Slot<E>>() + self.heap

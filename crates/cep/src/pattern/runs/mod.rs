@@ -27,6 +27,8 @@ use slab::List;
 use step::Scratch;
 use summary::Summaries;
 
+pub use index::{Indexed, indexed};
+
 mod arena;
 mod conditions;
 mod heap;
@@ -129,6 +131,14 @@ impl<E: Clone> Matcher for Runs<E> {
             },
             scratch: Scratch::default(),
             spare: Vec::new(),
+        }
+    }
+
+    fn sizes(plan: &PatternPlan) -> (usize, usize) {
+        let run = size_of::<Run>() + size_of::<Begun>() + Registers::bytes_per_run(&plan.pattern.registers);
+        match plan.outputs.events {
+            true => (run, Nodes::<E>::bytes_per_node()),
+            false => (run + Summaries::<E>::bytes_per_run(plan.pattern.steps.len()), 0),
         }
     }
 

@@ -149,6 +149,15 @@ impl Registers {
         }
     }
 
+    /// What each run takes for these registers.
+    pub(super) fn bytes_per_run(registers: &[Register]) -> usize {
+        let new = Registers::new(registers);
+        let words = if registers.is_empty() { 0 } else { size_of::<u64>() };
+        registers.len() * size_of::<Scalar>()
+            + new.accumulators_initial.len() * size_of::<Accumulator>()
+            + words
+    }
+
     pub(super) fn bytes(&self) -> usize {
         self.values.capacity() * size_of::<Scalar>()
             + self.accumulators.capacity() * size_of::<Accumulator>()

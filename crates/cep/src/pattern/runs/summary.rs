@@ -76,6 +76,11 @@ impl<E: Clone> Summaries<E> {
         (ends, &self.counts[run * self.steps..(run + 1) * self.steps])
     }
 
+    /// What each run takes, for a pattern of so many steps.
+    pub(super) fn bytes_per_run(steps: usize) -> usize {
+        size_of::<Option<Ends<E>>>() + steps * size_of::<u64>()
+    }
+
     pub(super) fn bytes(&self) -> usize {
         self.ends.capacity() * size_of::<Option<Ends<E>>>() + self.counts.capacity() * size_of::<u64>()
     }

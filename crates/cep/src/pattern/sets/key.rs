@@ -12,7 +12,7 @@ use crate::engine::Row;
 use crate::pattern::PatternPlan;
 use crate::pattern::automaton::Automaton;
 use crate::pattern::matcher::{Matcher, Told};
-use crate::pattern::nodes::Start;
+use crate::pattern::nodes::{Nodes, Start};
 
 /// The partial matches of one key, as sets.
 #[derive(Debug)]
@@ -35,6 +35,10 @@ impl<E: Clone> Matcher for Sets<E> {
         let within = automaton.within();
         let determined = determine(&plan, &automaton).expect("sets are chosen for what they accept");
         Shared::new(determined, within)
+    }
+
+    fn sizes(_: &PatternPlan) -> (usize, usize) {
+        (0, Nodes::<E>::bytes_per_node())
     }
 
     fn new(_: &mut Shared<E>) -> Sets<E> {
