@@ -91,7 +91,7 @@ fn programs_get_one_object_a_rule() {
 fn a_rule_is_chosen_by_its_name_also_if_it_is_not_enabled() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rules.yaml");
-    let rules = "version: 1\nrules:\n  - name: off\n    enabled: false\n    sequence: [ { step: a, event: a } ]\n  \
+    let rules = "version: 1\nrules:\n  - name: switched_off\n    enabled: false\n    sequence: [ { step: a, event: a } ]\n  \
                  - name: on\n    sequence: [ { step: a, event: a } ]\n";
     std::fs::write(&path, rules).unwrap();
     let path = path.to_str().unwrap();
@@ -100,12 +100,12 @@ fn a_rule_is_chosen_by_its_name_also_if_it_is_not_enabled() {
         rules.map(|line| line.split(' ').next().unwrap().to_owned()).collect()
     };
     assert_eq!(named(&explained(&[path])), ["on"]);
-    assert_eq!(named(&explained(&[path, "--rule", "off"])), ["off"]);
-    assert_eq!(named(&explained(&[path, "--rule", "off", "--rule", "on"])), ["off", "on"]);
-    let output = olocus(&["rules", "explain", path, "--rule", "offs"]);
+    assert_eq!(named(&explained(&[path, "--rule", "switched_off"])), ["switched_off"]);
+    assert_eq!(named(&explained(&[path, "--rule", "switched_off", "--rule", "on"])), ["switched_off", "on"]);
+    let output = olocus(&["rules", "explain", path, "--rule", "switched_of"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(
-        text(&output.stderr).contains("there is no such rule; is `off` meant?"),
+        text(&output.stderr).contains("there is no such rule; is `switched_off` meant?"),
         "{}",
         text(&output.stderr)
     );

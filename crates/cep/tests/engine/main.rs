@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod agreement;
+mod builder;
 mod conformance;
 mod harness;
 mod limits;
