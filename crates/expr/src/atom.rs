@@ -121,6 +121,11 @@ impl Atom {
         Native::read(&self.expr, &columns)
     }
 
+    /// The inputs that it reads.
+    pub(crate) fn inputs(&self) -> impl Iterator<Item = usize> + '_ {
+        self.columns.iter().map(|column| column.input)
+    }
+
     pub(crate) fn evaluate(&self, inputs: &dyn Inputs) -> Evaluated {
         let rows = inputs.rows();
         let types = self.number_types(inputs, rows);

@@ -190,6 +190,7 @@ impl Compiler {
             predicates: self.predicates,
             values: self.values,
             steps: OnceLock::new(),
+            value_texts: self.value_texts,
         }
     }
 

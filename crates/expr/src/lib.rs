@@ -35,6 +35,8 @@ mod parse;
 mod plan;
 mod problem;
 mod program;
+mod readable;
+mod reads;
 mod references;
 mod resolve;
 mod schema;
@@ -54,6 +56,8 @@ pub use index::{Access, Columns, Found, Index};
 pub use names::EventScope;
 pub use problem::Problem;
 pub use program::{MetaColumns, PredicateId, Predicates, Program, ValueId};
+pub use readable::readable;
+pub use reads::FieldRead;
 pub use schema::{SchemaError, Schemas};
 pub use sequence::{
     Comparison, CrossCondition, CrossExpr, CrossInput, SequenceExprs, StepCondition, StepValue, Steps,

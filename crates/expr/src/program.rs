@@ -85,6 +85,8 @@ pub struct Program {
     pub(crate) values: Vec<ValueForm>,
     /// How conditions are found, once somebody asks.
     pub(crate) steps: OnceLock<Steps>,
+    /// By value, its normalised form.
+    pub(crate) value_texts: Vec<String>,
 }
 
 /// A column of events that expressions read.

@@ -128,6 +128,12 @@ impl CrossExpr {
         &self.inputs
     }
 
+    /// The condition in normalised form: the same for all spellings of one meaning.
+    #[must_use]
+    pub fn normalized(&self) -> &str {
+        self.row.normalized()
+    }
+
     /// Whether the condition is TRUE; NULL is not.
     #[must_use]
     pub fn holds(&self, values: &[Value]) -> bool {

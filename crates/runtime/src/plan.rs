@@ -10,6 +10,8 @@ mod later;
 mod sequence;
 mod version;
 
+use std::sync::Arc;
+
 use olocus_cep::Limits;
 use olocus_cep::pattern::{RegisterFunction, RegisterId, StepId};
 use olocus_cep::rule::{Action, MatchLimit, Severity, StateBounds, TypePattern};
@@ -18,6 +20,7 @@ use olocus_expr::{PredicateId, Program, ScalarExpr, ValueId};
 use crate::source::SourceSpec;
 
 pub use self::compile::compile;
+pub(crate) use self::conditions::{Conditions, Place};
 
 /// Everything that evaluation needs, immutable and shared by all threads.
 #[derive(Debug)]
@@ -42,6 +45,8 @@ pub(crate) struct RulePlan {
     pub(crate) key: Option<KeyIndex>,
     pub(crate) key_is_list: bool,
     pub(crate) machine: olocus_cep::Plan,
+    /// The machine's opaque conditions.
+    pub(crate) opaque: Arc<Conditions>,
     /// Slots of [`Plan::inputs`], in the order in which the machine reads them; `None` is always true.
     pub(crate) inputs: Vec<Option<usize>>,
     /// Slots of [`Plan::retained`] that matches read, ascending.

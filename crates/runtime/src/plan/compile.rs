@@ -13,7 +13,8 @@ use super::draft::check_draft;
 use super::later::report_lists;
 use super::sequence::sorted;
 use super::{
-    KeyIndex, KeyPlan, Link, OutputPlan, Plan, RulePlan, SequenceValue, SourcePlan, Test, doubts, version,
+    Conditions, KeyIndex, KeyPlan, Link, OutputPlan, Plan, RulePlan, SequenceValue, SourcePlan, Test, doubts,
+    version,
 };
 use crate::source::SourceSpec;
 
@@ -81,6 +82,7 @@ pub(super) struct Compilation<'a> {
 /// What the body of a rule becomes.
 pub(super) struct CompiledBody {
     pub(super) machine: olocus_cep::Plan,
+    pub(super) opaque: Arc<Conditions>,
     /// As in [`RulePlan::inputs`].
     pub(super) inputs: Vec<Option<usize>>,
     pub(super) output: OutputPlan,
@@ -128,6 +130,7 @@ impl<'a> Compilation<'a> {
             key: body.key,
             key_is_list: rule.by_is_list,
             machine: body.machine,
+            opaque: body.opaque,
             inputs: body.inputs,
             retained: retained(&body.output),
             state: rule.state,
@@ -178,7 +181,7 @@ impl<'a> Compilation<'a> {
         };
         let names = rule.emit.iter().map(|(name, _)| name.value.clone());
         let output = OutputPlan::Window { having: exprs.having, emit: names.zip(exprs.emit).collect() };
-        Some(CompiledBody { machine, inputs, output, meaning, key })
+        Some(CompiledBody { machine, opaque: Arc::default(), inputs, output, meaning, key })
     }
 
     /// The predicate of a `where`; `Err` once its mistakes have been reported.

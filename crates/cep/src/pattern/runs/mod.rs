@@ -30,6 +30,8 @@ use slab::List;
 use step::Scratch;
 use summary::Summaries;
 
+pub use index::{Indexed, indexed};
+
 mod arena;
 mod conditions;
 mod heap;
@@ -142,6 +144,15 @@ impl<E: Clone> Matcher for Runs<E> {
             },
             scratch: Scratch::default(),
             spare: Vec::new(),
+        }
+    }
+
+    fn sizes(shared: &RunsShared<E>) -> (usize, usize) {
+        let begun = size_of::<Begun>() + size_of::<(Start, SlotId)>() + size_of::<Group>();
+        let run = shared.arena.bytes_per_run() + begun;
+        match shared.arena.summaries {
+            None => (run, Nodes::<E>::bytes_per_node() + Events::<E>::bytes_per_event()),
+            Some(_) => (run, Events::<E>::bytes_per_event()),
         }
     }
 

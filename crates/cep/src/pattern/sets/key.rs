@@ -39,6 +39,10 @@ impl<E: Clone> Matcher for Sets<E> {
         Shared::new(determined, within, weight_max)
     }
 
+    fn sizes(_: &Shared<E>) -> (usize, usize) {
+        (0, Nodes::<E>::bytes_per_node() + Events::<E>::bytes_per_event())
+    }
+
     fn new(_: &mut Shared<E>) -> Sets<E> {
         Sets { waiting: Waiting::new(), last: i64::MIN, event: PhantomData }
     }
