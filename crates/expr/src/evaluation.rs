@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 
 use arrow::array::{Array, BooleanArray};
 use arrow::buffer::BooleanBuffer;
-use olocus_event::Batch;
+use olocus_event::{Batch, Column};
 
 use crate::atom::{Evaluated, Input, Inputs};
 use crate::logic::Logic;
@@ -16,11 +16,33 @@ pub(crate) struct BatchInputs<'a> {
     batch: &'a Batch,
     meta: &'a MetaColumns,
     made: Vec<OnceCell<Input>>,
+    /// By probe of the program's look-ups, the rows that were found.
+    found: Vec<OnceCell<Vec<u32>>>,
 }
 
 impl<'a> BatchInputs<'a> {
     pub(crate) fn new(program: &'a Program, batch: &'a Batch, meta: &'a MetaColumns) -> Self {
-        Self { program, batch, meta, made: program.inputs.iter().map(|_| OnceCell::new()).collect() }
+        Self {
+            program,
+            batch,
+            meta,
+            made: program.inputs.iter().map(|_| OnceCell::new()).collect(),
+            found: program.lookups.probes().iter().map(|_| OnceCell::new()).collect(),
+        }
+    }
+
+    pub(crate) fn column(&self, index: usize) -> Column {
+        match self.program.inputs[index].place {
+            Place::Column(column) => self.batch.columns()[column].clone(),
+            Place::Meta(name) => meta_column(name, self.batch, self.meta),
+            Place::Lookup(lookup) => {
+                let (probe, target) = self.program.lookups.get(lookup);
+                let rows = self.found[probe].get_or_init(|| {
+                    self.program.lookups.probes()[probe].rows(self, |input| self.column(input))
+                });
+                target.column(rows)
+            }
+        }
     }
 }
 
@@ -30,10 +52,7 @@ impl Inputs for BatchInputs<'_> {
     }
 
     fn input(&self, index: usize) -> &Input {
-        self.made[index].get_or_init(|| match self.program.inputs[index].place {
-            Place::Column(column) => self.batch.columns()[column].clone().into(),
-            Place::Meta(name) => meta_column(name, self.batch, self.meta).into(),
-        })
+        self.made[index].get_or_init(|| self.column(index).into())
     }
 }
 

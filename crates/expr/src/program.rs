@@ -9,6 +9,7 @@ use olocus_event::{Batch, Column, Projection};
 use crate::atom::Atom;
 use crate::equality::Equalities;
 use crate::evaluation::{AtomCache, BatchInputs};
+use crate::lists::Lookups;
 use crate::logic::Logic;
 use crate::names::Meta;
 use crate::types::UTC;
@@ -78,6 +79,7 @@ pub struct Predicates {
 pub struct Program {
     pub(crate) projection: Arc<Projection>,
     pub(crate) inputs: Vec<EventInput>,
+    pub(crate) lookups: Lookups,
     pub(crate) atoms: Vec<Atom>,
     pub(crate) equalities: Equalities,
     pub(crate) predicates: Vec<Predicate>,
@@ -95,6 +97,8 @@ pub(crate) enum Place {
     /// A column of the projection.
     Column(usize),
     Meta(Meta),
+    /// What is looked up in a list.
+    Lookup(usize),
 }
 
 #[derive(Debug)]
@@ -157,12 +161,7 @@ impl Program {
     pub fn value(&self, id: ValueId, batch: &Batch, meta: &MetaColumns) -> Values {
         match &self.values[id.index()] {
             ValueForm::Bare { input, json } => {
-                let input = self.inputs[*input];
-                let column = match input.place {
-                    Place::Column(index) => batch.columns()[index].clone(),
-                    Place::Meta(name) => meta_column(name, batch, meta),
-                };
-                Values::of_column(column, *json)
+                Values::of_column(BatchInputs::new(self, batch, meta).column(*input), *json)
             }
             ValueForm::Atom(atom) => {
                 let evaluated = self.atoms[*atom].evaluate(&BatchInputs::new(self, batch, meta));
