@@ -8,6 +8,7 @@ use olocus_event::{Batch, Column, Projection};
 
 use crate::atom::Atom;
 use crate::index::{Found, Index, Steps, is_native};
+use crate::lists::Lookups;
 use crate::logic::Logic;
 use crate::names::Meta;
 use crate::native::Native;
@@ -78,6 +79,7 @@ pub struct Predicates {
 pub struct Program {
     pub(crate) projection: Arc<Projection>,
     pub(crate) inputs: Vec<EventInput>,
+    pub(crate) lookups: Lookups,
     pub(crate) atoms: Vec<Atom>,
     /// By atom, what it is as a comparison of one column with constants.
     pub(crate) natives: Vec<Option<Native>>,
@@ -102,6 +104,8 @@ pub(crate) enum Place {
     /// A column of the projection.
     Column(usize),
     Meta(Meta),
+    /// What is looked up in a list.
+    Lookup(usize),
 }
 
 #[derive(Debug)]
@@ -196,11 +200,7 @@ impl Program {
     pub fn value(&self, id: ValueId, batch: &Batch, meta: &MetaColumns) -> Values {
         match &self.values[id.index()] {
             ValueForm::Bare { input, json } => {
-                let column = match self.inputs[*input].place {
-                    Place::Column(index) => batch.columns()[index].clone(),
-                    Place::Meta(name) => meta_column(name, batch, meta),
-                };
-                Values::of_column(column, *json)
+                Values::of_column(self.columns(batch, meta).column(*input).clone(), *json)
             }
             ValueForm::Atom(atom) => {
                 let evaluated = self.atoms[*atom].evaluate(&self.columns(batch, meta));

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use olocus_event::Kind;
 
+use crate::atom::Atom;
+use crate::lists::Key;
 use crate::names::Source;
 use crate::program::{Place, PredicateId, Program, ValueForm, ValueId};
 
@@ -35,7 +37,9 @@ impl Program {
     #[must_use]
     pub fn reads_of_predicate(&self, id: PredicateId) -> BTreeSet<FieldRead> {
         let mut reads = BTreeSet::new();
-        self.predicates[id.index()].logic.for_each(&mut |atom| self.read_by_atom(*atom, &mut reads));
+        self.predicates[id.index()]
+            .logic
+            .for_each(&mut |atom| self.read_by_atom(&self.atoms[*atom], &mut reads));
         reads
     }
 
@@ -48,28 +52,32 @@ impl Program {
     pub fn reads_of_value(&self, id: ValueId) -> BTreeSet<FieldRead> {
         let mut reads = BTreeSet::new();
         match &self.values[id.index()] {
-            ValueForm::Bare { input, .. } => {
-                reads.insert(self.field_read(*input));
-            }
-            ValueForm::Atom(atom) => self.read_by_atom(*atom, &mut reads),
+            ValueForm::Bare { input, .. } => self.read_by_input(*input, &mut reads),
+            ValueForm::Atom(atom) => self.read_by_atom(&self.atoms[*atom], &mut reads),
             ValueForm::Condition(logic) => {
-                logic.for_each(&mut |atom| self.read_by_atom(*atom, &mut reads));
+                logic.for_each(&mut |atom| self.read_by_atom(&self.atoms[*atom], &mut reads));
             }
         }
         reads
     }
 
-    fn read_by_atom(&self, atom: usize, reads: &mut BTreeSet<FieldRead>) {
-        reads.extend(self.atoms[atom].inputs().map(|input| self.field_read(input)));
+    fn read_by_atom(&self, atom: &Atom, reads: &mut BTreeSet<FieldRead>) {
+        atom.inputs().for_each(|input| self.read_by_input(input, reads));
     }
 
-    fn field_read(&self, input: usize) -> FieldRead {
+    fn read_by_input(&self, input: usize, reads: &mut BTreeSet<FieldRead>) {
         match self.inputs[input].place {
             Place::Column(column) => {
                 let (path, kind) = &self.projection.columns[column];
-                FieldRead { name: Source::Field(path.clone()).to_string(), kind: *kind }
+                reads.insert(FieldRead { name: Source::Field(path.clone()).to_string(), kind: *kind });
             }
-            Place::Meta(meta) => FieldRead { name: Source::Meta(meta).to_string(), kind: meta.kind() },
+            Place::Meta(meta) => {
+                reads.insert(FieldRead { name: Source::Meta(meta).to_string(), kind: meta.kind() });
+            }
+            Place::Lookup(lookup) => match self.lookups.key(lookup) {
+                Key::Input(key) => self.read_by_input(*key, reads),
+                Key::Atom(atom) => self.read_by_atom(atom, reads),
+            },
         }
     }
 }

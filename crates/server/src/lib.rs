@@ -14,6 +14,7 @@ pub mod config;
 mod engine;
 mod error;
 mod http;
+mod lists_loader;
 mod metrics;
 mod record_line;
 mod redact;

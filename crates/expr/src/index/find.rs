@@ -22,9 +22,11 @@ pub struct Columns<'a> {
     pub(super) program: &'a Program,
     batch: &'a Batch,
     meta: &'a MetaColumns,
-    /// Columns of metadata, made when they are first read.
+    /// Columns that the batch does not have, made when they are first read.
     made: Vec<OnceCell<Column>>,
     inputs: Vec<OnceCell<Input>>,
+    /// By probe of the program's look-ups, the rows of its list that were found.
+    looked_up: Vec<OnceCell<Vec<u32>>>,
 }
 
 /// What [`Index::find`] found.
@@ -51,6 +53,7 @@ impl Program {
             meta,
             made: (0..cells).map(|_| OnceCell::new()).collect(),
             inputs: (0..cells).map(|_| OnceCell::new()).collect(),
+            looked_up: self.lookups.probes().iter().map(|_| OnceCell::new()).collect(),
         }
     }
 }
@@ -71,11 +74,24 @@ impl Columns<'_> {
         })
     }
 
-    fn view(&self, input: usize) -> View<'_> {
-        View::of(match self.program.inputs[input].place {
+    /// The column that an input is.
+    pub(crate) fn column(&self, input: usize) -> &Column {
+        match self.program.inputs[input].place {
             Place::Column(column) => &self.batch.columns()[column],
             Place::Meta(name) => self.made[input].get_or_init(|| meta_column(name, self.batch, self.meta)),
-        })
+            Place::Lookup(lookup) => self.made[input].get_or_init(|| {
+                let (probe, target) = self.program.lookups.get(lookup);
+                let found = self.looked_up[probe].get_or_init(|| {
+                    let probe = &self.program.lookups.probes()[probe];
+                    probe.rows(self, |input| self.column(input).clone())
+                });
+                target.column(found)
+            }),
+        }
+    }
+
+    fn view(&self, input: usize) -> View<'_> {
+        View::of(self.column(input))
     }
 }
 
@@ -85,12 +101,7 @@ impl Inputs for Columns<'_> {
     }
 
     fn input(&self, index: usize) -> &Input {
-        self.inputs[index].get_or_init(|| match self.program.inputs[index].place {
-            Place::Column(column) => self.batch.columns()[column].clone().into(),
-            Place::Meta(name) => {
-                self.made[index].get_or_init(|| meta_column(name, self.batch, self.meta)).clone().into()
-            }
-        })
+        self.inputs[index].get_or_init(|| self.column(index).clone().into())
     }
 }
 
