@@ -34,8 +34,7 @@ fn automata(criterion: &mut Criterion) {
             |mut engine| {
                 let mut findings = Vec::new();
                 for (key, time, steps) in &rows {
-                    let row =
-                        Row { time: *time, steps: *steps, inputs: &[], event: time, weight: 0, keep: None };
+                    let row = Row { time: *time, steps: *steps, inputs: &[], event: time, keep: None };
                     engine.process(0, key, row, &mut findings).unwrap();
                 }
                 assert_eq!(findings.len() as u64, matches);

@@ -80,14 +80,8 @@ fn run(name: &str, workload: &Workload, count: usize) {
         for event in events {
             engine.advance(event.time, &mut found);
             let id = event.time as u64;
-            let row = Row {
-                time: event.time,
-                steps: event.bits,
-                inputs: &event.value,
-                event: &id,
-                keep: None,
-                weight: 0,
-            };
+            let row =
+                Row { time: event.time, steps: event.bits, inputs: &event.value, event: &id, keep: None };
             engine.process(0, &keys[event.user as usize], row, &mut found).expect("limits are not reached");
             matches += found.len();
             found.clear();

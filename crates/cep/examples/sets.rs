@@ -107,7 +107,7 @@ fn run(workload: &Workload, count: u64, evaluator: EvaluatorKind) {
         let before = Instant::now();
         let time = index as i64 * MILLISECOND;
         engine.advance(time, &mut out);
-        let row = Row { time, steps: *bits, inputs: &[], event: &index, keep: None, weight: 0 };
+        let row = Row { time, steps: *bits, inputs: &[], event: &index, keep: None };
         engine.process(0, &keys[*key], row, &mut out).expect("events come in order");
         matches += out.len();
         out.clear();

@@ -1,17 +1,21 @@
 //! When which key of which rule has to be looked at again.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
-use crate::key::Key;
+use crate::slots::SlotId;
 
-/// The wake-ups of all rules, ordered by (time, rule, key).
+/// The wake-ups of all rules, by time.
 ///
 /// Two kinds are kept apart: *timers* produce output, so they are exact and told to the outside; *expiries* only free
 /// memory, so an expiry may stand earlier than what it is for, and no one waits for it.
+///
+/// An entry is not taken out when it is no longer wanted, nor moved when it is wanted later: whoever comes to it asks the
+/// rule, which [confirms](Confirm) it or not. So a wake-up that is put off again and again costs nothing until its time.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Agenda {
-    timers: BTreeSet<(i64, usize, Key)>,
-    expiries: BTreeSet<(i64, usize, Key)>,
+    timers: Queue,
+    expiries: Queue,
 }
 
 /// Which kind of wake-up a rule asks for.
@@ -21,53 +25,115 @@ pub(crate) enum Wake {
     Expiry,
 }
 
+/// A wake-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Entry {
+    pub(crate) at: i64,
+    pub(crate) rule: u32,
+    /// Of the rule; without it, the rule is woken for all its keys.
+    pub(crate) slot: Option<SlotId>,
+}
+
+/// Says when the wake-up is wanted for which there is an entry: as it stands or later. `None` if it is not wanted, or there
+/// is another entry for it.
+pub(crate) trait Confirm {
+    fn confirm(&mut self, wake: Wake, entry: Entry) -> Option<i64>;
+}
+
+#[derive(Clone, Debug, Default)]
+struct Queue {
+    entries: BinaryHeap<Reverse<Entry>>,
+    /// How many of them are wanted.
+    wanted: usize,
+}
+
+/// Entries that are not wanted any longer, and not worth a rebuild.
+const SLACK: usize = 64;
+
 impl Agenda {
-    /// The earliest timer.
+    /// The earliest timer, if the agenda has been [settled](Self::settle).
     pub(crate) fn next_timer(&self) -> Option<i64> {
-        self.timers.first().map(|(at, ..)| *at)
+        self.timers.entries.peek().map(|Reverse(entry)| entry.at)
+    }
+
+    /// Adds a wake-up.
+    pub(crate) fn add(&mut self, wake: Wake, entry: Entry) {
+        let queue = self.queue(wake);
+        queue.entries.push(Reverse(entry));
+        queue.wanted += 1;
+    }
+
+    /// Notes that a wake-up is not wanted any longer.
+    pub(crate) fn forget(&mut self, wake: Wake) {
+        self.queue(wake).wanted -= 1;
     }
 
     /// Takes the first wake-up of a kind if it is due.
-    pub(crate) fn pop_due(&mut self, wake: Wake, now: i64) -> Option<(i64, usize, Key)> {
-        let due = self.set(wake);
-        if due.first().is_some_and(|(at, ..)| *at <= now) { due.pop_first() } else { None }
+    pub(crate) fn pop_due(&mut self, wake: Wake, now: i64, rules: &mut impl Confirm) -> Option<Entry> {
+        self.pop(wake, |entry| entry.at <= now, rules)
     }
 
-    /// Moves the wake-up of a key of a rule.
-    pub(crate) fn reschedule(
-        &mut self,
-        wake: Wake,
-        rule: usize,
-        key: &Key,
-        from: Option<i64>,
-        to: Option<i64>,
-    ) {
-        if let Some(from) = from {
-            self.set(wake).remove(&(from, rule, key.clone()));
-        }
-        if let Some(to) = to {
-            self.set(wake).insert((to, rule, key.clone()));
-        }
+    /// Takes another timer of the same time and rule, if there is one.
+    pub(crate) fn pop_like(&mut self, first: Entry, rules: &mut impl Confirm) -> Option<Entry> {
+        self.pop(Wake::Timer, |entry| entry.at == first.at && entry.rule == first.rule, rules)
     }
 
-    /// Adds the wake-up of a key of a rule, if it wants one.
-    pub(crate) fn schedule(&mut self, rule: usize, key: &Key, wanted: Option<(Wake, i64)>) {
-        if let Some((wake, at)) = wanted {
-            self.set(wake).insert((at, rule, key.clone()));
+    /// After changes: makes the earliest timer one that is wanted, and frees what is not if that is too much.
+    pub(crate) fn settle(&mut self, rules: &mut impl Confirm) {
+        for wake in [Wake::Timer, Wake::Expiry] {
+            let queue = self.queue(wake);
+            if queue.entries.len() > 2 * queue.wanted + SLACK {
+                queue.rebuild(wake, rules);
+            }
+        }
+        while let Some(Reverse(entry)) = self.timers.entries.peek().copied() {
+            let wanted = rules.confirm(Wake::Timer, entry);
+            if wanted == Some(entry.at) {
+                return;
+            }
+            self.timers.entries.pop();
+            self.timers.entries.extend(wanted.map(|at| Reverse(Entry { at, ..entry })));
         }
     }
 
-    /// Takes the wake-up of a key of a rule out, if it has one.
-    pub(crate) fn cancel(&mut self, rule: usize, key: &Key, scheduled: Option<(Wake, i64)>) {
-        if let Some((wake, at)) = scheduled {
-            self.set(wake).remove(&(at, rule, key.clone()));
-        }
+    /// Memory taken, in bytes, but for room that stands empty.
+    pub(crate) fn bytes_per_entry() -> usize {
+        size_of::<Entry>()
     }
 
-    fn set(&mut self, wake: Wake) -> &mut BTreeSet<(i64, usize, Key)> {
+    fn pop(&mut self, wake: Wake, is_due: impl Fn(Entry) -> bool, rules: &mut impl Confirm) -> Option<Entry> {
+        let queue = self.queue(wake);
+        while let Some(Reverse(entry)) = queue.entries.peek().copied().filter(|Reverse(entry)| is_due(*entry))
+        {
+            queue.entries.pop();
+            match rules.confirm(wake, entry) {
+                Some(at) if at == entry.at => return Some(entry),
+                wanted => queue.entries.extend(wanted.map(|at| Reverse(Entry { at, ..entry }))),
+            }
+        }
+        None
+    }
+
+    fn queue(&mut self, wake: Wake) -> &mut Queue {
         match wake {
             Wake::Timer => &mut self.timers,
             Wake::Expiry => &mut self.expiries,
         }
+    }
+}
+
+impl Queue {
+    fn rebuild(&mut self, wake: Wake, rules: &mut impl Confirm) {
+        let mut entries = std::mem::take(&mut self.entries).into_vec();
+        entries.retain_mut(|Reverse(entry)| match rules.confirm(wake, *entry) {
+            Some(at) => {
+                entry.at = at;
+                true
+            }
+            None => false,
+        });
+        entries.sort_unstable();
+        entries.dedup();
+        self.entries = entries.into();
     }
 }

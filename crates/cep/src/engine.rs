@@ -1,11 +1,14 @@
 //! Many rules over one stream of rows.
 
-use crate::active::Registry;
-use crate::agenda::Wake;
+use std::fmt;
+
+use crate::agenda::{Agenda, Confirm, Entry, Wake};
 use crate::aggregate::Scalar;
 use crate::error::Error;
+use crate::event::MakeEvent;
 use crate::key::Key;
 use crate::keyed::Keyed;
+use crate::keys::{KeyGroup, KeyId, KeyRef, Keys};
 use crate::limits::Limits;
 use crate::pattern::EvaluatorKind;
 use crate::pattern::StepId;
@@ -14,6 +17,7 @@ use crate::pattern::keyed::KeyedPattern;
 use crate::pattern::runs::Runs;
 use crate::pattern::sets::{self, Sets};
 use crate::plan::{Plan, WindowPlan};
+use crate::slots::SlotId;
 use crate::stats::Stats;
 use crate::window::{Aligned, AlignedPlan, Count, CountPlan, Session, SessionPlan, Trailing, TrailingPlan};
 
@@ -21,16 +25,21 @@ use crate::window::{Aligned, AlignedPlan, Count, CountPlan, Session, SessionPlan
 ///
 /// `E` is what a finding shall carry of an event, typically a reference-counted handle; the engine clones it but never
 /// looks into it. What a rule still holds of it is dropped as soon as no finding can need it.
+///
+/// Rules belong to [groups](KeyGroup) by what they group events by. A row is shown to rules under its key, which is
+/// [looked up](Self::look_up) once for all rules of a group; only rules that [hold](Self::active) something for it, or in
+/// which the row can begin something, need be shown it.
 #[derive(Debug)]
 pub struct Engine<E: Clone> {
-    rules: Vec<Evaluator<E>>,
+    rules: Rules<E>,
     registry: Registry,
     /// No row earlier than this may come: the largest time seen of rows and watermarks.
     clock: i64,
+    /// The timers that fire together, kept to save allocations.
+    due: Vec<SlotId>,
 }
 
 /// What a rule sees of an event.
-#[derive(Debug)]
 pub struct Row<'a, E> {
     /// Event time, in nanoseconds since the Unix epoch.
     pub time: i64,
@@ -38,10 +47,8 @@ pub struct Row<'a, E> {
     pub steps: u64,
     /// The event's argument of each aggregate of the plan; missing ones are read as null.
     pub inputs: &'a [Scalar],
-    /// What findings carry of the event.
-    pub event: &'a E,
-    /// What the event owns beyond its own type, in bytes: what it costs to hold it.
-    pub weight: usize,
+    /// Makes what findings carry of the event, where a rule holds or tells it.
+    pub event: &'a dyn MakeEvent<E>,
     /// With a weight in bytes, of at least 1, windows hand this event on in [`Found::Window::events`].
     pub keep: Option<usize>,
 }
@@ -57,6 +64,16 @@ impl<E> Clone for Row<'_, E> {
 }
 
 impl<E> Copy for Row<'_, E> {}
+
+impl<E> fmt::Debug for Row<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Row")
+            .field("time", &self.time)
+            .field("steps", &self.steps)
+            .field("inputs", &self.inputs)
+            .finish_non_exhaustive()
+    }
+}
 
 /// Something that a rule was looking for.
 #[derive(Clone, Debug, PartialEq)]
@@ -126,6 +143,22 @@ pub struct Taken<E> {
     pub event: E,
 }
 
+/// What all rules of an engine keep in common.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    pub(crate) agenda: Agenda,
+    pub(crate) keys: Keys,
+}
+
+#[derive(Debug)]
+struct Rules<E: Clone>(Vec<Rule<E>>);
+
+#[derive(Debug)]
+struct Rule<E: Clone> {
+    group: KeyGroup,
+    evaluator: Evaluator<E>,
+}
+
 #[derive(Debug)]
 enum Evaluator<E: Clone> {
     Runs(Box<KeyedPattern<Runs<E>>>),
@@ -136,8 +169,23 @@ enum Evaluator<E: Clone> {
     Session(Keyed<Session<E>>),
 }
 
+/// Does the same with every kind of evaluator.
+macro_rules! each {
+    ($evaluator:expr, $keyed:ident => $what:expr) => {
+        match $evaluator {
+            Evaluator::Runs($keyed) => $what,
+            Evaluator::Sets($keyed) => $what,
+            Evaluator::Count($keyed) => $what,
+            Evaluator::Trailing($keyed) => $what,
+            Evaluator::Aligned($keyed) => $what,
+            Evaluator::Session($keyed) => $what,
+        }
+    };
+}
+
 impl<E: Clone> Engine<E> {
-    /// An engine for these plans; a rule is named by the position of its plan. The limits hold for each rule.
+    /// An engine for these plans; a rule is named by the position of its plan. The limits hold for each rule. All rules see
+    /// the same key of an event.
     ///
     /// # Panics
     /// If a pattern has no [`Automaton`], which [`Automaton::new`] tells beforehand.
@@ -145,14 +193,42 @@ impl<E: Clone> Engine<E> {
         Engine::with_limits(plans.into_iter().map(|plan| (plan, limits)))
     }
 
-    /// An engine for plans with limits of their own.
+    /// An engine for plans with limits of their own. All rules see the same key of an event.
     ///
     /// # Panics
     /// As [`new`](Self::new).
     pub fn with_limits(plans: impl IntoIterator<Item = (Plan, Limits)>) -> Engine<E> {
-        let plans = plans.into_iter().enumerate();
-        let rules = plans.map(|(rule, (plan, limits))| Evaluator::new(rule, plan, &limits)).collect();
-        Engine { rules, registry: Registry::default(), clock: i64::MIN }
+        Engine::with_groups(plans.into_iter().map(|(plan, limits)| (plan, limits, KeyGroup::default())))
+    }
+
+    /// An engine for plans with limits of their own, each with the group of keys that its rule sees. Groups are best
+    /// numbered without gaps.
+    ///
+    /// # Panics
+    /// As [`new`](Self::new).
+    pub fn with_groups(plans: impl IntoIterator<Item = (Plan, Limits, KeyGroup)>) -> Engine<E> {
+        let rule =
+            |(index, (plan, limits, group))| Rule { group, evaluator: Evaluator::new(index, plan, &limits) };
+        let rules: Vec<Rule<E>> = plans.into_iter().enumerate().map(rule).collect();
+        let groups = rules.iter().map(|rule| rule.group.0 as usize + 1).max().unwrap_or(0);
+        Engine {
+            rules: Rules(rules),
+            registry: Registry { agenda: Agenda::default(), keys: Keys::new(groups) },
+            clock: i64::MIN,
+            due: Vec::new(),
+        }
+    }
+
+    /// Looks a key up by its canonical JSON text, for all rules of a group. Nothing is made of it until a rule holds
+    /// something for it.
+    pub fn look_up<'k>(&self, group: KeyGroup, json: &'k str) -> KeyRef<'k> {
+        self.registry.keys.look_up(group, json)
+    }
+
+    /// The rules that hold something for this key, ascending: to all others, an event can mean something only by what it
+    /// [begins](crate::pattern::Pattern::begins).
+    pub fn active(&self, key: &KeyRef<'_>) -> impl ExactSizeIterator<Item = usize> + '_ {
+        self.registry.keys.rules(key)
     }
 
     /// Shows a row to a rule; what that completes is appended to `out`, by start, oldest first.
@@ -171,31 +247,65 @@ impl<E: Clone> Engine<E> {
         row: Row<'_, E>,
         out: &mut Vec<Finding<E>>,
     ) -> Result<(), Error> {
+        let group = self.rules.0.get(rule).map_or_else(KeyGroup::default, |rule| rule.group);
+        let key = self.look_up(group, key.as_json());
+        self.process_under(rule, &key, row, out)
+    }
+
+    /// The same under a key that was looked up.
+    ///
+    /// # Errors
+    /// As [`process`](Self::process), and if the rule is of another group than the key.
+    pub fn process_under(
+        &mut self,
+        rule: usize,
+        key: &KeyRef<'_>,
+        row: Row<'_, E>,
+        out: &mut Vec<Finding<E>>,
+    ) -> Result<(), Error> {
         if row.time < self.clock {
             return Err(Error::out_of_order(row.time, self.clock));
         }
-        if let Some(timer) = self.registry.agenda.next_timer().filter(|timer| *timer <= row.time) {
+        if let Some(timer) = self.next_timer().filter(|timer| *timer <= row.time) {
             return Err(Error::timer_due(row.time, timer));
         }
-        if rule >= self.rules.len() {
-            return Err(Error::unknown_rule(rule));
+        match self.rules.0.get(rule) {
+            None => return Err(Error::unknown_rule(rule)),
+            Some(rule) if rule.group == key.group() => {}
+            Some(_) => return Err(Error::other_group(rule)),
         }
         self.clock = row.time;
         self.expire(row.time, out);
-        self.rules[rule].process(key, &row, &mut Output { rule, registry: &mut self.registry, findings: out })
+        let Engine { rules, registry, .. } = self;
+        let slot = registry.keys.slot(key, rule as u32);
+        let mut output = Output { rule, registry, findings: out };
+        let processed =
+            each!(&mut rules.0[rule].evaluator, keyed => keyed.process(key, slot, &row, &mut output));
+        registry.agenda.settle(rules);
+        processed
     }
 
     /// Tells that no row earlier than `watermark` will come, and fires every timer up to it, ordered by (time, rule,
     /// key). A watermark below one told before, or below the time of a row, changes nothing.
     pub fn advance(&mut self, watermark: i64, out: &mut Vec<Finding<E>>) {
-        while let Some((at, rule, key)) = self.registry.agenda.pop_due(Wake::Timer, watermark) {
-            self.rules[rule].wake(
-                &key,
-                at,
-                &mut Output { rule, registry: &mut self.registry, findings: out },
-            );
+        let Engine { rules, registry, due, .. } = self;
+        while let Some(first) = registry.agenda.pop_due(Wake::Timer, watermark, rules) {
+            due.extend(first.slot);
+            while let Some(next) = registry.agenda.pop_like(first, rules) {
+                due.extend(next.slot);
+            }
+            let rule = first.rule as usize;
+            if due.len() > 1 {
+                let key = |slot: &SlotId| registry.keys.key(rules.key(rule, *slot));
+                due.sort_by(|one, other| key(one).cmp(key(other)));
+                due.dedup();
+            }
+            for slot in due.drain(..) {
+                rules.wake(rule, Some(slot), first.at, registry, out);
+            }
         }
         self.expire(watermark, out);
+        self.registry.agenda.settle(&mut self.rules);
         self.clock = self.clock.max(watermark);
     }
 
@@ -205,16 +315,10 @@ impl<E: Clone> Engine<E> {
         self.registry.agenda.next_timer()
     }
 
-    /// The rules that hold partial matches for this key, ascending: to all others, an event can mean something only by what
-    /// it [begins](crate::pattern::Pattern::begins).
-    pub fn active(&self, key: &Key) -> &[usize] {
-        self.registry.active.of(key)
-    }
-
     /// What all rules hold together.
     pub fn stats(&self) -> Stats {
         let mut total = Stats::default();
-        for rule in &self.rules {
+        for rule in &self.rules.0 {
             total += rule.stats();
         }
         total
@@ -222,31 +326,68 @@ impl<E: Clone> Engine<E> {
 
     /// What one rule holds; `None` if there is no such rule.
     pub fn rule_stats(&self, rule: usize) -> Option<Stats> {
-        self.rules.get(rule).map(Evaluator::stats)
+        self.rules.0.get(rule).map(Rule::stats)
     }
 
     /// Frees what can no longer take part in anything at `now`.
     fn expire(&mut self, now: i64, out: &mut Vec<Finding<E>>) {
-        while let Some((_, rule, key)) = self.registry.agenda.pop_due(Wake::Expiry, now) {
-            self.rules[rule].wake(
-                &key,
-                now,
-                &mut Output { rule, registry: &mut self.registry, findings: out },
-            );
+        let Engine { rules, registry, .. } = self;
+        while let Some(entry) = registry.agenda.pop_due(Wake::Expiry, now, rules) {
+            rules.wake(entry.rule as usize, entry.slot, now, registry, out);
         }
     }
 }
 
 /// Where a rule leaves what it finds and when it wants to be woken.
 pub(crate) struct Output<'a, E> {
-    pub(crate) rule: usize,
+    rule: usize,
     pub(crate) registry: &'a mut Registry,
     findings: &'a mut Vec<Finding<E>>,
 }
 
 impl<E> Output<'_, E> {
-    pub(crate) fn push(&mut self, key: &Key, found: Found<E>) {
-        self.findings.push(Finding { rule: self.rule, key: key.clone(), found });
+    pub(crate) fn push(&mut self, key: Key, found: Found<E>) {
+        self.findings.push(Finding { rule: self.rule, key, found });
+    }
+
+    /// A key for which something is held.
+    pub(crate) fn key(&self, id: KeyId) -> Key {
+        self.registry.keys.key(id).clone()
+    }
+}
+
+impl<E: Clone> Rules<E> {
+    /// The key whose slot this is.
+    fn key(&self, rule: usize, slot: SlotId) -> KeyId {
+        each!(&self.0[rule].evaluator, keyed => keyed.key(slot))
+    }
+
+    /// Wakes one key of a rule, or the rule for all its keys.
+    fn wake(
+        &mut self,
+        rule: usize,
+        slot: Option<SlotId>,
+        at: i64,
+        registry: &mut Registry,
+        findings: &mut Vec<Finding<E>>,
+    ) {
+        let out = &mut Output { rule, registry, findings };
+        each!(&mut self.0[rule].evaluator, keyed => match slot {
+            Some(slot) => keyed.wake(slot, at, out),
+            None => keyed.wake_all(at, out),
+        });
+    }
+}
+
+impl<E: Clone> Confirm for Rules<E> {
+    fn confirm(&mut self, wake: Wake, entry: Entry) -> Option<i64> {
+        each!(&mut self.0[entry.rule as usize].evaluator, keyed => keyed.confirm(wake, entry))
+    }
+}
+
+impl<E: Clone> Rule<E> {
+    fn stats(&self) -> Stats {
+        each!(&self.evaluator, keyed => keyed.stats())
     }
 }
 
@@ -282,39 +423,6 @@ impl<E: Clone> Evaluator<E> {
                     Evaluator::Session(Keyed::new(rule, SessionPlan::new(gap, aggregates), limits))
                 }
             },
-        }
-    }
-
-    fn process(&mut self, key: &Key, row: &Row<'_, E>, out: &mut Output<'_, E>) -> Result<(), Error> {
-        match self {
-            Evaluator::Runs(keyed) => keyed.process(key, row, out),
-            Evaluator::Sets(keyed) => keyed.process(key, row, out),
-            Evaluator::Count(keyed) => keyed.process(key, row, out),
-            Evaluator::Trailing(keyed) => keyed.process(key, row, out),
-            Evaluator::Aligned(keyed) => keyed.process(key, row, out),
-            Evaluator::Session(keyed) => keyed.process(key, row, out),
-        }
-    }
-
-    fn wake(&mut self, key: &Key, at: i64, out: &mut Output<'_, E>) {
-        match self {
-            Evaluator::Runs(keyed) => keyed.wake(key, at, out),
-            Evaluator::Sets(keyed) => keyed.wake(key, at, out),
-            Evaluator::Count(keyed) => keyed.wake(key, at, out),
-            Evaluator::Trailing(keyed) => keyed.wake(key, at, out),
-            Evaluator::Aligned(keyed) => keyed.wake(key, at, out),
-            Evaluator::Session(keyed) => keyed.wake(key, at, out),
-        }
-    }
-
-    fn stats(&self) -> Stats {
-        match self {
-            Evaluator::Runs(keyed) => keyed.stats(),
-            Evaluator::Sets(keyed) => keyed.stats(),
-            Evaluator::Count(keyed) => keyed.stats(),
-            Evaluator::Trailing(keyed) => keyed.stats(),
-            Evaluator::Aligned(keyed) => keyed.stats(),
-            Evaluator::Session(keyed) => keyed.stats(),
         }
     }
 }

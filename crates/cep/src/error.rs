@@ -14,6 +14,7 @@ enum ErrorKind {
     OutOfOrder { time: i64, clock: i64 },
     TimerDue { time: i64, timer: i64 },
     UnknownRule { rule: usize },
+    OtherGroup { rule: usize },
 }
 
 /// The limit that an [`Error`] reports as reached.
@@ -66,6 +67,10 @@ impl Error {
     pub(crate) fn unknown_rule(rule: usize) -> Error {
         Error { kind: ErrorKind::UnknownRule { rule } }
     }
+
+    pub(crate) fn other_group(rule: usize) -> Error {
+        Error { kind: ErrorKind::OtherGroup { rule } }
+    }
 }
 
 impl fmt::Display for Error {
@@ -87,6 +92,9 @@ impl fmt::Display for Error {
                 write!(f, "row of time {time} came before the timer at {timer} had fired")
             }
             ErrorKind::UnknownRule { rule } => write!(f, "there is no rule {rule}"),
+            ErrorKind::OtherGroup { rule } => {
+                write!(f, "rule {rule} does not group events by what the key was looked up for")
+            }
         }
     }
 }

@@ -1,34 +1,32 @@
 //! The key by which a rule groups events.
 
 use std::fmt;
-use std::sync::{Arc, LazyLock};
+
+use smol_str::{SmolStr, SmolStrBuilder};
 
 /// The value (or list of values) of a rule's `by` fields, as canonical JSON text: `"u1"`, `5`, `["u1",5]`, or `null` for
 /// a rule without `by`.
 ///
 /// The text keeps the JSON type, so `5` and `"5"` are different keys. Keys are compared and ordered by their text, and
-/// cloning one does not copy it.
+/// cloning one does not copy it; a short text needs no memory of its own.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Key(Arc<str>);
-
-static NONE: LazyLock<Key> = LazyLock::new(|| Key(Arc::from("null")));
-
-static ALL: LazyLock<Key> = LazyLock::new(|| Key(Arc::from("")));
+pub struct Key(SmolStr);
 
 impl Key {
     /// The one key of a rule without `by`.
     pub fn none() -> Key {
-        NONE.clone()
+        Key(SmolStr::new_static("null"))
     }
 
     /// The key of a rule with one field, from the canonical JSON text of its value.
     pub fn single(json: &str) -> Key {
-        Key(Arc::from(json))
+        Key(SmolStr::new(json))
     }
 
     /// The key of a rule with a list of fields, from the canonical JSON text of each value.
     pub fn list<'a>(values: impl IntoIterator<Item = &'a str>) -> Key {
-        let mut text = String::from("[");
+        let mut text = SmolStrBuilder::new();
+        text.push('[');
         for (index, value) in values.into_iter().enumerate() {
             if index > 0 {
                 text.push(',');
@@ -36,17 +34,17 @@ impl Key {
             text.push_str(value);
         }
         text.push(']');
-        Key(Arc::from(text))
-    }
-
-    /// Stands for all keys of a rule together where the rule is to be woken for them; no event has it.
-    pub(crate) fn all() -> Key {
-        ALL.clone()
+        Key(text.finish())
     }
 
     /// The canonical JSON text.
     pub fn as_json(&self) -> &str {
         &self.0
+    }
+
+    /// What the text takes beside this, in bytes: its length and two counts, unless it is short.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        if self.0.is_heap_allocated() { self.0.len() + 2 * size_of::<usize>() } else { 0 }
     }
 }
 

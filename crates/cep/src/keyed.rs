@@ -2,18 +2,14 @@
 
 use std::collections::VecDeque;
 use std::fmt::Debug;
-use std::mem::size_of;
 
-use foldhash::fast::RandomState;
-use hashbrown::HashMap;
-
-use crate::active::Registry;
-use crate::agenda::Wake;
+use crate::agenda::{Agenda, Entry, Wake};
 use crate::aggregate::DISTINCT_VALUE_BYTES;
-use crate::engine::{Found, Output, Row};
+use crate::engine::{Found, Output, Registry, Row};
 use crate::error::{Error, Limit};
-use crate::key::Key;
+use crate::keys::{KeyId, KeyRef};
 use crate::limits::{Limits, Overflow};
+use crate::slots::{SlotId, Slots};
 use crate::stats::Stats;
 
 /// What a kind of window holds for one key: a queue of *entries* (events or panes), each with an
@@ -27,14 +23,6 @@ pub(crate) trait State {
     const WAKE: Wake;
 
     fn new(plan: &Self::Plan) -> Self;
-
-    /// Shows a row to what is held already.
-    fn advance(
-        &mut self,
-        plan: &Self::Plan,
-        row: &Row<'_, Self::Event>,
-        found: &mut dyn FnMut(Found<Self::Event>),
-    );
 
     /// By how much [`enter`](Self::enter) would raise what is held for a key (`None`: a key that holds nothing yet);
     /// `None` if the row has no place in this rule.
@@ -89,27 +77,18 @@ pub(crate) struct Held {
 pub(crate) struct Keyed<S: State> {
     plan: S::Plan,
     ceiling: Ceiling,
-    slots: HashMap<Key, Slot<S>, RandomState>,
+    slots: Slots<S>,
     /// Entries of all keys from the oldest to the newest. One that is gone stays until it comes to the front or the
     /// queue is rebuilt, which happens when those outnumber the live ones.
-    ages: VecDeque<(u64, Key)>,
+    ages: VecDeque<(u64, SlotId)>,
     next_age: u64,
     held: Held,
-    key_bytes: usize,
     dropped: u64,
     dropped_at: Option<Limit>,
 }
 
-#[derive(Debug)]
-struct Slot<S> {
-    state: S,
-    /// Where this key stands in the agenda.
-    scheduled: Option<i64>,
-}
-
 #[derive(Clone, Copy, Debug)]
 struct Ceiling {
-    rule: usize,
     held: usize,
     keys: usize,
     bytes: usize,
@@ -125,12 +104,11 @@ impl<S: State> Keyed<S> {
         let (keys, bytes) = (limits.keys_per_rule, limits.state_bytes_per_rule);
         Keyed {
             plan,
-            ceiling: Ceiling { rule, held, keys, bytes, policy: limits.policy },
-            slots: HashMap::default(),
+            ceiling: Ceiling { held, keys, bytes, policy: limits.policy },
+            slots: Slots::new(rule),
             ages: VecDeque::new(),
             next_age: 0,
             held: Held::default(),
-            key_bytes: 0,
             dropped: 0,
             dropped_at: None,
         }
@@ -138,26 +116,62 @@ impl<S: State> Keyed<S> {
 
     pub(crate) fn process(
         &mut self,
-        key: &Key,
+        key: &KeyRef<'_>,
+        slot: Option<SlotId>,
         row: &Row<'_, S::Event>,
         out: &mut Output<'_, S::Event>,
     ) -> Result<(), Error> {
-        self.change(key, |state, plan| {
-            state.advance(plan, row, &mut |found| out.push(key, found));
+        if row.steps & 1 == 0 || !self.make_room(key, slot, row, out.registry)? {
+            return Ok(());
+        }
+        // What was dropped to make room may have been all that the key had.
+        let slot = match slot.filter(|slot| self.slots.contains(*slot)) {
+            Some(slot) => slot,
+            None => self.slots.insert(key, S::new(&self.plan), &mut out.registry.keys),
+        };
+        let (age, of) = (self.next_age, self.slots.key(slot));
+        let newest = self.change(slot, |state, plan| {
+            state.enter(plan, row, age, &mut |found| {
+                let key = out.key(of);
+                out.push(key, found);
+            });
+            state.newest()
         });
-        let entered = self.try_enter(key, row, out);
-        self.settle(key, out.registry);
-        entered
+        if newest.flatten() == Some(age) {
+            self.next_age += 1;
+            self.ages.push_back((age, slot));
+        }
+        self.settle(slot, out.registry);
+        Ok(())
     }
 
-    pub(crate) fn wake(&mut self, key: &Key, at: i64, out: &mut Output<'_, S::Event>) {
-        if let Some(slot) = self.slots.get_mut(key) {
-            slot.scheduled = None;
+    /// Wakes one key.
+    pub(crate) fn wake(&mut self, slot: SlotId, at: i64, out: &mut Output<'_, S::Event>) {
+        self.slots.schedule(slot, None, &mut out.registry.agenda);
+        if !self.slots.contains(slot) {
+            return;
         }
-        self.change(key, |state, plan| {
-            state.wake(plan, at, &mut |found| out.push(key, found));
+        let of = self.slots.key(slot);
+        self.change(slot, |state, plan| {
+            state.wake(plan, at, &mut |found| {
+                let key = out.key(of);
+                out.push(key, found);
+            });
         });
-        self.settle(key, out.registry);
+        self.settle(slot, out.registry);
+    }
+
+    /// Wakes the rule for all its keys, which it never asks for.
+    pub(crate) fn wake_all(&mut self, _: i64, _: &mut Output<'_, S::Event>) {}
+
+    /// Confirms an entry of the agenda.
+    pub(crate) fn confirm(&mut self, wake: Wake, entry: Entry) -> Option<i64> {
+        self.slots.confirm(wake, entry.slot?, entry.at)
+    }
+
+    /// The key whose slot this is.
+    pub(crate) fn key(&self, slot: SlotId) -> KeyId {
+        self.slots.key(slot)
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -174,8 +188,8 @@ impl<S: State> Keyed<S> {
 
     /// The memory that all of it takes, by an estimate that depends on what is held and not on how it came about.
     fn bytes(&self) -> usize {
-        self.slots.len() * Self::bytes_per_key(&self.plan)
-            + self.key_bytes
+        self.slots.bytes()
+            + self.slots.len() * Self::bytes_of_state(&self.plan)
             + self.held.entries * Self::bytes_per_entry(&self.plan)
             + self.held.values * DISTINCT_VALUE_BYTES
             + self.held.heap
@@ -183,55 +197,31 @@ impl<S: State> Keyed<S> {
 
     /// What a key takes besides its text and its entries.
     pub(crate) fn bytes_per_key(plan: &S::Plan) -> usize {
-        // A key is shared by the table, the agenda and the ages; the two words are its reference counts.
-        size_of::<(Key, Slot<S>)>()
-            + size_of::<(i64, usize, Key)>()
-            + 2 * size_of::<usize>()
-            + S::state_bytes(plan)
+        Slots::<S>::bytes_per_key() + Self::bytes_of_state(plan)
     }
 
     /// What an entry takes, without what its event owns.
     pub(crate) fn bytes_per_entry(plan: &S::Plan) -> usize {
-        S::entry_bytes(plan) + size_of::<(u64, Key)>()
+        S::entry_bytes(plan) + size_of::<(u64, SlotId)>()
     }
 
-    /// Takes the row in, if it has a place here and the limits allow it.
-    fn try_enter(
-        &mut self,
-        key: &Key,
-        row: &Row<'_, S::Event>,
-        out: &mut Output<'_, S::Event>,
-    ) -> Result<(), Error> {
-        if row.steps & 1 == 0 || !self.make_room(key, row, out.registry)? {
-            return Ok(());
-        }
-        if !self.slots.contains_key(key) {
-            self.key_bytes += key.as_json().len();
-            self.slots.insert(key.clone(), Slot { state: S::new(&self.plan), scheduled: None });
-        }
-        let age = self.next_age;
-        let newest = self.change(key, |state, plan| {
-            state.enter(plan, row, age, &mut |found| out.push(key, found));
-            state.newest()
-        });
-        if newest.flatten() == Some(age) {
-            self.next_age += 1;
-            self.ages.push_back((age, key.clone()));
-        }
-        Ok(())
+    /// What a key takes beside its slot: what its state owns, and its place in the agenda.
+    fn bytes_of_state(plan: &S::Plan) -> usize {
+        S::state_bytes(plan) + Agenda::bytes_per_entry()
     }
 
     /// Whether the row may enter; drops what is oldest if that is needed and wanted.
     fn make_room(
         &mut self,
-        key: &Key,
+        key: &KeyRef<'_>,
+        slot: Option<SlotId>,
         row: &Row<'_, S::Event>,
         registry: &mut Registry,
     ) -> Result<bool, Error> {
         let Some(least) = S::growth(None, &self.plan, row) else {
             return Ok(false);
         };
-        if !self.slots.contains_key(key) && self.slots.len() >= self.ceiling.keys {
+        if slot.is_none() && self.slots.len() >= self.ceiling.keys {
             // With a limit of no keys at all there is none to drop.
             self.dropped_at = Some(Limit::Keys);
             if !self.may_drop(Limit::Keys, self.ceiling.keys)? || !self.drop_oldest_key(registry) {
@@ -240,11 +230,15 @@ impl<S: State> Keyed<S> {
             }
         }
         loop {
-            let state = self.slots.get(key).map(|slot| &slot.state);
+            let state = slot.and_then(|slot| self.slots.get(slot));
             let growth = S::growth(state, &self.plan, row).unwrap_or(0);
-            let bytes = row.weight
-                + if growth > 0 { Self::bytes_per_entry(&self.plan) } else { 0 }
-                + if state.is_none() { Self::bytes_per_key(&self.plan) + key.as_json().len() } else { 0 };
+            let mut bytes = row.event.weight();
+            if growth > 0 {
+                bytes += Self::bytes_per_entry(&self.plan);
+            }
+            if state.is_none() {
+                bytes += Self::bytes_per_key(&self.plan) + key.heap_bytes();
+            }
             // What would not even fit into an empty rule is not worth emptying it.
             let (limit, most, fits_alone) =
                 if growth > 0 && self.held.entries + self.held.values + growth > self.ceiling.held {
@@ -266,25 +260,25 @@ impl<S: State> Keyed<S> {
         match self.ceiling.policy {
             Overflow::DropOldest => Ok(true),
             Overflow::DropNewest => Ok(false),
-            Overflow::Fail => Err(Error::limit(self.ceiling.rule, limit, most)),
+            Overflow::Fail => Err(Error::limit(self.slots.rule(), limit, most)),
         }
     }
 
     fn drop_oldest_entry(&mut self, registry: &mut Registry) -> bool {
-        let Some(key) = self.oldest_key() else {
+        let Some(slot) = self.oldest_slot() else {
             return false;
         };
-        let lost = self.change(&key, |state, _| state.drop_oldest());
+        let lost = self.change(slot, |state, _| state.drop_oldest());
         self.dropped += lost.unwrap_or(0);
-        self.settle(&key, registry);
+        self.settle(slot, registry);
         true
     }
 
     fn drop_oldest_key(&mut self, registry: &mut Registry) -> bool {
-        let Some(key) = self.oldest_key() else {
+        let Some(slot) = self.oldest_slot() else {
             return false;
         };
-        let lost = self.change(&key, |state, _| {
+        let lost = self.change(slot, |state, _| {
             let mut lost = 0;
             while state.oldest().is_some() {
                 lost += state.drop_oldest();
@@ -292,16 +286,16 @@ impl<S: State> Keyed<S> {
             lost
         });
         self.dropped += lost.unwrap_or(0);
-        self.settle(&key, registry);
+        self.settle(slot, registry);
         true
     }
 
     /// The key that holds the oldest entry.
-    fn oldest_key(&mut self) -> Option<Key> {
-        while let Some((age, key)) = self.ages.front() {
-            let live = self.slots.get(key).is_some_and(|slot| slot.state.oldest() == Some(*age));
+    fn oldest_slot(&mut self) -> Option<SlotId> {
+        while let Some((age, slot)) = self.ages.front().copied() {
+            let live = self.slots.get(slot).is_some_and(|state| state.oldest() == Some(age));
             if live {
-                return Some(key.clone());
+                return Some(slot);
             }
             self.ages.pop_front();
         }
@@ -309,39 +303,27 @@ impl<S: State> Keyed<S> {
     }
 
     /// Changes a key's state and keeps the sums right.
-    fn change<R>(&mut self, key: &Key, change: impl FnOnce(&mut S, &S::Plan) -> R) -> Option<R> {
-        let slot = self.slots.get_mut(key)?;
-        let before = slot.state.held();
-        let result = change(&mut slot.state, &self.plan);
-        let after = slot.state.held();
+    fn change<R>(&mut self, slot: SlotId, change: impl FnOnce(&mut S, &S::Plan) -> R) -> Option<R> {
+        let state = self.slots.get_mut(slot)?;
+        let before = state.held();
+        let result = change(state, &self.plan);
+        let after = state.held();
         self.held.entries = self.held.entries - before.entries + after.entries;
         self.held.values = self.held.values - before.values + after.values;
         self.held.heap = self.held.heap - before.heap + after.heap;
         Some(result)
     }
 
-    /// After changes: frees a key that holds nothing, and moves its place in the agenda.
-    fn settle(&mut self, key: &Key, registry: &mut Registry) {
-        let Some(slot) = self.slots.get_mut(key) else {
+    /// After changes: frees a key that holds nothing, and says when else it is to be woken.
+    fn settle(&mut self, slot: SlotId, registry: &mut Registry) {
+        let Some(state) = self.slots.get(slot) else {
             return;
         };
-        let rule = self.ceiling.rule;
-        let scheduled = slot.scheduled;
-        if slot.state.oldest().is_none() {
-            self.slots.remove(key);
-            self.key_bytes -= key.as_json().len();
-            registry.agenda.reschedule(S::WAKE, rule, key, scheduled, None);
-        } else {
-            let wanted = slot.state.wake_at(&self.plan);
-            // An expiry may stand too early, so it moves only when it is reached; a timer is told to the outside.
-            let keep = match (scheduled, wanted) {
-                (Some(scheduled), Some(wanted)) if S::WAKE == Wake::Expiry => scheduled <= wanted,
-                _ => scheduled == wanted,
-            };
-            if !keep {
-                slot.scheduled = wanted;
-                registry.agenda.reschedule(S::WAKE, rule, key, scheduled, wanted);
-            }
+        let is_empty = state.oldest().is_none();
+        let wanted = if is_empty { None } else { state.wake_at(&self.plan).map(|at| (S::WAKE, at)) };
+        self.slots.schedule(slot, wanted, &mut registry.agenda);
+        if is_empty {
+            self.slots.remove(slot, &mut registry.keys);
         }
         if self.ages.len() > 2 * self.held.entries + AGES_SLACK {
             self.rebuild_ages();
@@ -349,11 +331,10 @@ impl<S: State> Keyed<S> {
     }
 
     fn rebuild_ages(&mut self) {
-        let mut live: Vec<(u64, Key)> = Vec::with_capacity(self.held.entries);
-        for (key, slot) in &self.slots {
-            live.extend(slot.state.ages().map(|age| (age, key.clone())));
+        let mut live: Vec<(u64, SlotId)> = Vec::with_capacity(self.held.entries);
+        for (slot, state) in self.slots.iter() {
+            live.extend(state.ages().map(|age| (age, slot)));
         }
-        // Ages are unique, so the order of the table does not show.
         live.sort_unstable_by_key(|(age, _)| *age);
         self.ages = live.into();
     }

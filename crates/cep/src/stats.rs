@@ -17,7 +17,7 @@ pub struct Stats {
     /// `count distinct` must remember.
     pub window_events: usize,
     /// An estimate of the memory in use: the numbers above times the sizes of the types that hold them, the texts of
-    /// keys and of values, and of events what [`Row::weight`](crate::Row::weight) says. An event counts in each rule that
+    /// keys and of values, and of events what [`MakeEvent::weight`](crate::MakeEvent::weight) says. An event counts in each rule that
     /// holds it.
     pub bytes: usize,
     /// Since the start: partial matches, window events, and events that keep matches from beginning, that a limit made

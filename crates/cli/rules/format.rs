@@ -49,8 +49,10 @@ fn format(path: &Path, check: bool) -> Result<Option<&'static str>, Failure> {
     let name = path.display();
     let text =
         std::fs::read_to_string(path).map_err(|cause| Failure::doing(format_args!("read {name}"), cause))?;
-    let formatted = olocus_server::format_rules(&text)
-        .map_err(|cause| Failure::doing(format_args!("format {name}"), cause))?;
+    let formatted = olocus_server::format_rules(&name.to_string(), &text).map_err(|problems| {
+        super::print_diagnostics(&problems);
+        Failure::new(format!("format {name}"))
+    })?;
     if formatted == text {
         return Ok(None);
     }

@@ -1,14 +1,13 @@
 //! Texts of expressions → one program.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use olocus_event::{Kind, Projection};
 
 use crate::analyze::{Analyzed, Column, Form, Goal, Leaf, analyze, uses};
 use crate::atom::Atom;
 use crate::calls::plain_message;
-use crate::equality::Equalities;
 use crate::logic::Logic;
 use crate::names::{EventScope, Origin, Scope, Source};
 use crate::one_row::OneRow;
@@ -186,11 +185,12 @@ impl Compiler {
         Program {
             projection: Arc::new(self.projection),
             inputs: self.inputs,
-            equalities: Equalities::among(&self.atoms),
+            natives: self.atoms.iter().map(Atom::native).collect(),
             atoms: self.atoms,
             predicates: self.predicates,
             values: self.values,
             value_texts: self.value_texts,
+            steps: OnceLock::new(),
         }
     }
 
@@ -295,7 +295,7 @@ impl Compiler {
                 Place::Column(self.projection.columns.len() - 1)
             }
         };
-        self.inputs.push(EventInput { place });
+        self.inputs.push(EventInput { name: source.to_string(), place });
         self.input_names.insert(name, self.inputs.len() - 1);
         self.inputs.len() - 1
     }

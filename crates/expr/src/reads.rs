@@ -59,27 +59,6 @@ impl Program {
         reads
     }
 
-    /// How the parts of a condition are evaluated: by one look-up for many conditions, or each by itself.
-    ///
-    /// # Panics
-    ///
-    /// If the id is of another program.
-    #[must_use]
-    pub fn access(&self, id: PredicateId) -> String {
-        let (mut parts, mut probed) = (0, 0);
-        self.predicates[id.index()].logic.for_each(&mut |atom| {
-            parts += 1;
-            probed += usize::from(self.equalities.place(*atom).is_some());
-        });
-        match probed {
-            0 => "evaluated over the columns of each batch".to_owned(),
-            probed if probed == parts => "one look-up for all constants of the field".to_owned(),
-            probed => {
-                format!("{probed} of {parts} parts by a look-up, the others over the columns of each batch")
-            }
-        }
-    }
-
     fn read_by_atom(&self, atom: usize, reads: &mut BTreeSet<FieldRead>) {
         reads.extend(self.atoms[atom].inputs().map(|input| self.field_read(input)));
     }

@@ -28,7 +28,6 @@ pub fn run_engine(plan: PatternPlan, events: &[Event]) -> Vec<Outcome> {
             inputs: &event.inputs,
             event: &event.index,
             keep: None,
-            weight: 0,
         };
         engine.process(0, &key, row, &mut found).expect("events come in order and no limit is near");
         tell(event.index, &mut found);

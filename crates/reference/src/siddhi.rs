@@ -152,7 +152,7 @@ fn fed(
         if bits & translated.first_bits != 0 && !begun.iter().any(|(of, _)| *of == key) {
             begun.push((key.clone(), index));
         }
-        let row = Row { time, steps: bits, inputs: &inputs, event: &index, keep: None, weight: 0 };
+        let row = Row { time, steps: bits, inputs: &inputs, event: &index, keep: None };
         engine
             .process(0, &key, row, &mut out)
             .map_err(|error| NotTranslated::because("refused").with(&error.to_string()))?;

@@ -85,7 +85,7 @@ pub struct Predicate {
     pub id: usize,
     /// What it asks, normalised.
     pub text: String,
-    /// How it is evaluated.
+    /// How the events for which it holds are found.
     pub access: String,
     /// The other rules that share it.
     pub shared_with: Vec<String>,

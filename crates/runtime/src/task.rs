@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
-use olocus_cep::{Engine, Finding, Key, Limiter, Row};
+use olocus_cep::{Engine, Finding, Key, KeyGroup, Limiter, Row, Weighing};
 
 use crate::Error;
 use crate::matches::{Match, make_match};
@@ -146,8 +146,8 @@ impl Outputs {
 impl Task {
     /// A task without inputs.
     pub fn new(plan: Arc<Plan>, limits: olocus_cep::Limits) -> Task {
-        let machines = plan.rules.iter().map(|rule| (rule.machine.clone(), rule.limits(limits)));
-        let engine = Engine::with_limits(machines);
+        let machine = |rule: &RulePlan| (rule.machine.clone(), rule.limits(limits), group_of(rule.key));
+        let engine = Engine::with_groups(plan.rules.iter().map(machine));
         let limiter = |rule: &RulePlan| {
             let keys_max = rule.limits(limits).keys_per_rule;
             rule.limit.map(|limit| Limiter::new(limit.matches, limit.per, keys_max))
@@ -469,8 +469,7 @@ fn evaluate(
             time: hit.event.time,
             steps,
             inputs: &inputs,
-            event: &hit.event,
-            weight: hit.event.weight,
+            event: &Weighing(Arc::clone(&hit.event), hit.event.weight),
             keep,
         };
         engine.process(rule, key, row, findings).map_err(|cause| Error::limit(&rule_plan.name, cause))?;
@@ -492,8 +491,8 @@ fn collect_asked(plan: &Plan, engine: &Engine<Arc<StoredEvent>>, hit: &Hit, aske
             .zip(&hit.keys)
             .filter_map(|(index, key)| key.as_ref().map(|key| (index, key)));
         for (index, key) in keys.chain([(None, &Key::none())]) {
-            let active = engine.active(key).iter().filter(|&&rule| plan.rules[rule].key == index);
-            asked.extend(active.filter(|&&rule| bits(rule).is_some()).map(|&rule| (rule, 0)));
+            let active = engine.active(&engine.look_up(group_of(index), key.as_json()));
+            asked.extend(active.filter(|&rule| bits(rule).is_some()).map(|rule| (rule, 0)));
         }
     }
     asked.sort_unstable();
@@ -513,6 +512,11 @@ fn count_missing_keys(plan: &Plan, hit: &Hit, missing: &mut [u64]) {
     for rule in tests().flat_map(Test::rules).filter(keyless).collect::<BTreeSet<_>>() {
         missing[rule] += 1;
     }
+}
+
+/// The engine's name for what rules group events by.
+fn group_of(key: Option<KeyIndex>) -> KeyGroup {
+    KeyGroup(key.map_or(0, |index| index.0 as u32 + 1))
 }
 
 /// The key of a row for a rule; `None` where a field of it is missing.

@@ -9,7 +9,7 @@ use olocus_cep::pattern::{
     AfterMatch, Body, Comparison, Condition, ConditionId, Contiguity, Cross, Pattern, PatternOutputs,
     PatternPlan, Register, RegisterFunction, RegisterId, Repeat, Stage, Step, StepId,
 };
-use olocus_cep::{Engine, Finding, Key, Limits, Plan, Row, Scalar};
+use olocus_cep::{Engine, Finding, KeyGroup, Limits, Plan, Row, Scalar};
 use olocus_event::{Batch, Decoder, Format, Keyring, Value};
 use olocus_expr::{Compiler, EventScope, MetaColumns, PredicateId, Problem, Program, Schemas, ValueId};
 
@@ -127,7 +127,7 @@ impl Contender for Columns {
             let row = group[0].0 as usize;
             let user = users.get(row);
             let Value::Json(text) = &user else { continue };
-            let key = Key::single(text);
+            let key = engine.look_up(KeyGroup::default(), text);
             collect_asked(tests, group, engine.active(&key), asked);
             if asked.is_empty() {
                 continue;
@@ -142,10 +142,10 @@ impl Contender for Columns {
                 _ => Scalar::Null,
             };
             let inputs = [input];
-            let event = Arc::new(Stored { _time: time, _fields: [user, amount] });
+            let event = Arc::new(Stored { _time: time, _fields: [user.clone(), amount] });
             for &(rule, steps) in &*asked {
-                let row = Row { time, steps, inputs: &inputs, event: &event, keep: None, weight: 0 };
-                engine.process(rule, &key, row, findings)?;
+                let row = Row { time, steps, inputs: &inputs, event: &event, keep: None };
+                engine.process_under(rule, &key, row, findings)?;
             }
             matches += findings.len() as u64;
             findings.clear();
@@ -158,7 +158,12 @@ impl Contender for Columns {
 }
 
 /// The rules to show a row to, ascending, each with the bits of the conditions that hold.
-fn collect_asked(tests: &[Test], hits: &[(u32, u32)], active: &[usize], asked: &mut Vec<(usize, u64)>) {
+fn collect_asked(
+    tests: &[Test],
+    hits: &[(u32, u32)],
+    active: impl Iterator<Item = usize>,
+    asked: &mut Vec<(usize, u64)>,
+) {
     asked.clear();
     let tests = || hits.iter().map(|&(_, test)| &tests[test as usize]);
     let bits = |rule: usize| {
@@ -168,7 +173,7 @@ fn collect_asked(tests: &[Test], hits: &[(u32, u32)], active: &[usize], asked: &
         };
         tests().fold(0, |bits, test| bits | of_test(test))
     };
-    asked.extend(tests().flat_map(|test| &test.begins).chain(active).map(|&rule| (rule, bits(rule))));
+    asked.extend(tests().flat_map(|test| &test.begins).copied().chain(active).map(|rule| (rule, bits(rule))));
     asked.retain(|&(_, bits)| bits > 0);
     asked.sort_unstable();
     asked.dedup();

@@ -2,56 +2,52 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::mem::size_of;
-
-use foldhash::fast::RandomState;
-use hashbrown::HashMap;
 
 use super::PatternPlan;
 use super::automaton::Automaton;
 use super::matcher::{Matcher, Told};
 use super::nodes::Start;
 use super::preceding::Preceding;
-use crate::active::Registry;
-use crate::agenda::Wake;
+use crate::agenda::{Agenda, Entry, Wake};
 use crate::engine::{Output, Row};
 use crate::error::{Error, Limit};
-use crate::key::Key;
+use crate::keys::{KeyId, KeyRef};
 use crate::limits::Limits;
+use crate::slots::{SlotId, Slots};
 use crate::stats::Stats;
 
 mod limits;
 
 /// What one rule holds for all its keys. A key that holds nothing takes no memory.
 pub(crate) struct KeyedPattern<M: Matcher> {
-    rule: usize,
     limits: Limits,
     shared: M::Shared,
     /// Bits of rows that can begin something; all if any row can.
     begins: u64,
-    slots: HashMap<Key, Slot<M>, RandomState>,
-    /// Rows that began something, with their keys, in order. One of which nothing is left stays until it comes to the front
-    /// or the queue is rebuilt, which happens when those outnumber the others.
-    begun: VecDeque<(u64, Key)>,
+    /// How long what began may last.
+    within: Option<i64>,
+    slots: Slots<M>,
+    /// Rows that began something, in order. One of which nothing is left stays until it comes to the front or the queue is
+    /// rebuilt, which happens when those outnumber the others. As all that began may last equally long, this is also the
+    /// order in which it is over.
+    begun: VecDeque<Begun>,
     /// What keeps rows from beginning anything.
     preceding: Option<Preceding>,
-    /// When something of that is to be forgotten, or earlier.
-    forgets_at: Option<i64>,
-    /// Keys that have a slot and are remembered in `preceding` as well.
-    in_both: usize,
+    /// When the rule is to be woken for all its keys: when something that began is over or something that precedes is to be
+    /// forgotten, or earlier.
+    scheduled: Option<i64>,
     /// Rows seen, which numbers them.
     rows: u64,
     told: Told<M::Event>,
-    key_bytes: usize,
     dropped: u64,
     dropped_at: Option<Limit>,
 }
 
-#[derive(Debug)]
-struct Slot<M> {
-    matcher: M,
-    /// Where this key stands in the agenda.
-    scheduled: Option<(Wake, i64)>,
+/// A row that began something, and for which key.
+#[derive(Clone, Copy, Debug)]
+struct Begun {
+    at: Start,
+    slot: SlotId,
 }
 
 /// Dead entries of the queue of rows that are not worth a rebuild.
@@ -68,18 +64,16 @@ impl<M: Matcher> KeyedPattern<M> {
         limits: &Limits,
     ) -> KeyedPattern<M> {
         KeyedPattern {
-            rule,
             limits: *limits,
             begins: automaton.beginning_bits().unwrap_or(u64::MAX),
+            within: automaton.within(),
             told: Told::new(plan.outputs.matches_per_event),
             preceding: Preceding::new(&plan.pattern),
-            forgets_at: None,
-            in_both: 0,
+            scheduled: None,
             shared: M::share(plan, automaton),
-            slots: HashMap::default(),
+            slots: Slots::new(rule),
             begun: VecDeque::new(),
             rows: 0,
-            key_bytes: 0,
             dropped: 0,
             dropped_at: None,
         }
@@ -87,7 +81,8 @@ impl<M: Matcher> KeyedPattern<M> {
 
     pub(crate) fn process(
         &mut self,
-        key: &Key,
+        key: &KeyRef<'_>,
+        mut slot: Option<SlotId>,
         row: &Row<'_, M::Event>,
         out: &mut Output<'_, M::Event>,
     ) -> Result<(), Error> {
@@ -95,50 +90,86 @@ impl<M: Matcher> KeyedPattern<M> {
         self.rows += 1;
         let begins = self.begins == u64::MAX || row.steps & self.begins != 0;
         let preceding = self.preceding.as_ref();
-        let may_begin = begins && preceding.is_none_or(|preceding| preceding.permits(key, row.time));
+        let may_begin = begins
+            && preceding.is_none_or(|preceding| slot.is_none_or(|slot| preceding.permits(slot, row.time)));
         let counts = preceding.is_some_and(|preceding| preceding.counts(row.steps));
-        if let Some(slot) = self.slots.get_mut(key) {
-            if may_begin || slot.matcher.is_concerned(&self.shared, row.steps) {
-                slot.matcher.process(&mut self.shared, row, at, may_begin, &mut self.told);
-                let began = slot.matcher.newest(&self.shared) == Some(at.row);
-                self.tell(key, out);
-                if began {
-                    self.begun.push_back((at.row, key.clone()));
+        match slot {
+            Some(slot) => {
+                if !self.show(slot, row, at, may_begin, out) && !counts {
+                    return Ok(());
                 }
-            } else if !counts {
-                return Ok(());
             }
-        } else if may_begin {
-            self.process_first(key, row, at, out)?;
-        } else if !counts {
-            return Ok(());
+            None if may_begin => slot = self.begin_key(key, row, at, out)?,
+            None if counts => {}
+            None => return Ok(()),
         }
-        let remembered = if counts { self.remember(key, at, out) } else { Ok(false) };
-        let fits = self.fit(key, at.row, remembered == Ok(true), out);
-        self.settle(key, out.registry);
+        let mut remembered = Ok(false);
+        if counts {
+            remembered = self.remember(key, &mut slot, at, out);
+        }
+        let fits = self.fit(slot, at.row, remembered == Ok(true), out);
+        if let Some(slot) = slot {
+            self.settle(slot, out);
+        }
+        self.tidy(&mut out.registry.agenda);
         remembered.and(fits)
     }
 
-    pub(crate) fn wake(&mut self, key: &Key, at: i64, out: &mut Output<'_, M::Event>) {
-        if *key == Key::all() {
-            return self.forget_until(at, out.registry);
+    /// Wakes one key.
+    pub(crate) fn wake(&mut self, slot: SlotId, at: i64, out: &mut Output<'_, M::Event>) {
+        self.slots.schedule(slot, None, &mut out.registry.agenda);
+        let Some(matcher) = self.slots.get_mut(slot) else { return };
+        matcher.wake(&mut self.shared, at, &mut self.told);
+        self.tell(slot, out);
+        self.settle(slot, out);
+        self.tidy(&mut out.registry.agenda);
+    }
+
+    /// Frees what of any key is over at this time, and forgets what came too long ago to matter.
+    pub(crate) fn wake_all(&mut self, now: i64, out: &mut Output<'_, M::Event>) {
+        if self.scheduled.take().is_some() {
+            out.registry.agenda.forget(Wake::Expiry);
         }
-        let Some(slot) = self.slots.get_mut(key) else { return };
-        slot.scheduled = None;
-        slot.matcher.wake(&mut self.shared, at, &mut self.told);
-        self.tell(key, out);
-        self.settle(key, out.registry);
+        while let Some((at, slot)) = self.preceding.as_mut().and_then(Preceding::due)
+            && at <= now
+        {
+            self.forget(slot);
+            self.settle(slot, out);
+        }
+        while let Some(Begun { at, slot }) = self.begun.front().copied()
+            && self.over_at(at).is_some_and(|over| over <= now)
+        {
+            self.begun.pop_front();
+            if let Some(matcher) = self.slots.get_mut(slot) {
+                matcher.expire(&mut self.shared, at.row, now, &mut self.told);
+                self.tell(slot, out);
+                self.settle(slot, out);
+            }
+        }
+        self.tidy(&mut out.registry.agenda);
+    }
+
+    /// Confirms an entry of the agenda.
+    pub(crate) fn confirm(&mut self, wake: Wake, entry: Entry) -> Option<i64> {
+        match entry.slot {
+            Some(slot) => self.slots.confirm(wake, slot, entry.at),
+            None => self.scheduled.filter(|at| *at == entry.at),
+        }
+    }
+
+    /// The key whose slot this is.
+    pub(crate) fn key(&self, slot: SlotId) -> KeyId {
+        self.slots.key(slot)
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        let bytes = self.slots.len() * Self::bytes_per_key()
-            + self.key_bytes
-            + self.begun.len() * size_of::<(u64, Key)>()
+        let bytes = self.slots.bytes()
+            + self.begun.len() * size_of::<Begun>()
             + self.preceding.as_ref().map_or(0, Preceding::bytes)
             + M::bytes(&self.shared);
         Stats {
             partial_matches: M::held(&self.shared),
-            keys: self.keys(),
+            keys: self.slots.len(),
             window_events: 0,
             bytes,
             dropped: self.dropped,
@@ -147,131 +178,112 @@ impl<M: Matcher> KeyedPattern<M> {
         }
     }
 
-    /// What a key takes besides its text and what is held for it. It is shared by the table, the agenda, the list of what
-    /// waits and the queue; the two words are its counts.
+    /// What a key takes besides its text and what is held for it.
     pub(crate) fn bytes_per_key() -> usize {
-        size_of::<(Key, Slot<M>)>()
-            + size_of::<(i64, usize, Key)>()
-            + size_of::<(Key, Vec<usize>, usize)>()
-            + 2 * size_of::<usize>()
+        Slots::<M>::bytes_per_key() + Agenda::bytes_per_entry()
     }
 
-    /// Shows a row to a key that holds nothing.
-    fn process_first(
+    /// Shows a row to a key that holds something; whether it can mean anything to it.
+    fn show(
         &mut self,
-        key: &Key,
+        slot: SlotId,
+        row: &Row<'_, M::Event>,
+        at: Start,
+        may_begin: bool,
+        out: &mut Output<'_, M::Event>,
+    ) -> bool {
+        let Some(matcher) = self.slots.get_mut(slot) else { return false };
+        if !may_begin && !matcher.is_concerned(&self.shared, row.steps) {
+            return false;
+        }
+        matcher.process(&mut self.shared, row, at, may_begin, &mut self.told);
+        if matcher.newest(&self.shared) == Some(at.row) {
+            self.begun.push_back(Begun { at, slot });
+        }
+        self.tell(slot, out);
+        true
+    }
+
+    /// Shows a row to a key that holds nothing; where it holds something from then on.
+    fn begin_key(
+        &mut self,
+        key: &KeyRef<'_>,
         row: &Row<'_, M::Event>,
         at: Start,
         out: &mut Output<'_, M::Event>,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<SlotId>, Error> {
         let mut matcher = M::new(&mut self.shared);
         matcher.process(&mut self.shared, row, at, true, &mut self.told);
         let mut room = Ok(true);
         if !matcher.is_empty() {
-            room = self.make_room(key, out);
+            room = self.make_room(out);
             if room != Ok(true) {
                 self.dropped += matcher.drop_begun_at(&mut self.shared, at.row, &mut self.told);
             }
         }
-        self.tell(key, out);
+        for found in self.told.drain() {
+            out.push(key.to_key(), found);
+        }
         if matcher.is_empty() {
             matcher.give_back(&mut self.shared);
-        } else {
-            self.key_bytes += key.as_json().len();
-            self.in_both += usize::from(self.is_remembered(key));
-            self.slots.insert(key.clone(), Slot { matcher, scheduled: None });
-            self.begun.push_back((at.row, key.clone()));
-            out.registry.active.insert(key, self.rule);
+            return room.map(|_| None);
         }
-        room.map(|_| ())
+        let slot = self.slots.insert(key, matcher, &mut out.registry.keys);
+        self.begun.push_back(Begun { at, slot });
+        Ok(Some(slot))
     }
 
     /// Remembers a row after which nothing may begin for a while; whether its key was not remembered before.
-    fn remember(&mut self, key: &Key, at: Start, out: &mut Output<'_, M::Event>) -> Result<bool, Error> {
-        let is_new = !self.is_remembered(key);
-        if is_new && !self.make_room(key, out)? {
-            self.dropped += 1;
-            return Ok(false);
-        }
-        let Some(preceding) = &mut self.preceding else { return Ok(false) };
-        preceding.remember(key, at);
-        self.in_both += usize::from(is_new && self.slots.contains_key(key));
-        if self.forgets_at.is_none() {
-            self.schedule_forgetting(out.registry);
-        }
-        Ok(is_new)
-    }
-
-    /// Forgets what came too long before `now` to matter.
-    fn forget_until(&mut self, now: i64, registry: &mut Registry) {
-        self.forgets_at = None;
-        while let Some((_, key)) =
-            self.preceding.as_mut().and_then(Preceding::due).filter(|(at, _)| *at <= now)
-        {
-            self.forget(&key);
-        }
-        self.schedule_forgetting(registry);
-    }
-
-    fn schedule_forgetting(&mut self, registry: &mut Registry) {
-        self.forgets_at = self.preceding.as_mut().and_then(Preceding::due).map(|(at, _)| at);
-        let wanted = self.forgets_at.map(|at| (Wake::Expiry, at));
-        registry.agenda.schedule(self.rule, &Key::all(), wanted);
+    fn remember(
+        &mut self,
+        key: &KeyRef<'_>,
+        slot: &mut Option<SlotId>,
+        at: Start,
+        out: &mut Output<'_, M::Event>,
+    ) -> Result<bool, Error> {
+        let slot = match *slot {
+            Some(slot) => slot,
+            None if self.make_room(out)? => {
+                let matcher = M::new(&mut self.shared);
+                *slot.insert(self.slots.insert(key, matcher, &mut out.registry.keys))
+            }
+            None => {
+                self.dropped += 1;
+                return Ok(false);
+            }
+        };
+        Ok(self.preceding.as_mut().is_some_and(|preceding| preceding.remember(slot, at)))
     }
 
     /// Lets a key begin again; whether something kept it from that.
-    fn forget(&mut self, key: &Key) -> bool {
-        let forgotten = self.preceding.as_mut().is_some_and(|preceding| preceding.forget(key));
-        self.in_both -= usize::from(forgotten && self.slots.contains_key(key));
-        forgotten
-    }
-
-    /// The same because of a limit.
-    fn drop_remembered(&mut self, key: &Key) {
-        self.dropped += u64::from(self.forget(key));
-    }
-
-    fn is_remembered(&self, key: &Key) -> bool {
-        self.preceding.as_ref().is_some_and(|preceding| preceding.holds(key))
-    }
-
-    /// Keys for which anything is held.
-    fn keys(&self) -> usize {
-        self.slots.len() + self.preceding.as_ref().map_or(0, Preceding::keys) - self.in_both
+    fn forget(&mut self, slot: SlotId) -> bool {
+        self.preceding.as_mut().is_some_and(|preceding| preceding.forget(slot))
     }
 
     /// Hands on what was found for a key.
-    fn tell(&mut self, key: &Key, out: &mut Output<'_, M::Event>) {
+    fn tell(&mut self, slot: SlotId, out: &mut Output<'_, M::Event>) {
         if !self.told.is_empty() {
-            self.told.drain().for_each(|found| out.push(key, found));
+            let key = out.key(self.slots.key(slot));
+            self.told.drain().for_each(|found| out.push(key.clone(), found));
         }
     }
 
-    /// After changes: frees a key that holds nothing, and moves its place in the agenda.
-    fn settle(&mut self, key: &Key, registry: &mut Registry) {
-        let Some(slot) = self.slots.get_mut(key) else { return };
-        let scheduled = slot.scheduled;
-        let is_empty = slot.matcher.is_empty();
-        let wanted = if is_empty { None } else { slot.matcher.wake_at(&self.shared) };
-        // An expiry may stand too early, so it moves only when it is reached; a timer is told to the outside.
-        let keep = match (scheduled, wanted) {
-            (Some((Wake::Expiry, scheduled)), Some((Wake::Expiry, wanted))) => scheduled <= wanted,
-            _ => scheduled == wanted,
-        };
-        if !keep {
-            slot.scheduled = wanted;
-            registry.agenda.cancel(self.rule, key, scheduled);
-            registry.agenda.schedule(self.rule, key, wanted);
+    /// After changes: frees a key that holds nothing, and says when else it is to be woken.
+    fn settle(&mut self, slot: SlotId, out: &mut Output<'_, M::Event>) {
+        let Some(matcher) = self.slots.get_mut(slot) else { return };
+        let is_empty = matcher.is_empty();
+        let wanted = if is_empty { None } else { matcher.wake_at(&self.shared) };
+        self.slots.schedule(slot, wanted, &mut out.registry.agenda);
+        if is_empty && self.preceding.as_ref().is_none_or(|preceding| !preceding.holds(slot)) {
+            self.slots.remove(slot, &mut out.registry.keys).give_back(&mut self.shared);
         }
-        if is_empty && let Some(slot) = self.slots.remove(key) {
-            self.key_bytes -= key.as_json().len();
-            self.in_both -= usize::from(self.is_remembered(key));
-            registry.active.remove(key, self.rule);
-            slot.matcher.give_back(&mut self.shared);
-        }
+    }
+
+    /// After changes to any keys: forgets rows that began what is over, and says when the rule is to be woken.
+    fn tidy(&mut self, agenda: &mut Agenda) {
         let from = M::begun_from(&self.shared);
         for _ in 0..BEGUN_FORGOTTEN {
-            if self.begun.front().is_none_or(|(row, _)| *row >= from) {
+            if self.begun.front().is_none_or(|begun| begun.at.row >= from) {
                 break;
             }
             self.begun.pop_front();
@@ -279,16 +291,31 @@ impl<M: Matcher> KeyedPattern<M> {
         if self.begun.len() > 2 * M::begun_count(&self.shared) + BEGUN_SLACK {
             self.rebuild_begun();
         }
+        let over = self.begun.front().and_then(|begun| self.over_at(begun.at));
+        let forgotten = self.preceding.as_mut().and_then(Preceding::due).map(|(at, _)| at);
+        let wanted = over.into_iter().chain(forgotten).min();
+        if let Some(at) = wanted
+            && self.scheduled.is_none_or(|scheduled| at < scheduled)
+        {
+            if self.scheduled.replace(at).is_some() {
+                agenda.forget(Wake::Expiry);
+            }
+            agenda.add(Wake::Expiry, Entry { at, rule: self.slots.rule() as u32, slot: None });
+        }
+    }
+
+    /// When what began with a row is over.
+    fn over_at(&self, begun: Start) -> Option<i64> {
+        begun.time.checked_add(self.within?)
     }
 
     fn rebuild_begun(&mut self) {
-        let mut live: Vec<(u64, Key)> = Vec::with_capacity(M::begun_count(&self.shared));
-        for (key, slot) in &self.slots {
-            live.extend(slot.matcher.begun(&self.shared).map(|row| (row, key.clone())));
+        let mut live: Vec<Begun> = Vec::with_capacity(M::begun_count(&self.shared));
+        for (slot, matcher) in self.slots.iter() {
+            live.extend(matcher.begun(&self.shared).map(|at| Begun { at, slot }));
         }
-        // A row has one key, so the order of the table does not show.
-        live.sort_unstable_by_key(|(row, _)| *row);
-        live.dedup_by_key(|(row, _)| *row);
+        live.sort_unstable_by_key(|begun| begun.at.row);
+        live.dedup_by_key(|begun| begun.at.row);
         self.begun = live.into();
     }
 }
@@ -296,7 +323,7 @@ impl<M: Matcher> KeyedPattern<M> {
 impl<M: Matcher> fmt::Debug for KeyedPattern<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeyedPattern")
-            .field("rule", &self.rule)
+            .field("rule", &self.slots.rule())
             .field("limits", &self.limits)
             .field("keys", &self.slots.len())
             .field("held", &M::held(&self.shared))

@@ -13,7 +13,8 @@ use crate::engine::{Found, Row};
 ///
 /// The caller sees to it that time is right: before a row of time `t` is shown, every key whose [`wake_at`](Self::wake_at)
 /// is a [timer](Wake::Timer) up to `t` has been woken at that very time, and this key has been woken at `t` if what it
-/// asked for is due. So a matcher that is shown a row holds nothing that is over.
+/// asked for is due; what has lasted for as long as the pattern may has been [expired](Self::expire). So a matcher that is
+/// shown a row holds nothing that is over.
 pub(crate) trait Matcher: Sized {
     /// What findings carry of an event.
     type Event: Clone;
@@ -54,8 +55,15 @@ pub(crate) trait Matcher: Sized {
     /// Ends what is over at `now`, which tells timeouts, matches that time completes, and matches no longer held back.
     fn wake(&mut self, shared: &mut Self::Shared, now: i64, told: &mut Told<Self::Event>);
 
+    /// Ends what is over at `now`, because this row, which began something that may be held, began it too long ago for the
+    /// pattern. Nothing comes of it that is to be told.
+    fn expire(&mut self, shared: &mut Self::Shared, _row: u64, now: i64, told: &mut Told<Self::Event>) {
+        self.wake(shared, now, told);
+    }
+
     /// When this key wants to be woken next. A timer if something may then be told: exactly then, or before it and once
-    /// more. Else an expiry, which may be asked for too early.
+    /// more. Else an expiry, which may be asked for too early; what the pattern's time from first to last ends is
+    /// [expired](Self::expire) unasked.
     fn wake_at(&self, shared: &Self::Shared) -> Option<(Wake, i64)>;
 
     /// Whether nothing is held.
@@ -67,10 +75,10 @@ pub(crate) trait Matcher: Sized {
     /// The number of the row with which the latest began of all that is held.
     fn newest(&self, shared: &Self::Shared) -> Option<u64>;
 
-    /// The numbers of all rows with which something began that is held, in any order; a number may come more than once.
-    fn begun<'s>(&'s self, shared: &'s Self::Shared) -> impl Iterator<Item = u64> + 's;
+    /// All rows with which something began that is held, in any order; a row may come more than once.
+    fn begun<'s>(&'s self, shared: &'s Self::Shared) -> impl Iterator<Item = Start> + 's;
 
-    /// How many different numbers [`begun`](Self::begun) tells at least, over all keys together.
+    /// How many different rows [`begun`](Self::begun) tells at least, over all keys together.
     fn begun_count(shared: &Self::Shared) -> usize;
 
     /// Whether something that began with this row may be held, if nothing that began earlier is, for any key.

@@ -14,6 +14,7 @@ use std::mem::size_of;
 use std::num::NonZeroU32;
 
 use super::StepId;
+use crate::event::MakeEvent;
 
 /// The nodes of all partial matches of a rule.
 #[derive(Debug)]
@@ -26,8 +27,6 @@ pub(crate) struct Nodes<E> {
     live: usize,
     /// What the events of those own elsewhere, in bytes; an event counts once for each node that has it.
     heap: usize,
-    /// What the event at hand owns.
-    weight: u32,
     /// Of those, the ones with which something begins.
     begun: usize,
     /// What begins before is over.
@@ -79,7 +78,6 @@ impl<E> Default for Nodes<E> {
             condemned: Vec::new(),
             live: 0,
             heap: 0,
-            weight: 0,
             begun: 0,
             floor: Start::FIRST,
             swept: 0,
@@ -88,22 +86,21 @@ impl<E> Default for Nodes<E> {
 }
 
 impl<E> Nodes<E> {
-    /// What the event of the nodes that are made from now on owns elsewhere, in bytes.
-    pub(crate) fn weigh(&mut self, weight: usize) {
-        self.weight = u32::try_from(weight).unwrap_or(u32::MAX);
-    }
-
     /// An event that begins a partial match. The caller owns the reference.
-    pub(crate) fn begin(&mut self, step: StepId, event: E, at: Start) -> NodeId {
+    pub(crate) fn begin(&mut self, step: StepId, event: &dyn MakeEvent<E>, at: Start) -> NodeId {
         self.begun += 1;
-        let weight = self.weight;
-        self.insert(at, Node::Event { step, event, at, weight, next: None })
+        self.insert(at, Node::event(step, event, at, None))
     }
 
     /// An event that continues every path of `next`, whose reference goes over to the new node.
-    pub(crate) fn extend(&mut self, step: StepId, event: E, at: Start, next: NodeId) -> NodeId {
-        let weight = self.weight;
-        self.insert(self.start(next), Node::Event { step, event, at, weight, next: Some(next) })
+    pub(crate) fn extend(
+        &mut self,
+        step: StepId,
+        event: &dyn MakeEvent<E>,
+        at: Start,
+        next: NodeId,
+    ) -> NodeId {
+        self.insert(self.start(next), Node::event(step, event, at, Some(next)))
     }
 
     /// The paths of both, whose references go over to the new node.
@@ -273,6 +270,11 @@ impl<E> Nodes<E> {
 }
 
 impl<E> Node<E> {
+    fn event(step: StepId, event: &dyn MakeEvent<E>, at: Start, next: Option<NodeId>) -> Node<E> {
+        let weight = u32::try_from(event.weight()).unwrap_or(u32::MAX);
+        Node::Event { step, event: event.make(), at, weight, next }
+    }
+
     /// What its event owns elsewhere, in bytes.
     fn weight(&self) -> usize {
         match self {
@@ -314,15 +316,15 @@ mod tests {
     #[test]
     fn what_nothing_refers_to_is_taken_apart_as_new_nodes_are_made() {
         let mut nodes = Nodes::default();
-        let mut chain = nodes.begin(StepId(0), 'a', at(0));
+        let mut chain = nodes.begin(StepId(0), &'a', at(0));
         for row in 1..100 {
-            chain = nodes.extend(StepId(1), 'b', at(row), chain);
+            chain = nodes.extend(StepId(1), &'b', at(row), chain);
         }
         assert_eq!((nodes.live(), nodes.start(chain)), (100, at(0)));
         nodes.release(chain);
         let bytes = nodes.bytes();
         for row in 0..100 {
-            let node = nodes.begin(StepId(0), 'c', at(row));
+            let node = nodes.begin(StepId(0), &'c', at(row));
             nodes.release(node);
         }
         nodes.reclaim(usize::MAX);
@@ -334,9 +336,9 @@ mod tests {
     #[test]
     fn a_sweep_empties_what_began_too_early_however_it_is_referred_to() {
         let mut nodes = Nodes::default();
-        let mut all = nodes.begin(StepId(0), 'a', at(0));
+        let mut all = nodes.begin(StepId(0), &'a', at(0));
         for row in 1..100 {
-            let begun = nodes.begin(StepId(0), 'a', at(row));
+            let begun = nodes.begin(StepId(0), &'a', at(row));
             all = nodes.union(begun, all);
         }
         assert_eq!(nodes.live(), 199);
@@ -355,10 +357,10 @@ mod tests {
     #[test]
     fn shared_nodes_stay_until_the_last_reference_is_gone() {
         let mut nodes = Nodes::default();
-        let first = nodes.begin(StepId(0), 'a', at(0));
+        let first = nodes.begin(StepId(0), &'a', at(0));
         nodes.retain(first);
-        let left = nodes.extend(StepId(1), 'b', at(1), first);
-        let second = nodes.begin(StepId(0), 'c', at(2));
+        let left = nodes.extend(StepId(1), &'b', at(1), first);
+        let second = nodes.begin(StepId(0), &'c', at(2));
         let both = nodes.union(second, first);
         assert_eq!(nodes.start(both), at(2));
         nodes.release(both);

@@ -1,25 +1,23 @@
 //! What must not have come before a match begins.
 
 use std::collections::VecDeque;
-use std::mem::size_of;
-
-use foldhash::fast::RandomState;
-use hashbrown::HashMap;
 
 use super::nodes::Start;
 use super::{Condition, Pattern};
-use crate::key::Key;
+use crate::slots::SlotId;
 
 /// By key, the last row that satisfied what must not precede a match, until that is too long ago to matter.
 #[derive(Debug)]
 pub(crate) struct Preceding {
     condition: Condition,
     within: i64,
-    last: HashMap<Key, Start, RandomState>,
-    /// Such rows with their keys, in order. One that is not the last of its key stays until it comes to the front or the
-    /// queue is rebuilt, which happens when those outnumber the others.
-    order: VecDeque<(Start, Key)>,
-    key_bytes: usize,
+    /// By slot; ends with the last one of which anything was ever remembered.
+    last: Vec<Option<Start>>,
+    /// How many keys there are.
+    keys: usize,
+    /// Such rows, in order. One that is not the last of its key stays until it comes to the front or the queue is rebuilt,
+    /// which happens when those outnumber the others.
+    order: VecDeque<(Start, SlotId)>,
 }
 
 /// Entries of the queue that are not the last of their keys, and not worth a rebuild.
@@ -32,9 +30,9 @@ impl Preceding {
         Some(Preceding {
             condition: pattern.condition(preceded.condition).clone(),
             within: preceded.within,
-            last: HashMap::default(),
+            last: Vec::new(),
+            keys: 0,
             order: VecDeque::new(),
-            key_bytes: 0,
         })
     }
 
@@ -44,69 +42,63 @@ impl Preceding {
     }
 
     /// Whether a match may begin at this time.
-    pub(crate) fn permits(&self, key: &Key, time: i64) -> bool {
-        self.last.get(key).is_none_or(|last| time.saturating_sub(last.time) >= self.within)
+    pub(crate) fn permits(&self, slot: SlotId, time: i64) -> bool {
+        self.last(slot).is_none_or(|last| time.saturating_sub(last.time) >= self.within)
     }
 
-    pub(crate) fn holds(&self, key: &Key) -> bool {
-        self.last.contains_key(key)
+    pub(crate) fn holds(&self, slot: SlotId) -> bool {
+        self.last(slot).is_some()
     }
 
-    /// How many keys are held.
-    pub(crate) fn keys(&self) -> usize {
-        self.last.len()
-    }
-
-    /// Remembers a row, and forgets what was remembered of its key before.
-    pub(crate) fn remember(&mut self, key: &Key, at: Start) {
-        if self.last.insert(key.clone(), at).is_none() {
-            self.key_bytes += key.as_json().len();
+    /// Remembers a row, and forgets what was remembered of its key before; whether there was nothing.
+    pub(crate) fn remember(&mut self, slot: SlotId, at: Start) -> bool {
+        if self.last.len() <= slot.index() {
+            self.last.resize(slot.index() + 1, None);
         }
-        self.order.push_back((at, key.clone()));
-        if self.order.len() > 2 * self.last.len() + ORDER_SLACK {
-            self.order.retain(|(at, key)| self.last.get(key) == Some(at));
+        let is_new = self.last[slot.index()].replace(at).is_none();
+        self.keys += usize::from(is_new);
+        self.order.push_back((at, slot));
+        if self.order.len() > 2 * self.keys + ORDER_SLACK {
+            let last = &self.last;
+            self.order.retain(|(at, slot)| last[slot.index()] == Some(*at));
         }
+        is_new
     }
 
     /// Forgets a key; whether it was held.
-    pub(crate) fn forget(&mut self, key: &Key) -> bool {
-        let held = self.last.remove(key).is_some();
-        if held {
-            self.key_bytes -= key.as_json().len();
-        }
-        held
+    pub(crate) fn forget(&mut self, slot: SlotId) -> bool {
+        let forgotten = self.last.get_mut(slot.index()).and_then(Option::take).is_some();
+        self.keys -= usize::from(forgotten);
+        forgotten
     }
 
     /// The number of the row that has been held for longest, and its key.
-    pub(crate) fn oldest(&mut self) -> Option<(u64, Key)> {
-        self.front().map(|(at, key)| (at.row, key))
+    pub(crate) fn oldest(&mut self) -> Option<(u64, SlotId)> {
+        self.front().map(|(at, slot)| (at.row, slot))
     }
 
-    /// The key that is to be forgotten next, and when.
-    pub(crate) fn due(&mut self) -> Option<(i64, Key)> {
-        let (at, key) = self.front()?;
-        Some((at.time.saturating_add(self.within), key))
+    /// When a key is to be forgotten next, and which.
+    pub(crate) fn due(&mut self) -> Option<(i64, SlotId)> {
+        let (at, slot) = self.front()?;
+        Some((at.time.saturating_add(self.within), slot))
     }
 
     /// What is held takes so many bytes, without room that stands empty.
-    pub(crate) fn weight(&self) -> usize {
-        self.last.len() * (size_of::<(Key, Start)>() + size_of::<(Start, Key)>()) + self.key_bytes
-    }
-
-    /// Bytes in use. A key is shared by the table and the queue; the two words are its counts.
     pub(crate) fn bytes(&self) -> usize {
-        self.last.len() * (size_of::<(Key, Start)>() + 2 * size_of::<usize>())
-            + self.order.len() * size_of::<(Start, Key)>()
-            + self.key_bytes
+        self.keys * (size_of::<Option<Start>>() + size_of::<(Start, SlotId)>())
     }
 
-    fn front(&mut self) -> Option<(Start, Key)> {
-        while let Some((at, key)) = self.order.front() {
-            if self.last.get(key) == Some(at) {
-                return Some((*at, key.clone()));
+    fn front(&mut self) -> Option<(Start, SlotId)> {
+        while let Some((at, slot)) = self.order.front().copied() {
+            if self.last(slot) == Some(at) {
+                return Some((at, slot));
             }
             self.order.pop_front();
         }
         None
+    }
+
+    fn last(&self, slot: SlotId) -> Option<Start> {
+        self.last.get(slot.index()).copied().flatten()
     }
 }

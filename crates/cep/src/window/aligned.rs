@@ -70,8 +70,6 @@ impl<E: Clone> State for Aligned<E> {
         Aligned { panes: VecDeque::new(), values: 0, heap: 0, end: None }
     }
 
-    fn advance(&mut self, _: &AlignedPlan, _: &Row<'_, E>, _: &mut dyn FnMut(Found<E>)) {}
-
     fn growth(state: Option<&Self>, plan: &AlignedPlan, row: &Row<'_, E>) -> Option<usize> {
         plan.first_end(row.time)?;
         let last = state.and_then(|state| state.panes.back());

@@ -32,8 +32,6 @@ impl<E: Clone> State for Count<E> {
         Count(EventQueue::new(&plan.aggregates))
     }
 
-    fn advance(&mut self, _: &CountPlan, _: &Row<'_, E>, _: &mut dyn FnMut(Found<E>)) {}
-
     fn growth(state: Option<&Self>, plan: &CountPlan, _: &Row<'_, E>) -> Option<usize> {
         let full = state.is_some_and(|state| state.0.len() >= plan.size);
         Some(usize::from(!full))

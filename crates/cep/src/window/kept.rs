@@ -28,15 +28,15 @@ impl<E: Clone> Kept<E> {
 
     pub(crate) fn add(&mut self, row: &Row<'_, E>) {
         if let Some(bytes) = row.keep {
-            self.add_event(row.event, bytes);
+            self.add_event(|| row.event.make(), bytes);
         }
     }
 
     /// Adds an event of this weight if there is room; whether there was.
-    pub(crate) fn add_event(&mut self, event: &E, bytes: usize) -> bool {
+    pub(crate) fn add_event(&mut self, event: impl FnOnce() -> E, bytes: usize) -> bool {
         let room = self.room.checked_sub(bytes);
         if room.is_some() {
-            self.events.push((event.clone(), bytes));
+            self.events.push((event(), bytes));
         }
         self.room = room.unwrap_or(0);
         room.is_some()
@@ -45,7 +45,7 @@ impl<E: Clone> Kept<E> {
     /// Adds those of a later part of the window.
     pub(crate) fn merge(&mut self, later: &Kept<E>) {
         for (event, bytes) in &later.events {
-            self.add_event(event, *bytes);
+            self.add_event(|| event.clone(), *bytes);
         }
         if later.room == 0 {
             self.room = 0;
@@ -64,7 +64,7 @@ mod tests {
     fn kept(weights: &[usize]) -> Kept<usize> {
         let mut kept = Kept::new();
         for (event, bytes) in weights.iter().enumerate() {
-            kept.add(&Row { time: 0, steps: 1, inputs: &[], event: &event, weight: 0, keep: Some(*bytes) });
+            kept.add(&Row { time: 0, steps: 1, inputs: &[], event: &event, keep: Some(*bytes) });
         }
         kept
     }
@@ -85,7 +85,7 @@ mod tests {
             let mut merged = kept(&weights[..cut]);
             let mut later = Kept::new();
             for (event, bytes) in weights.iter().enumerate().skip(cut) {
-                later.add_event(&event, *bytes);
+                later.add_event(|| event, *bytes);
             }
             merged.merge(&later);
             assert_eq!(merged.into_events(), [0, 1, 2], "cut at {cut}");

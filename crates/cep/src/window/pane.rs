@@ -30,10 +30,10 @@ impl<E: Clone> Pane<E> {
             age,
             start,
             count: 0,
-            first: row.event.clone(),
-            last: row.event.clone(),
+            first: row.event.make(),
+            last: row.event.make(),
             kept: Kept::new(),
-            heap: row.weight,
+            heap: row.event.weight(),
             heap_of_last: 0,
             accumulators: functions.iter().copied().map(Accumulator::new).collect(),
         };
@@ -43,12 +43,12 @@ impl<E: Clone> Pane<E> {
 
     pub(crate) fn add(&mut self, row: &Row<'_, E>) {
         self.count += 1;
-        self.last = row.event.clone();
-        let heap_of_last = if self.count > 1 { row.weight } else { 0 };
+        self.last = row.event.make();
+        let heap_of_last = if self.count > 1 { row.event.weight() } else { 0 };
         self.heap = self.heap - self.heap_of_last + heap_of_last;
         self.heap_of_last = heap_of_last;
         if self.kept.takes(row) {
-            self.heap += row.weight;
+            self.heap += row.event.weight();
         }
         self.kept.add(row);
         for (accumulator, input) in self.accumulators.iter_mut().zip(row.inputs) {

@@ -49,8 +49,8 @@ impl<E: Clone> EventQueue<E> {
         for (aggregate, input) in self.aggregates.iter_mut().zip(&inputs) {
             aggregate.push(age, input);
         }
-        let event = row.event.clone();
-        let heap = row.weight + inputs.iter().map(Scalar::heap_bytes).sum::<usize>();
+        let event = row.event.make();
+        let heap = row.event.weight() + inputs.iter().map(Scalar::heap_bytes).sum::<usize>();
         self.heap += heap;
         self.entries.push_back(Entry { age, time: row.time, event, keep: row.keep, heap, inputs });
     }
@@ -77,7 +77,7 @@ impl<E: Clone> EventQueue<E> {
         let (first, last) = (self.entries.front()?, self.entries.back()?);
         let mut kept = Kept::new();
         for entry in &self.entries {
-            if !entry.keep.is_some_and(|bytes| kept.add_event(&entry.event, bytes)) {
+            if !entry.keep.is_some_and(|bytes| kept.add_event(|| entry.event.clone(), bytes)) {
                 break;
             }
         }

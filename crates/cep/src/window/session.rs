@@ -41,8 +41,6 @@ impl<E: Clone> State for Session<E> {
         Session { open: None }
     }
 
-    fn advance(&mut self, _: &SessionPlan, _: &Row<'_, E>, _: &mut dyn FnMut(Found<E>)) {}
-
     fn growth(state: Option<&Self>, plan: &SessionPlan, row: &Row<'_, E>) -> Option<usize> {
         match state.and_then(|state| state.open.as_ref()) {
             Some(open) => Some(open.pane.growth(row)),

@@ -32,8 +32,6 @@ impl<E: Clone> State for Trailing<E> {
         Trailing(EventQueue::new(&plan.aggregates))
     }
 
-    fn advance(&mut self, _: &TrailingPlan, _: &Row<'_, E>, _: &mut dyn FnMut(Found<E>)) {}
-
     fn growth(_: Option<&Self>, _: &TrailingPlan, _: &Row<'_, E>) -> Option<usize> {
         Some(1)
     }

@@ -100,14 +100,8 @@ fn interleaved(plan: &PatternPlan, streams: &[(Key, &[Event])], order: &[usize])
         let event = &streams[stream].1[next[stream]];
         next[stream] += 1;
         engine.advance(now, &mut out);
-        let row = Row {
-            time: now,
-            steps: event.bits,
-            inputs: &event.inputs,
-            event: &event.index,
-            keep: None,
-            weight: 0,
-        };
+        let row =
+            Row { time: now, steps: event.bits, inputs: &event.inputs, event: &event.index, keep: None };
         engine.process(0, &streams[stream].0, row, &mut out).unwrap();
     }
     engine.advance(i64::MAX, &mut out);

@@ -6,7 +6,9 @@ use olocus_cep::pattern::{
     AfterMatch, Body, Condition, ConditionId, Contiguity, EvaluatorKind, Pattern, PatternOutputs,
     PatternPlan, Repeat, Stage, Step, StepId,
 };
-use olocus_cep::{AggregateFunction, Engine, Finding, Found, Key, Limits, Plan, Row, Scalar, WindowPlan};
+use olocus_cep::{
+    AggregateFunction, Engine, Finding, Found, Key, Limits, Plan, Row, Scalar, Weighing, WindowPlan,
+};
 
 /// An event as the tests write it; findings carry its position in the stream.
 #[derive(Clone, Debug)]
@@ -86,8 +88,7 @@ pub(crate) fn feed_weighing(
             time: event.time,
             steps: *steps,
             inputs: &inputs,
-            event: &position,
-            weight: position % 4 * 100,
+            event: &Weighing(position, position % 4 * 100),
             keep,
         };
         engine.process(rule, &event.key, row, out).unwrap();

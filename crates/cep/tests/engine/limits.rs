@@ -1,5 +1,5 @@
 use olocus_cep::{
-    AggregateFunction, Engine, Error, Found, Limit, Limits, Overflow, Plan, Row, Scalar, WindowPlan,
+    AggregateFunction, Engine, Error, Found, Limit, Limits, Overflow, Plan, Row, Scalar, Weighing, WindowPlan,
 };
 
 use crate::harness::{Findings, key, sequence, window};
@@ -20,7 +20,7 @@ impl Bench {
         let inputs = [Scalar::Int(input)];
         let position = self.fed;
         self.fed += 1;
-        let row = Row { time, steps, inputs: &inputs, event: &position, weight: 0, keep: None };
+        let row = Row { time, steps, inputs: &inputs, event: &position, keep: None };
         self.engine.process(0, &key(name), row, &mut self.found)
     }
 
@@ -236,7 +236,7 @@ fn weighing(
         bench.engine.advance(time, &mut bench.found);
         let (inputs, position) = ([Scalar::Int(1)], bench.fed);
         bench.fed += 1;
-        let row = Row { time, steps, inputs: &inputs, event: &position, weight, keep: None };
+        let row = Row { time, steps, inputs: &inputs, event: &Weighing(position, weight), keep: None };
         bench.engine.process(0, &key("a"), row, &mut bench.found)
     };
     (bench, feed)
@@ -287,7 +287,7 @@ fn windows_give_back_what_their_events_and_texts_owned() {
             let length = 1_000 * (1 + usize::try_from(time).unwrap() % 3);
             let inputs = [text(length), text(length)];
             let keep = (time % 2 == 0).then_some(500);
-            let row = Row { time, steps: 1, inputs: &inputs, event: &0, weight: length, keep };
+            let row = Row { time, steps: 1, inputs: &inputs, event: &Weighing(0, length), keep };
             bench.engine.process(0, &key("a"), row, &mut bench.found).unwrap();
         }
         let held = bench.engine.stats().bytes;

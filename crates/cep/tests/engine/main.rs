@@ -6,6 +6,7 @@ mod agreement;
 mod builder;
 mod conformance;
 mod harness;
+mod keys;
 mod limits;
 mod pattern_limits;
 mod pattern_random;

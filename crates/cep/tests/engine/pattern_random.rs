@@ -36,14 +36,8 @@ fn runs(case: &RandomCase, keys: &[usize]) -> Vec<Told> {
     for (index, (event, key)) in case.events.iter().zip(keys).enumerate() {
         engine.advance(event.time, &mut out);
         tell(2 * index, &mut out);
-        let row = Row {
-            time: event.time,
-            steps: event.bits,
-            inputs: &event.inputs,
-            event: &index,
-            keep: None,
-            weight: 0,
-        };
+        let row =
+            Row { time: event.time, steps: event.bits, inputs: &event.inputs, event: &index, keep: None };
         engine.process(0, &names[*key], row, &mut out).unwrap();
         tell(2 * index + 1, &mut out);
     }

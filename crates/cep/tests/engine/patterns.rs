@@ -65,7 +65,7 @@ impl Run {
     ) -> Result<(), olocus_cep::Error> {
         self.engine.advance(time, &mut self.found);
         let steps = types.bytes().fold(0, |bits, letter| bits | 1 << (letter - b'a'));
-        let row = Row { time, steps, inputs, event: &time, keep: None, weight: 0 };
+        let row = Row { time, steps, inputs, event: &time, keep: None };
         self.engine.process(0, &Key::single(key), row, &mut self.found)
     }
 

@@ -205,7 +205,7 @@ fn a_timer_is_announced_whenever_a_finding_is_to_come() {
     let mut engine = Engine::new(plans, Limits::default());
     let mut out = Vec::new();
     for rule in 0..2 {
-        let row = Row { time: 3, steps: 1, inputs: &[], event: &0, weight: 0, keep: None };
+        let row = Row { time: 3, steps: 1, inputs: &[], event: &0, keep: None };
         engine.process(rule, &key("a"), row, &mut out).unwrap();
     }
     let mut announced = Vec::new();

@@ -147,17 +147,12 @@ fn rows_of_other_keys_and_rules_free_what_expired() {
     let mut engine = Engine::new(plans, Limits::default());
     let mut out = Vec::new();
     for position in 0..100 {
-        let row = Row { time: 0, steps: A, inputs: &[], event: &position, weight: 0, keep: None };
+        let row = Row { time: 0, steps: A, inputs: &[], event: &position, keep: None };
         engine.process(0, &key(&position.to_string()), row, &mut out).unwrap();
     }
     assert_eq!(engine.rule_stats(0).unwrap().keys, 100);
     engine
-        .process(
-            1,
-            &key("x"),
-            Row { time: 10, steps: 0, inputs: &[], event: &0, weight: 0, keep: None },
-            &mut out,
-        )
+        .process(1, &key("x"), Row { time: 10, steps: 0, inputs: &[], event: &0, keep: None }, &mut out)
         .unwrap();
     assert_eq!(engine.rule_stats(0).unwrap().keys, 0);
     assert_eq!(engine.stats().partial_matches, 0);
@@ -169,7 +164,7 @@ fn a_row_from_the_past_or_for_no_rule_is_refused_and_changes_nothing() {
     let mut out = Vec::new();
     feed(&mut engine, 0, &event(5, A), &mut out);
     let before = engine.stats();
-    let row = |time| Row { time, steps: A, inputs: &[], event: &1, weight: 0, keep: None };
+    let row = |time| Row { time, steps: A, inputs: &[], event: &1, keep: None };
     let error = engine.process(0, &key("a"), row(4), &mut out).unwrap_err();
     assert_eq!(error.to_string(), "row of time 4 came after time 5 had been reached");
     assert_eq!(error.limit_reached(), None);

@@ -39,12 +39,7 @@ fn missing_inputs_are_null() {
     let mut out = Vec::new();
     for rule in 0..2 {
         engine
-            .process(
-                rule,
-                &key("a"),
-                Row { time: 0, steps: 1, inputs: &[], event: &0, weight: 0, keep: None },
-                &mut out,
-            )
+            .process(rule, &key("a"), Row { time: 0, steps: 1, inputs: &[], event: &0, keep: None }, &mut out)
             .unwrap();
     }
     engine.advance(1, &mut out);
@@ -162,7 +157,7 @@ fn a_row_before_a_timer_that_is_due_is_refused() {
     let mut engine = Engine::new(vec![window(WindowPlan::Tumbling(10))], Limits::default());
     let mut out = Vec::new();
     feed(&mut engine, 0, &event(3, 1), &mut out);
-    let row = || Row { time: 10, steps: 1, inputs: &[], event: &1, weight: 0, keep: None };
+    let row = || Row { time: 10, steps: 1, inputs: &[], event: &1, keep: None };
     let error = engine.process(0, &key("a"), row(), &mut out).unwrap_err();
     assert_eq!(error.to_string(), "row of time 10 came before the timer at 10 had fired");
     engine.advance(10, &mut out);

@@ -44,7 +44,7 @@ pub(crate) fn run_limited(
     for (index, (time, steps, key)) in events.iter().enumerate() {
         engine.advance(*time, &mut out);
         found.extend(out.drain(..).map(|finding| of(&keys, (index, false), finding)));
-        let row = Row { time: *time, steps: *steps, inputs: &[], event: &index, keep: None, weight: 0 };
+        let row = Row { time: *time, steps: *steps, inputs: &[], event: &index, keep: None };
         engine.process(0, &keys[*key], row, &mut out).ok()?;
         found.extend(out.drain(..).map(|finding| of(&keys, (index, true), finding)));
     }

@@ -63,7 +63,7 @@ fn condition(condition: &Condition) -> Vec<String> {
 
 fn predicate(predicate: &Predicate) -> Vec<String> {
     let Predicate { id, text, access, shared_with } = predicate;
-    let mut lines = vec![format!("{id}: {text}"), format!("   {access}")];
+    let mut lines = vec![format!("{id}: {text}"), format!("   found by {access}")];
     if !shared_with.is_empty() {
         lines.push(format!("   evaluated once, also for {}", some_of(shared_with)));
     }

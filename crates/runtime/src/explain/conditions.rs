@@ -80,7 +80,7 @@ impl About<'_> {
             Predicate {
                 id: id.index(),
                 text: readable(self.plan.program.normalized(id)),
-                access: self.plan.program.access(id),
+                access: self.plan.program.access(id).to_string(),
                 shared_with: others.map(|rule| self.plan.rules[rule].name.clone()).collect(),
             }
         });

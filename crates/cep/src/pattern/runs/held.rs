@@ -3,6 +3,7 @@
 use super::arena::Arena;
 use super::heap::Begins;
 use crate::engine::{Found, Taken};
+use crate::event::Weighing;
 use crate::pattern::matcher::Told;
 use crate::pattern::nodes::{Node, NodeId, Nodes, Start};
 use crate::pattern::{AfterMatch, StepId};
@@ -20,7 +21,7 @@ pub(super) struct Held<E> {
 #[derive(Debug)]
 pub(super) enum What<E> {
     /// The events of this path, which is owned, and then perhaps one more.
-    Path { node: Option<NodeId>, and: Option<Taken<E>> },
+    Path { node: Option<NodeId>, and: Option<(StepId, Weighing<E>)> },
     /// This; with the row of its last event, and of the first and last one of the step that decides what the match ends.
     Summary { found: Found<E>, last_row: u64, marked: Option<(u64, u64)> },
 }
@@ -71,11 +72,11 @@ impl<E: Clone> Held<E> {
     /// Makes all of it part of the shared events, so that it can be kept. `at` are the time and the row of the last event.
     pub(super) fn keep(mut self, at: Start, nodes: &mut Nodes<E>) -> Held<E> {
         if let What::Path { node, and } = &mut self.what
-            && let Some(Taken { step, event }) = and.take()
+            && let Some((step, event)) = and.take()
         {
             *node = Some(match node.take() {
-                Some(before) => nodes.extend(step, event, at, before),
-                None => nodes.begin(step, event, at),
+                Some(before) => nodes.extend(step, &event, at, before),
+                None => nodes.begin(step, &event, at),
             });
         }
         self
@@ -127,7 +128,7 @@ impl<E: Clone> Held<E> {
 /// The events of a path in the order in which they were taken, and then perhaps one more.
 pub(super) fn events<E: Clone>(
     node: Option<NodeId>,
-    and: Option<Taken<E>>,
+    and: Option<(StepId, Weighing<E>)>,
     nodes: &Nodes<E>,
 ) -> Vec<Taken<E>> {
     let path = || {
@@ -137,7 +138,7 @@ pub(super) fn events<E: Clone>(
         })
     };
     let mut events = Vec::with_capacity(path().count() + usize::from(and.is_some()));
-    events.extend(and);
+    events.extend(and.map(|(step, Weighing(event, _))| Taken { step, event }));
     events.extend(path().filter_map(|node| match node {
         Node::Event { step, event, .. } => Some(Taken { step: *step, event: event.clone() }),
         Node::Union { .. } => None,

@@ -199,10 +199,10 @@ impl<E: Clone> Matcher for Runs<E> {
         begun.max(held)
     }
 
-    fn begun<'s>(&'s self, shared: &'s RunsShared<E>) -> impl Iterator<Item = u64> + 's {
+    fn begun<'s>(&'s self, shared: &'s RunsShared<E>) -> impl Iterator<Item = Start> + 's {
         std::iter::successors(self.begun.head, |id| shared.arena.next_begun(*id))
-            .map(|id| shared.arena.begun[id].at.row)
-            .chain(self.held.iter().map(|held| held.begun.row))
+            .map(|id| shared.arena.begun[id].at)
+            .chain(self.held.iter().map(|held| held.begun))
     }
 
     fn begun_count(shared: &RunsShared<E>) -> usize {

@@ -7,7 +7,8 @@ use super::order::Slot;
 use super::time::summarised;
 use super::{Group, Runs, RunsPlan, RunsShared};
 use crate::aggregate::Scalar;
-use crate::engine::{Row, Taken};
+use crate::engine::Row;
+use crate::event::Weighing;
 use crate::pattern::StepId;
 use crate::pattern::automaton::{Action, Automaton, State, StateId, any_holds};
 use crate::pattern::nodes::Start;
@@ -63,7 +64,6 @@ impl<E: Clone> Runs<E> {
     /// Shows a row to all runs that it can concern, then begins with it if that may be.
     pub(super) fn show(&mut self, shared: &mut RunsShared<E>, row: &Row<'_, E>, at: Start, may_begin: bool) {
         let RunsShared { plan, arena, scratch, .. } = shared;
-        arena.nodes.weigh(row.weight);
         let shown = Shown { plan, row, at, begins: may_begin && plan.automaton.begins(row.steps) };
         if plan.is_ordered {
             self.show_in_order(&shown, arena, scratch);
@@ -197,7 +197,7 @@ impl<E: Clone> Runs<E> {
         };
         if let Some(step) = way.take {
             if let Some(node) = run.node {
-                let node = arena.nodes.extend(step, shown.row.event.clone(), shown.at, node);
+                let node = arena.nodes.extend(step, shown.row.event, shown.at, node);
                 arena.runs[id].node = Some(node);
             }
             remember(id, step, shown, arena);
@@ -311,7 +311,7 @@ fn completed<E: Clone>(
         return Some(Held { begun, what: what.expect("findings without events are summaries") });
     }
     let and = match completion {
-        Completion::Taking(step) => Some(Taken { step, event: shown.row.event.clone() }),
+        Completion::Taking(step) => Some((step, Weighing(shown.row.event.make(), shown.row.event.weight()))),
         Completion::Passing => None,
     };
     Some(Held { begun, what: What::Path { node: run.node.map(|node| arena.nodes.retain(node)), and } })
@@ -319,9 +319,7 @@ fn completed<E: Clone>(
 
 fn begin_run<E: Clone>(begun: BegunId, way: Way, shown: &Shown<'_, '_, E>, arena: &mut Arena<E>) -> RunId {
     let node = match way.take {
-        Some(step) if arena.summaries.is_none() => {
-            Some(arena.nodes.begin(step, shown.row.event.clone(), shown.at))
-        }
+        Some(step) if arena.summaries.is_none() => Some(arena.nodes.begin(step, shown.row.event, shown.at)),
         _ => None,
     };
     let id = arena.add(way.to, begun, node, shown.at.time);
@@ -340,7 +338,7 @@ fn fork<E: Clone>(id: RunId, way: Way, shown: &Shown<'_, '_, E>, arena: &mut Are
     let run = arena.runs[id];
     let mut node = run.node.map(|node| arena.nodes.retain(node));
     if let Some(step) = way.take {
-        node = node.map(|node| arena.nodes.extend(step, shown.row.event.clone(), shown.at, node));
+        node = node.map(|node| arena.nodes.extend(step, shown.row.event, shown.at, node));
     }
     let copy = arena.add(way.to, run.begun, node, run.last);
     arena.runs[copy].since = if way.counts_anew { shown.at.time } else { run.since };
@@ -369,7 +367,7 @@ fn remember<E: Clone>(id: RunId, step: StepId, shown: &Shown<'_, '_, E>, arena: 
         paths.take(id.index(), step, shown.at.row);
     }
     if let Some(summaries) = &mut arena.summaries {
-        summaries.take(id.index(), step, shown.row.event, shown.at.row);
+        summaries.take(id.index(), step, shown.row.event.make(), shown.at.row);
     }
 }
 

@@ -33,13 +33,13 @@ impl<E: Clone> Summaries<E> {
     }
 
     /// Adds an event to the run at this place.
-    pub(super) fn take(&mut self, run: usize, step: StepId, event: &E, row: u64) {
+    pub(super) fn take(&mut self, run: usize, step: StepId, event: E, row: u64) {
         self.reach(run);
         self.counts[run * self.steps + step.index()] += 1;
         let is_marked = self.marked == Some(step);
         match &mut self.ends[run] {
             Some(ends) => {
-                ends.last = event.clone();
+                ends.last = event;
                 ends.last_row = row;
                 if is_marked {
                     ends.marked = Some((ends.marked.map_or(row, |(first, _)| first), row));
@@ -48,7 +48,7 @@ impl<E: Clone> Summaries<E> {
             ends @ None => {
                 *ends = Some(Ends {
                     first: event.clone(),
-                    last: event.clone(),
+                    last: event,
                     last_row: row,
                     marked: is_marked.then_some((row, row)),
                 });

@@ -65,8 +65,7 @@ impl<E: Clone> Runs<E> {
 
     pub(super) fn next_wake(&self, shared: &RunsShared<E>) -> Option<(Wake, i64)> {
         let RunsShared { plan, arena, .. } = shared;
-        let begun = self.begun.head;
-        let mut at = begun.and_then(|id| end_of(arena.begun[id].at.time, plan.automaton.within()));
+        let mut at = None;
         let mut tells = plan.outputs.timeouts || self.held.first().is_some();
         if plan.is_timed {
             for group in &self.groups {
@@ -75,6 +74,11 @@ impl<E: Clone> Runs<E> {
                 let end = group.runs.head.and_then(|run| arena.runs[run].due(state.within));
                 at = at.into_iter().chain(end).min();
             }
+        }
+        if tells {
+            let begun = self.begun.head;
+            let end = begun.and_then(|id| end_of(arena.begun[id].at.time, plan.automaton.within()));
+            at = at.into_iter().chain(end).min();
         }
         Some((if tells { Wake::Timer } else { Wake::Expiry }, at?))
     }

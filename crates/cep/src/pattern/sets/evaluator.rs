@@ -93,7 +93,7 @@ impl<E: Clone> Shared<E> {
         let moves = self.determined.moves(Determined::START, 0, false, row.steps);
         for index in 0..self.determined.takes(moves).len() {
             let take = self.determined.takes(moves)[index];
-            let node = self.nodes.begin(take.step, row.event.clone(), at);
+            let node = self.nodes.begin(take.step, row.event, at);
             if take.to.is_some() {
                 self.begun.push_back((at.row, node));
             }
@@ -225,7 +225,7 @@ impl<E: Clone> Shared<E> {
             for index in 0..takes {
                 let take = self.determined.takes(moves)[index];
                 let next = self.nodes.retain(merged);
-                let node = self.nodes.extend(take.step, row.event.clone(), at, next);
+                let node = self.nodes.extend(take.step, row.event, at, next);
                 self.arrive(take, node);
             }
             if moves.completes {

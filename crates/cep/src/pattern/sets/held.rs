@@ -69,7 +69,7 @@ impl<E: Clone> Shared<E> {
     }
 
     /// The rows with which all of these began.
-    pub(super) fn begun(&self, elements: &[Element]) -> BTreeSet<u64> {
+    pub(super) fn begun(&self, elements: &[Element]) -> BTreeSet<Start> {
         let mut seen: HashSet<NodeId, RandomState> = HashSet::default();
         let mut rows = BTreeSet::new();
         let mut ahead: Vec<NodeId> = elements.iter().map(|element| element.node).collect();
@@ -80,17 +80,12 @@ impl<E: Clone> Shared<E> {
             match self.nodes.get(id) {
                 Node::Event { next: Some(next), .. } => ahead.push(*next),
                 Node::Event { next: None, at, .. } => {
-                    rows.insert(at.row);
+                    rows.insert(*at);
                 }
                 Node::Union { left, right } => ahead.extend([*left, *right]),
             }
         }
         rows
-    }
-
-    /// What the event of the row at hand owns elsewhere, in bytes.
-    pub(super) fn weigh(&mut self, weight: usize) {
-        self.nodes.weigh(weight);
     }
 
     /// What is held takes so many bytes, with its events.

@@ -60,7 +60,6 @@ impl<E: Clone> Matcher for Sets<E> {
             return;
         }
         shared.raise_floor(row.time);
-        shared.weigh(row.weight);
         if begins {
             shared.begin(row, at);
         }
@@ -79,9 +78,16 @@ impl<E: Clone> Matcher for Sets<E> {
         shared.tell(told);
     }
 
+    /// The key is looked at when nothing of it is left.
+    fn expire(&mut self, shared: &mut Shared<E>, row: u64, now: i64, told: &mut Told<E>) {
+        if shared.newest(&self.waiting).is_none_or(|newest| newest <= row) {
+            self.wake(shared, now, told);
+        }
+    }
+
     fn wake_at(&self, shared: &Shared<E>) -> Option<(Wake, i64)> {
         if !shared.determined.any_timed() {
-            return shared.over_by_start(&self.waiting).map(|at| (Wake::Expiry, at));
+            return None;
         }
         let sets = || self.waiting.chunk_by(|one, other| one.set == other.set);
         let timer = sets().filter_map(|elements| shared.pending_at(elements, self.last)).min();
@@ -100,14 +106,14 @@ impl<E: Clone> Matcher for Sets<E> {
     }
 
     fn oldest(&self, shared: &Shared<E>) -> Option<u64> {
-        shared.begun(&self.waiting).first().copied()
+        shared.begun(&self.waiting).first().map(|at| at.row)
     }
 
     fn newest(&self, shared: &Shared<E>) -> Option<u64> {
         shared.newest(&self.waiting)
     }
 
-    fn begun<'s>(&'s self, shared: &'s Shared<E>) -> impl Iterator<Item = u64> + 's {
+    fn begun<'s>(&'s self, shared: &'s Shared<E>) -> impl Iterator<Item = Start> + 's {
         shared.begun(&self.waiting).into_iter()
     }
 

@@ -213,8 +213,8 @@ mod tests {
             let mut floor = at(0);
             for (row, (start, expires, age)) in (200..).zip(rows) {
                 let start = floor.row + start % (row - floor.row);
-                let begun = nodes.begin(StepId(0), start, at(start));
-                let node = nodes.extend(StepId(1), row, at(row), begun);
+                let begun = nodes.begin(StepId(0), &start, at(start));
+                let node = nodes.extend(StepId(1), &row, at(row), begun);
                 push(&mut nodes, &mut queue, Element { set: SET, rank: 0, node });
                 plain.push((row, start));
                 if expires {

@@ -224,16 +224,16 @@ mod tests {
         #[test]
         fn nodes_stand_for_the_paths_that_went_into_them(steps in steps()) {
             let mut nodes = Nodes::default();
-            let mut pool = vec![(nodes.begin(StepId(0), 0, at(0)), Paths::from([vec![0]]))];
+            let mut pool = vec![(nodes.begin(StepId(0), &0, at(0)), Paths::from([vec![0]]))];
             for (event, step) in (1..).zip(steps) {
                 let pick = |number: usize| number % pool.len();
                 let made = match step {
-                    Step::Begin => (nodes.begin(StepId(0), event, at(event)), Paths::from([vec![event]])),
+                    Step::Begin => (nodes.begin(StepId(0), &event, at(event)), Paths::from([vec![event]])),
                     Step::Extend(of) => {
                         let (next, below) = &pool[pick(of)];
                         let next = nodes.retain(*next);
                         let longer = |path: &Vec<u64>| std::iter::once(event).chain(path.iter().copied()).collect();
-                        (nodes.extend(StepId(1), event, at(event), next), below.iter().map(longer).collect())
+                        (nodes.extend(StepId(1), &event, at(event), next), below.iter().map(longer).collect())
                     }
                     Step::Unite(a, b) => {
                         let ((a, of_a), (b, of_b)) = (&pool[pick(a)], &pool[pick(b)]);
@@ -280,12 +280,12 @@ mod tests {
     fn unions_of_one_start_keep_rests_of_different_starts_in_order() {
         for (left, right) in [(1, 2), (2, 1), (1, 1)] {
             let mut nodes = Nodes::default();
-            let latest = nodes.begin(StepId(0), 9, at(9));
+            let latest = nodes.begin(StepId(0), &9, at(9));
             let mut pair = |event, start| {
                 let latest = nodes.retain(latest);
-                let first = nodes.extend(StepId(1), event, at(event), latest);
-                let earlier = nodes.begin(StepId(0), start, at(start));
-                let earlier = nodes.extend(StepId(1), event, at(event), earlier);
+                let first = nodes.extend(StepId(1), &event, at(event), latest);
+                let earlier = nodes.begin(StepId(0), &start, at(start));
+                let earlier = nodes.extend(StepId(1), &event, at(event), earlier);
                 nodes.union(first, earlier)
             };
             let (a, b) = (pair(10, left), pair(11, right));

@@ -5,6 +5,7 @@ use hashbrown::HashMap;
 
 use super::queue;
 use super::union::{self, Element, in_order, is_shallow, parts};
+use crate::event::Weighing;
 use crate::pattern::nodes::{Node, NodeId, Nodes};
 
 /// Makes copies of nodes without the paths that begin with one row, after which none of their paths begins.
@@ -131,8 +132,7 @@ impl Without {
             Node::Event { next: None, .. } => Some(None),
             Node::Event { step, event, at, weight, next: Some(next) } => Some(copied(next)?.map(|next| {
                 nodes.retain(next);
-                nodes.weigh(weight as usize);
-                nodes.extend(step, event, at, next)
+                nodes.extend(step, &Weighing(event, weight as usize), at, next)
             })),
             Node::Union { left, right } => {
                 let (left, right) = (copied(left), copied(right));

@@ -1,0 +1,148 @@
+//! What one rule holds, by key, and when it is to be looked at again.
+
+use std::num::NonZeroU32;
+
+use slab::Slab;
+
+use crate::agenda::{Agenda, Entry, Wake};
+use crate::keys::{KeyId, KeyRef, Keys};
+
+/// What a rule holds for each key for which it holds anything.
+#[derive(Debug)]
+pub(crate) struct Slots<T> {
+    rule: u32,
+    slots: Slab<Slot<T>>,
+    /// By slot; ends with the last one that ever wanted to be woken.
+    scheduled: Vec<Option<Scheduled>>,
+    key_bytes: usize,
+}
+
+/// Names what a rule holds for a key. Once that is gone the name may come to be that of another key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SlotId(NonZeroU32);
+
+#[derive(Debug)]
+struct Slot<T> {
+    key: KeyId,
+    held: T,
+}
+
+/// When a slot is to be woken. It stands in the agenda no later than that, and is moved there when its turn comes.
+#[derive(Clone, Copy, Debug)]
+struct Scheduled {
+    wake: Wake,
+    wanted: i64,
+    stands: i64,
+}
+
+impl<T> Slots<T> {
+    pub(crate) fn new(rule: usize) -> Slots<T> {
+        let rule = u32::try_from(rule).expect("an engine has less than 2^32 rules");
+        Slots { rule, slots: Slab::new(), scheduled: Vec::new(), key_bytes: 0 }
+    }
+
+    /// Index of the rule.
+    pub(crate) fn rule(&self) -> usize {
+        self.rule as usize
+    }
+
+    /// How many keys there are.
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(crate) fn contains(&self, slot: SlotId) -> bool {
+        self.slots.contains(slot.index())
+    }
+
+    pub(crate) fn get(&self, slot: SlotId) -> Option<&T> {
+        self.slots.get(slot.index()).map(|slot| &slot.held)
+    }
+
+    pub(crate) fn get_mut(&mut self, slot: SlotId) -> Option<&mut T> {
+        self.slots.get_mut(slot.index()).map(|slot| &mut slot.held)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (SlotId, &T)> {
+        self.slots.iter().map(|(index, slot)| (SlotId::new(index), &slot.held))
+    }
+
+    /// The key whose slot this is, which must be in use.
+    pub(crate) fn key(&self, slot: SlotId) -> KeyId {
+        self.slots[slot.index()].key
+    }
+
+    /// Begins to hold something for a key that has no slot.
+    pub(crate) fn insert(&mut self, key: &KeyRef<'_>, held: T, keys: &mut Keys) -> SlotId {
+        let place = self.slots.vacant_entry();
+        let slot = SlotId::new(place.key());
+        let key = keys.hold(key, self.rule, slot);
+        place.insert(Slot { key, held });
+        self.key_bytes += keys.key(key).heap_bytes();
+        slot
+    }
+
+    /// Ends to hold something for a key. It must have been [unscheduled](Self::schedule).
+    pub(crate) fn remove(&mut self, slot: SlotId, keys: &mut Keys) -> T {
+        let Slot { key, held } = self.slots.remove(slot.index());
+        self.key_bytes -= keys.key(key).heap_bytes();
+        keys.release(key, self.rule);
+        held
+    }
+
+    /// Notes when a slot is to be woken next.
+    pub(crate) fn schedule(&mut self, slot: SlotId, wanted: Option<(Wake, i64)>, agenda: &mut Agenda) {
+        let index = slot.index();
+        let Some((wake, at)) = wanted else {
+            if let Some(before) = self.scheduled.get_mut(index).and_then(Option::take) {
+                agenda.forget(before.wake);
+            }
+            return;
+        };
+        if self.scheduled.len() <= index {
+            self.scheduled.resize(index + 1, None);
+        }
+        let scheduled = &mut self.scheduled[index];
+        match scheduled {
+            Some(before) if before.wake == wake && before.stands <= at => before.wanted = at,
+            _ => {
+                if let Some(before) = scheduled {
+                    agenda.forget(before.wake);
+                }
+                *scheduled = Some(Scheduled { wake, wanted: at, stands: at });
+                agenda.add(wake, Entry { at, rule: self.rule, slot: Some(slot) });
+            }
+        }
+    }
+
+    /// When a slot is to be woken for which there is this entry; `None` if it is not, or there is another.
+    pub(crate) fn confirm(&mut self, wake: Wake, slot: SlotId, at: i64) -> Option<i64> {
+        let scheduled = self.scheduled.get_mut(slot.index())?.as_mut()?;
+        if scheduled.wake != wake || scheduled.stands != at {
+            return None;
+        }
+        scheduled.stands = scheduled.wanted;
+        Some(scheduled.wanted)
+    }
+
+    /// What the slots take, with their keys, in bytes; but for what is held in them owns.
+    pub(crate) fn bytes(&self) -> usize {
+        self.len() * Self::bytes_per_key() + self.key_bytes
+    }
+
+    /// What a slot takes, with its key but for a long text.
+    pub(crate) fn bytes_per_key() -> usize {
+        size_of::<Slot<T>>() + Keys::bytes_per_key()
+    }
+}
+
+impl SlotId {
+    pub(crate) fn new(index: usize) -> SlotId {
+        let number = u32::try_from(index + 1).expect("limits keep a rule below 2^32 keys");
+        SlotId(NonZeroU32::new(number).expect("one more than an index is not zero"))
+    }
+
+    pub(crate) fn index(self) -> usize {
+        self.0.get() as usize - 1
+    }
+}
