@@ -87,7 +87,9 @@ pub struct Predicate {
     pub text: String,
     /// How the events for which it holds are found.
     pub access: String,
-    /// The other rules that share it.
+    /// How many other rules share it.
+    pub sharing: usize,
+    /// The first few of these.
     pub shared_with: Vec<String>,
 }
 

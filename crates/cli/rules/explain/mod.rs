@@ -100,9 +100,8 @@ fn choose(plan: &Plan, files: &[RuleFile], names: &[String]) -> Result<Vec<usize
 
 /// File and line in which a rule stands.
 fn place_of(files: &[RuleFile], name: &str) -> Option<(String, usize)> {
-    let rule =
-        |file: &RuleFile| -> Option<Rule> { file.rules.iter().find(|rule| rule.name.value == name).cloned() };
-    let (file, rule) = files.iter().find_map(|file| Some((file, rule(file)?)))?;
-    let (line, _) = file.file.line_column(rule.name.span.start);
-    Some((file.file.name().to_owned(), line))
+    let mut rules = files.iter().flat_map(|file| file.rules.iter().map(move |rule| (&file.file, rule)));
+    let (file, rule) = rules.find(|(_, rule)| rule.name.value == name)?;
+    let (line, _) = file.line_column(rule.name.span.start);
+    Some((file.name().to_owned(), line))
 }
