@@ -85,9 +85,11 @@ pub struct Predicate {
     pub id: usize,
     /// What it asks, normalised.
     pub text: String,
-    /// How it is evaluated.
+    /// How the events for which it holds are found.
     pub access: String,
-    /// The other rules that share it.
+    /// How many other rules share it.
+    pub sharing: usize,
+    /// The first few of these.
     pub shared_with: Vec<String>,
 }
 

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use olocus_cep::Limits;
-use olocus_cep::rule::{Rule, RuleFile};
+use olocus_cep::rule::RuleFile;
 use olocus_document::suggest;
 use olocus_runtime::{Plan, SourceSpec, compile};
 use serde_json::json;
@@ -54,7 +54,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     diagnostics.sort();
     print_diagnostics(&diagnostics);
     let Some(plan) = plan else { return Ok(ExitCode::FAILURE) };
-    let chosen = choose(&plan, &args.names)?;
+    let chosen = choose(&plan, &files, &args.names)?;
     let mut out = output::stdout();
     if args.format == Format::Dot {
         write!(out, "{}", plan.to_dot(chosen)).map_err(output::failed)?;
@@ -83,24 +83,25 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
 }
 
 /// The positions of the rules with these names, or of all, in the order of their files.
-fn choose(plan: &Plan, names: &[String]) -> Result<Vec<usize>, Failure> {
-    let known: Vec<&str> = plan.rule_names().collect();
-    if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
-        let meant = suggest(unknown, known.iter().copied()).map(|name| format!("; is `{name}` meant?"));
+fn choose(plan: &Plan, files: &[RuleFile], names: &[String]) -> Result<Vec<usize>, Failure> {
+    let rules = files.iter().flat_map(|file| &file.rules);
+    let written: Vec<&str> = rules.map(|rule| rule.name.value.as_str()).collect();
+    if let Some(unknown) = names.iter().find(|name| !written.contains(&name.as_str())) {
+        let meant = suggest(unknown, written).map(|name| format!("; is `{name}` meant?"));
         return Err(Failure::usage(format!(
             "explain `{unknown}`: there is no such rule{}",
             meant.unwrap_or_default()
         )));
     }
     let is_chosen = |name: &str| names.is_empty() || names.iter().any(|chosen| chosen == name);
-    Ok((0..known.len()).filter(|rule| is_chosen(known[*rule])).collect())
+    let compiled = plan.rule_names().enumerate();
+    Ok(compiled.filter(|(_, name)| is_chosen(name)).map(|(rule, _)| rule).collect())
 }
 
 /// File and line in which a rule stands.
 fn place_of(files: &[RuleFile], name: &str) -> Option<(String, usize)> {
-    let rule =
-        |file: &RuleFile| -> Option<Rule> { file.rules.iter().find(|rule| rule.name.value == name).cloned() };
-    let (file, rule) = files.iter().find_map(|file| Some((file, rule(file)?)))?;
-    let (line, _) = file.file.line_column(rule.name.span.start);
-    Some((file.file.name().to_owned(), line))
+    let mut rules = files.iter().flat_map(|file| file.rules.iter().map(move |rule| (&file.file, rule)));
+    let (file, rule) = rules.find(|(_, rule)| rule.name.value == name)?;
+    let (line, _) = file.line_column(rule.name.span.start);
+    Some((file.name().to_owned(), line))
 }

@@ -62,10 +62,14 @@ fn condition(condition: &Condition) -> Vec<String> {
 }
 
 fn predicate(predicate: &Predicate) -> Vec<String> {
-    let Predicate { id, text, access, shared_with } = predicate;
-    let mut lines = vec![format!("{id}: {text}"), format!("   {access}")];
+    let Predicate { id, text, access, sharing, shared_with } = predicate;
+    let mut lines = vec![format!("{id}: {text}"), format!("   found by {access}")];
     if !shared_with.is_empty() {
-        lines.push(format!("   evaluated once, also for {}", some_of(shared_with)));
+        let more = match sharing - shared_with.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        lines.push(format!("   evaluated once, also for {}{more}", shared_with.join(", ")));
     }
     lines
 }
@@ -145,14 +149,5 @@ fn bytes_text(bytes: usize) -> String {
     match units.into_iter().find(|(_, shift)| bytes >> shift > 0 && bytes.trailing_zeros() >= *shift) {
         Some((unit, shift)) => format!("{} {unit}", grouped(bytes >> shift)),
         None => format!("{} bytes", grouped(bytes)),
-    }
-}
-
-/// The first few of many names.
-fn some_of(names: &[String]) -> String {
-    const SHOWN: usize = 8;
-    match names.len() {
-        0..=SHOWN => names.join(", "),
-        more => format!("{} and {} more", names[..SHOWN].join(", "), more - SHOWN),
     }
 }

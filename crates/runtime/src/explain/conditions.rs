@@ -1,6 +1,6 @@
 //! What is asked of events, and the predicates that it comes down to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use olocus_cep::pattern::ConditionId;
 use olocus_cep::rule::TypePattern;
@@ -11,6 +11,9 @@ use olocus_expr::readable;
 use super::names::About;
 use super::{Condition, Crossing, Machine, Predicate};
 use crate::plan::OutputPlan;
+
+/// Rules that are named where a predicate is shared: it may be by thousands.
+const SHARED_WITH_MAX: usize = 8;
 
 impl About<'_> {
     pub(super) fn pattern_lines(&self) -> Vec<String> {
@@ -72,17 +75,23 @@ impl About<'_> {
     }
 
     pub(super) fn predicates(&self) -> Vec<Predicate> {
-        let ids: BTreeSet<_> = self.tests().filter_map(|(test, _)| test.predicate).collect();
-        let explained = ids.into_iter().map(|id| {
-            let sharing = self.plan.tests.iter().filter(|test| test.predicate == Some(id));
-            let rules: BTreeSet<usize> = sharing.flat_map(|test| test.rules()).collect();
-            let others = rules.into_iter().filter(|rule| *rule != self.index);
-            Predicate {
-                id: id.index(),
-                text: readable(self.plan.program.normalized(id)),
-                access: self.plan.program.access(id).to_string(),
-                shared_with: others.map(|rule| self.plan.rules[rule].name.clone()).collect(),
+        let own = self.tests().filter_map(|(test, _)| test.predicate);
+        let mut rules: BTreeMap<_, BTreeSet<usize>> = own.map(|id| (id, BTreeSet::new())).collect();
+        for test in &self.plan.tests {
+            if let Some(rules) = test.predicate.and_then(|predicate| rules.get_mut(&predicate)) {
+                rules.extend(test.rules().filter(|rule| *rule != self.index));
             }
+        }
+        let explained = rules.into_iter().map(|(id, others)| Predicate {
+            id: id.index(),
+            text: readable(self.plan.program.normalized(id)),
+            access: self.plan.program.access(id).to_string(),
+            sharing: others.len(),
+            shared_with: others
+                .into_iter()
+                .take(SHARED_WITH_MAX)
+                .map(|rule| self.plan.rules[rule].name.clone())
+                .collect(),
         });
         explained.collect()
     }

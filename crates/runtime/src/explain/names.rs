@@ -12,6 +12,8 @@ pub(super) struct About<'a> {
     pub(super) plan: &'a Plan,
     pub(super) index: usize,
     pub(super) rule: &'a RulePlan,
+    /// The tests whose answers are for the rule, with the bits of its rows that they set.
+    tests: Vec<(&'a Test, u64)>,
     /// Of a sequence.
     pub(super) sequence: Option<SequenceOf<'a>>,
 }
@@ -32,16 +34,13 @@ impl<'a> About<'a> {
             }),
             olocus_cep::Plan::Window { .. } => None,
         };
-        About { plan, index, rule, sequence }
+        let tests = plan.tests.iter().filter_map(|test| Some((test, test.bits(index)?))).collect();
+        About { plan, index, rule, tests, sequence }
     }
 
     /// The tests of single events whose answers set bits in the rule's rows, with these bits.
-    pub(super) fn tests(&self) -> impl Iterator<Item = (&'a Test, u64)> {
-        let index = self.index;
-        self.plan
-            .tests
-            .iter()
-            .filter_map(move |test| Some((test, test.bits(index).filter(|bits| *bits > 0)?)))
+    pub(super) fn tests(&self) -> impl Iterator<Item = (&'a Test, u64)> + '_ {
+        self.tests.iter().copied().filter(|(_, bits)| *bits > 0)
     }
 
     /// The test whose answer sets this bit.
@@ -51,7 +50,7 @@ impl<'a> About<'a> {
 
     /// The test by which a rule sees rows that nothing in it asks about.
     pub(super) fn sees_also(&self) -> Option<&'a Test> {
-        self.plan.tests.iter().find(|test| test.bits(self.index) == Some(0))
+        self.tests.iter().find(|(_, bits)| *bits == 0).map(|(test, _)| *test)
     }
 
     /// The expression behind an input of the rule's rows.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::{Test, ValueOf};
 use crate::aggregate::Scalar;
 use crate::engine::Row;
+use crate::event::MakeEvent;
 use crate::pattern::{Pattern, PatternOutputs, PatternPlan, StepId};
 use crate::plan::Plan;
 
@@ -61,7 +62,7 @@ impl<E> BuiltPattern<E> {
 
     /// The row of an event at this time, in nanoseconds since the Unix epoch. Findings carry what `event` refers to: a
     /// reference, or an `Arc`. `inputs` is where the row's values are put; its room is used again for the next row.
-    pub fn row<'a, H: Borrow<E> + Clone>(
+    pub fn row<'a, H: Borrow<E> + MakeEvent<H>>(
         &self,
         time: i64,
         event: &'a H,
