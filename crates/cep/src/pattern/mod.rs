@@ -10,6 +10,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use self::automaton::Automaton;
 use crate::aggregate::{AggregateFunction, Scalar};
 
@@ -18,6 +20,7 @@ pub use validate::PatternProblem;
 pub mod automaton;
 
 mod events;
+mod fresh;
 pub(crate) mod keyed;
 mod matcher;
 mod nodes;
@@ -257,7 +260,7 @@ pub enum AfterMatch {
 }
 
 /// Names a step of a pattern: at most [`MAX_STEPS`](crate::MAX_STEPS).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct StepId(pub u8);
 
 /// Names a condition of a pattern.
