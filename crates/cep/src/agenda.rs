@@ -3,6 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::slots::SlotId;
 
 /// The wake-ups of all rules, by time.
@@ -19,7 +21,7 @@ pub(crate) struct Agenda {
 }
 
 /// Which kind of wake-up a rule asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Wake {
     Timer,
     Expiry,
@@ -38,6 +40,9 @@ pub(crate) struct Entry {
 /// is another entry for it.
 pub(crate) trait Confirm {
     fn confirm(&mut self, wake: Wake, entry: Entry) -> Option<i64>;
+
+    /// Whether there is a wake-up for this entry, be it later.
+    fn stands(&self, wake: Wake, entry: Entry) -> bool;
 }
 
 #[derive(Clone, Debug, Default)]
@@ -123,15 +128,9 @@ impl Agenda {
 }
 
 impl Queue {
-    fn rebuild(&mut self, wake: Wake, rules: &mut impl Confirm) {
+    fn rebuild(&mut self, wake: Wake, rules: &impl Confirm) {
         let mut entries = std::mem::take(&mut self.entries).into_vec();
-        entries.retain_mut(|Reverse(entry)| match rules.confirm(wake, *entry) {
-            Some(at) => {
-                entry.at = at;
-                true
-            }
-            None => false,
-        });
+        entries.retain(|Reverse(entry)| rules.stands(wake, *entry));
         entries.sort_unstable();
         entries.dedup();
         self.entries = entries.into();

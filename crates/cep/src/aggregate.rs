@@ -6,6 +6,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 mod accumulator;
 mod order;
 mod sliding;
@@ -16,7 +18,7 @@ pub(crate) use order::{DISTINCT_VALUE_BYTES, compare, compare_alike};
 pub(crate) use sliding::Sliding;
 
 /// An argument or a result of an aggregate.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Scalar {
     /// No value. No aggregate takes it into account.
     Null,
@@ -123,7 +125,7 @@ impl Scalar {
 }
 
 /// Which end of the order is looked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Extreme {
     Least,
     Greatest,

@@ -10,14 +10,15 @@ use crate::key::Key;
 use crate::keyed::Keyed;
 use crate::keys::{KeyGroup, KeyId, KeyRef, Keys};
 use crate::limits::Limits;
-use crate::pattern::EvaluatorKind;
-use crate::pattern::StepId;
 use crate::pattern::automaton::Automaton;
 use crate::pattern::keyed::KeyedPattern;
 use crate::pattern::runs::Runs;
 use crate::pattern::sets::{self, Sets};
+use crate::pattern::{EvaluatorKind, PatternPlan, StepId};
 use crate::plan::{Plan, WindowPlan};
 use crate::slots::SlotId;
+use crate::snapshot::wire::{Reader, Writer};
+use crate::snapshot::{SavedKeys, SnapshotError};
 use crate::stats::Stats;
 use crate::window::{Aligned, AlignedPlan, Count, CountPlan, Session, SessionPlan, Trailing, TrailingPlan};
 
@@ -37,6 +38,8 @@ pub struct Engine<E: Clone> {
     clock: i64,
     /// The timers that fire together, kept to save allocations.
     due: Vec<SlotId>,
+    /// The checksum of the last part of a snapshot.
+    last_part: Option<u32>,
 }
 
 /// What a rule sees of an event.
@@ -156,6 +159,8 @@ struct Rules<E: Clone>(Vec<Rule<E>>);
 #[derive(Debug)]
 struct Rule<E: Clone> {
     group: KeyGroup,
+    /// Tells its plan from others.
+    fingerprint: u32,
     evaluator: Evaluator<E>,
 }
 
@@ -208,8 +213,11 @@ impl<E: Clone> Engine<E> {
     /// # Panics
     /// As [`new`](Self::new).
     pub fn with_groups(plans: impl IntoIterator<Item = (Plan, Limits, KeyGroup)>) -> Engine<E> {
-        let rule =
-            |(index, (plan, limits, group))| Rule { group, evaluator: Evaluator::new(index, plan, &limits) };
+        let rule = |(index, (plan, limits, group))| Rule {
+            group,
+            fingerprint: fingerprint(&plan),
+            evaluator: Evaluator::new(index, plan, &limits),
+        };
         let rules: Vec<Rule<E>> = plans.into_iter().enumerate().map(rule).collect();
         let groups = rules.iter().map(|rule| rule.group.0 as usize + 1).max().unwrap_or(0);
         Engine {
@@ -217,6 +225,7 @@ impl<E: Clone> Engine<E> {
             registry: Registry { agenda: Agenda::default(), keys: Keys::new(groups) },
             clock: i64::MIN,
             due: Vec::new(),
+            last_part: None,
         }
     }
 
@@ -330,6 +339,75 @@ impl<E: Clone> Engine<E> {
         self.rules.0.get(rule).map(Rule::stats)
     }
 
+    pub(crate) fn last_part(&self) -> Option<u32> {
+        self.last_part
+    }
+
+    pub(crate) fn set_last_part(&mut self, checksum: u32) {
+        self.last_part = Some(checksum);
+    }
+
+    /// Lets all be new to the next snapshot.
+    pub(crate) fn forget_snapshot(&mut self) {
+        self.last_part = None;
+        for rule in &mut self.rules.0 {
+            each!(&mut rule.evaluator, keyed => keyed.forget_snapshot());
+        }
+    }
+
+    /// Writes all that is held, but for what was written before and cannot change.
+    pub(crate) fn save(&mut self, writer: &mut Writer<'_, E>) {
+        let (saved, numbers) = self.registry.keys.save();
+        writer.put(&(self.clock, self.rules.0.len() as u64, saved));
+        for rule in &mut self.rules.0 {
+            writer.put(&rule.fingerprint);
+            let (mut new, mut rest) = (writer.part(), writer.part());
+            each!(&mut rule.evaluator, keyed => keyed.save(&numbers, &mut new, &mut rest));
+            writer.put_bytes(&new.into_bytes());
+            writer.put_bytes(&rest.into_bytes());
+        }
+    }
+
+    /// Reads what was written in these parts, of which the last one counts but for what cannot change.
+    pub(crate) fn load(
+        &mut self,
+        mut parts: Vec<Reader<'_, '_, E>>,
+        last: usize,
+    ) -> Result<(), SnapshotError> {
+        let mut keys = SavedKeys::new();
+        for (part, reader) in parts.iter_mut().enumerate() {
+            let (clock, rules, saved): (i64, u64, SavedKeys) =
+                reader.take().map_err(SnapshotError::damaged(part))?;
+            if rules != self.rules.0.len() as u64 {
+                return Err(SnapshotError::rules(self.rules.0.len(), rules as usize));
+            }
+            (self.clock, keys) = (clock, saved);
+        }
+        let Engine { rules, registry, .. } = self;
+        for (index, rule) in rules.0.iter_mut().enumerate() {
+            let mut new = Vec::with_capacity(parts.len());
+            let mut rest = None;
+            for (part, reader) in parts.iter_mut().enumerate() {
+                let damaged = SnapshotError::damaged(part);
+                let fingerprint: u32 = reader.take().map_err(SnapshotError::damaged(part))?;
+                if fingerprint != rule.fingerprint {
+                    return Err(SnapshotError::rule(index));
+                }
+                let both = reader.part().and_then(|new| Ok((new, reader.part()?)));
+                let (new_of_part, rest_of_part) = both.map_err(damaged)?;
+                new.push(new_of_part);
+                rest = Some(rest_of_part);
+            }
+            let Some(mut rest) = rest else { continue };
+            let saved = Saved { group: rule.group, keys: &keys };
+            each!(&mut rule.evaluator, keyed => keyed.load(&saved, new, &mut rest, registry))
+                .and_then(|()| rest.end())
+                .map_err(SnapshotError::damaged(last))?;
+        }
+        registry.agenda.settle(rules);
+        parts.into_iter().try_for_each(Reader::end).map_err(SnapshotError::damaged(last))
+    }
+
     /// Frees what can no longer take part in anything at `now`.
     fn expire(&mut self, now: i64, out: &mut Vec<Finding<E>>) {
         let Engine { rules, registry, .. } = self;
@@ -384,6 +462,27 @@ impl<E: Clone> Confirm for Rules<E> {
     fn confirm(&mut self, wake: Wake, entry: Entry) -> Option<i64> {
         each!(&mut self.0[entry.rule as usize].evaluator, keyed => keyed.confirm(wake, entry))
     }
+
+    fn stands(&self, wake: Wake, entry: Entry) -> bool {
+        each!(&self.0[entry.rule as usize].evaluator, keyed => keyed.stands(wake, entry))
+    }
+}
+
+/// What a rule is told of an engine that was saved.
+pub(crate) struct Saved<'s> {
+    pub(crate) group: KeyGroup,
+    pub(crate) keys: &'s SavedKeys,
+}
+
+/// Tells plans apart that mean something else, but for what opaque conditions say.
+fn fingerprint(plan: &Plan) -> u32 {
+    let text = match plan {
+        Plan::Pattern(PatternPlan { pattern, outputs, evaluator, .. }) => {
+            format!("{pattern:?} {outputs:?} {evaluator:?}")
+        }
+        Plan::Window { .. } => format!("{plan:?}"),
+    };
+    crc32fast::hash(text.as_bytes())
 }
 
 impl<E: Clone> Rule<E> {

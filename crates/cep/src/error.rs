@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// Why a row could not be processed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
@@ -18,7 +20,7 @@ enum ErrorKind {
 }
 
 /// The limit that an [`Error`] reports as reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Limit {
     /// [`Limits::partial_matches_per_rule`](crate::Limits::partial_matches_per_rule).
     PartialMatches,

@@ -5,16 +5,17 @@ use std::fmt::Debug;
 
 use crate::agenda::{Agenda, Entry, Wake};
 use crate::aggregate::DISTINCT_VALUE_BYTES;
-use crate::engine::{Found, Output, Registry, Row};
+use crate::engine::{Found, Output, Registry, Row, Saved};
 use crate::error::{Error, Limit};
-use crate::keys::{KeyId, KeyRef};
+use crate::keys::{KeyId, KeyNumbers, KeyRef};
 use crate::limits::{Limits, Overflow};
 use crate::slots::{SlotId, Slots};
+use crate::snapshot::wire::{Read, Reader, Writer};
 use crate::stats::Stats;
 
 /// What a kind of window holds for one key: a queue of *entries* (events or panes), each with an
 /// age that is unique within the rule and grows from entry to entry.
-pub(crate) trait State {
+pub(crate) trait State: Sized {
     /// What findings carry of an event.
     type Event: Clone;
     /// What all keys of the rule share.
@@ -42,6 +43,12 @@ pub(crate) trait State {
 
     /// The time asked for has come.
     fn wake(&mut self, plan: &Self::Plan, at: i64, found: &mut dyn FnMut(Found<Self::Event>));
+
+    /// Writes all of it.
+    fn save(&self, writer: &mut Writer<'_, Self::Event>);
+
+    /// Reads what was written.
+    fn load(plan: &Self::Plan, reader: &mut Reader<'_, '_, Self::Event>) -> Read<Self>;
 
     fn held(&self) -> Held;
 
@@ -169,6 +176,11 @@ impl<S: State> Keyed<S> {
         self.slots.confirm(wake, entry.slot?, entry.at)
     }
 
+    /// Whether there is a wake-up for an entry of the agenda.
+    pub(crate) fn stands(&self, wake: Wake, entry: Entry) -> bool {
+        entry.slot.is_some_and(|slot| self.slots.stands(wake, slot, entry.at))
+    }
+
     /// The key whose slot this is.
     pub(crate) fn key(&self, slot: SlotId) -> KeyId {
         self.slots.key(slot)
@@ -185,6 +197,42 @@ impl<S: State> Keyed<S> {
             untold: 0,
         }
     }
+
+    /// Writes all of it as what is not new.
+    pub(crate) fn save(
+        &mut self,
+        numbers: &KeyNumbers,
+        _: &mut Writer<'_, S::Event>,
+        rest: &mut Writer<'_, S::Event>,
+    ) {
+        rest.put(&(self.next_age, self.dropped, self.dropped_at));
+        self.slots.save(numbers, rest, S::save);
+    }
+
+    /// Reads what was written, in an engine that is new.
+    pub(crate) fn load(
+        &mut self,
+        saved: &Saved<'_>,
+        new: Vec<Reader<'_, '_, S::Event>>,
+        rest: &mut Reader<'_, '_, S::Event>,
+        registry: &mut Registry,
+    ) -> Read<()> {
+        new.into_iter().try_for_each(Reader::end)?;
+        (self.next_age, self.dropped, self.dropped_at) = rest.take()?;
+        let plan = &self.plan;
+        self.slots.load(saved.group, saved.keys, registry, rest, |reader| S::load(plan, reader))?;
+        for (_, state) in self.slots.iter() {
+            let held = state.held();
+            self.held.entries += held.entries;
+            self.held.values += held.values;
+            self.held.heap += held.heap;
+        }
+        self.rebuild_ages();
+        Ok(())
+    }
+
+    /// All of it is in every part of a snapshot.
+    pub(crate) fn forget_snapshot(&mut self) {}
 
     /// The memory that all of it takes, by an estimate that depends on what is held and not on how it came about.
     fn bytes(&self) -> usize {

@@ -5,15 +5,17 @@
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
+use serde::{Deserialize, Serialize};
 use slab::Slab;
 use smallvec::SmallVec;
 use std::hash::BuildHasher;
 
 use crate::key::Key;
 use crate::slots::SlotId;
+use crate::snapshot::SavedKeys;
 
 /// Names what rules group events by: the rules of one group see the same key of an event.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct KeyGroup(pub u32);
 
 /// A key of a group that was looked up: its text, and where the engine has it if any rule holds something for it.
@@ -39,6 +41,10 @@ pub(crate) struct Keys {
     tables: Vec<HashTable<KeyId>>,
     entries: Slab<Entry>,
 }
+
+/// The places of keys among those that were saved.
+#[derive(Debug)]
+pub(crate) struct KeyNumbers(Vec<u32>);
 
 #[derive(Debug)]
 struct Entry {
@@ -141,6 +147,17 @@ impl Keys {
         entries.remove(id.index());
     }
 
+    /// All keys with their groups, in the order of their numbers; and these.
+    pub(crate) fn save(&self) -> (SavedKeys, KeyNumbers) {
+        let mut saved = SavedKeys::with_capacity(self.entries.len());
+        let mut numbers = KeyNumbers(vec![0; self.entries.capacity()]);
+        for (index, entry) in &self.entries {
+            numbers.0[index] = saved.len() as u32;
+            saved.push((entry.group, entry.key.as_json().to_owned()));
+        }
+        (saved, numbers)
+    }
+
     /// What a key takes here that one rule holds something for, in bytes, but for a long text.
     pub(crate) fn bytes_per_key() -> usize {
         // A table holds a number and a byte for each key, and is full by seven eighths at most.
@@ -159,6 +176,12 @@ impl Keys {
         let hash_of = |id: &KeyId| hasher.hash_one(entries[id.index()].key.as_json());
         tables[key.group.0 as usize].insert_unique(key.hash, KeyId(number), hash_of);
         KeyId(number)
+    }
+}
+
+impl KeyNumbers {
+    pub(crate) fn of(&self, id: KeyId) -> u32 {
+        self.0[id.index()]
     }
 }
 

@@ -31,6 +31,7 @@ mod limiter;
 mod limits;
 mod plan;
 mod slots;
+mod snapshot;
 mod stats;
 mod window;
 
@@ -44,4 +45,5 @@ pub use keys::{KeyGroup, KeyRef};
 pub use limiter::Limiter;
 pub use limits::{Limits, Overflow};
 pub use plan::{MAX_STEPS, Plan, WindowPlan};
+pub use snapshot::{EventCodec, SnapshotError};
 pub use stats::Stats;

@@ -2,10 +2,14 @@
 
 use std::num::NonZeroU32;
 
+use serde::{Deserialize, Serialize};
 use slab::Slab;
 
 use crate::agenda::{Agenda, Entry, Wake};
-use crate::keys::{KeyId, KeyRef, Keys};
+use crate::engine::Registry;
+use crate::keys::{KeyGroup, KeyId, KeyNumbers, KeyRef, Keys};
+use crate::snapshot::SavedKeys;
+use crate::snapshot::wire::{Damaged, Read, Reader, Writer, check};
 
 /// What a rule holds for each key for which it holds anything.
 #[derive(Debug)]
@@ -18,7 +22,7 @@ pub(crate) struct Slots<T> {
 }
 
 /// Names what a rule holds for a key. Once that is gone the name may come to be that of another key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct SlotId(NonZeroU32);
 
 #[derive(Debug)]
@@ -28,7 +32,7 @@ struct Slot<T> {
 }
 
 /// When a slot is to be woken. It stands in the agenda no later than that, and is moved there when its turn comes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Scheduled {
     wake: Wake,
     wanted: i64,
@@ -122,12 +126,65 @@ impl<T> Slots<T> {
 
     /// When a slot is to be woken for which there is this entry; `None` if it is not, or there is another.
     pub(crate) fn confirm(&mut self, wake: Wake, slot: SlotId, at: i64) -> Option<i64> {
-        let scheduled = self.scheduled.get_mut(slot.index())?.as_mut()?;
-        if scheduled.wake != wake || scheduled.stands != at {
+        if !self.stands(wake, slot, at) {
             return None;
         }
+        let scheduled = self.scheduled.get_mut(slot.index())?.as_mut()?;
         scheduled.stands = scheduled.wanted;
         Some(scheduled.wanted)
+    }
+
+    /// Whether a slot stands in the agenda with this entry.
+    pub(crate) fn stands(&self, wake: Wake, slot: SlotId, at: i64) -> bool {
+        let scheduled = self.scheduled.get(slot.index()).copied().flatten();
+        scheduled.is_some_and(|scheduled| scheduled.wake == wake && scheduled.stands == at)
+    }
+
+    /// Writes all slots.
+    pub(crate) fn save<E>(
+        &self,
+        numbers: &KeyNumbers,
+        writer: &mut Writer<'_, E>,
+        mut save: impl FnMut(&T, &mut Writer<'_, E>),
+    ) {
+        writer.put(&(self.slots.len() as u64));
+        for (index, slot) in &self.slots {
+            let scheduled = self.scheduled.get(index).copied().flatten();
+            writer.put(&(index as u32, numbers.of(slot.key), scheduled));
+            save(&slot.held, writer);
+        }
+    }
+
+    /// Reads all slots, of which there are none yet.
+    pub(crate) fn load<E>(
+        &mut self,
+        group: KeyGroup,
+        saved: &SavedKeys,
+        Registry { keys, agenda }: &mut Registry,
+        reader: &mut Reader<'_, '_, E>,
+        mut load: impl FnMut(&mut Reader<'_, '_, E>) -> Read<T>,
+    ) -> Read<()> {
+        let count: u64 = reader.take()?;
+        let mut slots = Vec::new();
+        for _ in 0..count {
+            let (index, number, scheduled): (u32, u32, Option<Scheduled>) = reader.take()?;
+            let (of, json) = saved.get(number as usize).ok_or(Damaged)?;
+            let key = keys.look_up(group, json);
+            let slot = SlotId::new(index as usize);
+            // Slots come in order, so that none comes twice.
+            let is_next = slots.last().is_none_or(|(last, _)| *last < index as usize);
+            check(is_next && index < u32::MAX && *of == group && keys.slot(&key, self.rule).is_none())?;
+            let key = keys.hold(&key, self.rule, slot);
+            self.key_bytes += keys.key(key).heap_bytes();
+            if let Some(Scheduled { wake, stands: at, .. }) = scheduled {
+                self.scheduled.resize(index as usize + 1, None);
+                self.scheduled[index as usize] = scheduled;
+                agenda.add(wake, Entry { at, rule: self.rule, slot: Some(slot) });
+            }
+            slots.push((index as usize, Slot { key, held: load(reader)? }));
+        }
+        self.slots = slots.into_iter().collect();
+        Ok(())
     }
 
     /// What the slots take, with their keys, in bytes; but for what is held in them owns.

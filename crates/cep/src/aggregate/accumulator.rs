@@ -2,16 +2,17 @@
 
 use foldhash::fast::RandomState;
 use hashbrown::HashSet;
+use serde::{Deserialize, Serialize};
 
 use crate::aggregate::order::Identity;
 use crate::aggregate::sum::Sum;
 use crate::aggregate::{AggregateFunction, Extreme, Scalar};
 
 /// A running aggregate to which values and later aggregates of the same function can be added.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Accumulator {
     Count(u64),
-    CountDistinct(HashSet<Identity, RandomState>),
+    CountDistinct(#[serde(with = "sorted")] HashSet<Identity, RandomState>),
     Sum(Sum),
     Avg(Sum),
     Extreme(Extreme, Scalar),
@@ -94,6 +95,27 @@ impl Accumulator {
             Accumulator::Avg(sum) => sum.mean(),
             Accumulator::Extreme(_, best) => best.clone(),
         }
+    }
+}
+
+/// Sets as lists, in the order of their values.
+mod sorted {
+    use foldhash::fast::RandomState;
+    use hashbrown::HashSet;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::aggregate::order::Identity;
+
+    type Values = HashSet<Identity, RandomState>;
+
+    pub(super) fn serialize<S: Serializer>(values: &Values, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut sorted: Vec<&Identity> = values.iter().collect();
+        sorted.sort_unstable();
+        serializer.collect_seq(sorted)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Values, D::Error> {
+        Ok(Vec::<Identity>::deserialize(deserializer)?.into_iter().collect())
     }
 }
 

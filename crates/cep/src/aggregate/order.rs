@@ -5,6 +5,7 @@ use std::mem::size_of;
 use std::sync::Arc;
 
 use crate::aggregate::Scalar;
+use serde::{Deserialize, Serialize};
 
 /// Estimated memory of a value that a `count distinct` remembers.
 pub(crate) const DISTINCT_VALUE_BYTES: usize = size_of::<Identity>() + size_of::<u64>() + 1;
@@ -12,7 +13,7 @@ pub(crate) const DISTINCT_VALUE_BYTES: usize = size_of::<Identity>() + size_of::
 /// What makes a scalar different from another, for hashing.
 ///
 /// Integers, and floats that are integers of 64 bits, have one form; so equal numbers have equal identities.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) enum Identity {
     Bool(bool),
     Int(i64),

@@ -2,12 +2,13 @@
 
 use crate::aggregate::Scalar;
 use crate::aggregate::order::Number;
+use serde::{Deserialize, Serialize};
 
 /// The exact sum of numbers, which can also leave again.
 ///
 /// Because nothing is rounded before the result is asked for, the result depends only on which numbers are in the sum:
 /// taking one out leaves no trace, and neither does the order in which they came.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Sum {
     integers: i128,
     integer_count: u64,
@@ -136,7 +137,7 @@ fn special(value: f64) -> Option<usize> {
 /// It is the sum of `limbs[i] · 2^(32 · (low + i))`. Limbs are signed and may exceed 32 bits, so that additions need not
 /// carry; carries are settled before they could overflow. Only the range of limbs that was ever touched is stored,
 /// a few for numbers of like size.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct FixedPoint {
     low: usize,
     limbs: Vec<i64>,

@@ -2,9 +2,14 @@
 
 use std::num::NonZeroU32;
 
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
 use slab::Slab;
 
+use super::fresh::Fresh;
 use crate::event::MakeEvent;
+use crate::snapshot::wire::{Damaged, Read, Reader, Writer};
 
 /// The events that are held for a rule, with counted references.
 #[derive(Debug)]
@@ -14,15 +19,16 @@ pub(crate) struct Events<E> {
     heap: usize,
     /// The one that was made last, which may be gone.
     last: Option<EventId>,
+    fresh: Fresh,
 }
 
 /// A counted reference to an event. Whoever keeps a copy [retains](Events::retain) it, and [releases](Events::release) it
 /// once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct EventId(NonZeroU32);
 
 /// Which of the rule's rows an event came with, and when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Start {
     /// Event time.
     pub(crate) time: i64,
@@ -49,6 +55,7 @@ impl<E: Clone> Events<E> {
         let event = event.make();
         self.heap += weight as usize;
         let index = self.slots.insert(Slot { event, at, weight, references: NonZeroU32::MIN });
+        self.fresh.fill(index);
         let id = EventId::new(index);
         self.last = Some(id);
         id
@@ -87,6 +94,56 @@ impl<E: Clone> Events<E> {
         self.slots[id.index()].weight as usize
     }
 
+    /// Writes the events that are new.
+    pub(crate) fn save_new(&mut self, writer: &mut Writer<'_, E>) {
+        let new = || self.slots.iter().filter(|(index, _)| self.fresh.contains(*index));
+        writer.put(&(new().count() as u64));
+        for (index, slot) in new() {
+            writer.put(&(index as u32, slot.at, slot.weight));
+            writer.put_event(&slot.event);
+        }
+        self.fresh.saved();
+    }
+
+    /// Writes which events there are.
+    pub(crate) fn save(&self, writer: &mut Writer<'_, E>) {
+        let slots = self.slots.iter().map(|(index, slot)| (index as u32, slot.references));
+        writer.put(&slots.collect::<Vec<(u32, NonZeroU32)>>());
+    }
+
+    /// Reads the events that were new in each part, of which those are left that are in the last one.
+    pub(crate) fn load(new: &mut [Reader<'_, '_, E>], reader: &mut Reader<'_, '_, E>) -> Read<Events<E>> {
+        let mut known: HashMap<u32, (Start, u32, &[u8]), RandomState> = HashMap::default();
+        for reader in new {
+            let count: u64 = reader.take()?;
+            for _ in 0..count {
+                let (index, at, weight) = reader.take()?;
+                known.insert(index, (at, weight, reader.take_bytes()?));
+            }
+        }
+        let mut events = Events::default();
+        let held: Vec<(u32, NonZeroU32)> = reader.take()?;
+        let mut slots = Vec::with_capacity(held.len());
+        for (index, references) in held {
+            let (at, weight, bytes) = known.remove(&index).ok_or(Damaged)?;
+            events.heap += weight as usize;
+            slots.push((index as usize, Slot { event: reader.event(bytes)?, at, weight, references }));
+        }
+        events.slots = slots.into_iter().collect();
+        events.fresh.saved();
+        Ok(events)
+    }
+
+    /// Lets all events be new to the next snapshot.
+    pub(crate) fn forget_snapshot(&mut self) {
+        self.fresh.forget();
+    }
+
+    /// Whether an event is held.
+    pub(crate) fn contains(&self, id: EventId) -> bool {
+        self.slots.contains(id.index())
+    }
+
     /// What all that are held take, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.slots.len() * Self::bytes_per_event() + self.heap
@@ -100,7 +157,7 @@ impl<E: Clone> Events<E> {
 
 impl<E> Default for Events<E> {
     fn default() -> Events<E> {
-        Events { slots: Slab::new(), heap: 0, last: None }
+        Events { slots: Slab::new(), heap: 0, last: None, fresh: Fresh::default() }
     }
 }
 

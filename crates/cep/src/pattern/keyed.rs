@@ -6,13 +6,14 @@ use super::PatternPlan;
 use super::automaton::Automaton;
 use super::events::Start;
 use super::matcher::{Matcher, Told};
-use super::preceding::Preceding;
+use super::preceding::{Preceding, SavedPreceding};
 use crate::agenda::{Agenda, Entry, Wake};
-use crate::engine::{Output, Row};
+use crate::engine::{Output, Registry, Row, Saved};
 use crate::error::{Error, Limit};
-use crate::keys::{KeyId, KeyRef};
+use crate::keys::{KeyId, KeyNumbers, KeyRef};
 use crate::limits::Limits;
 use crate::slots::{SlotId, Slots};
+use crate::snapshot::wire::{Damaged, Read, Reader, Writer, check};
 use crate::stats::Stats;
 
 mod limits;
@@ -140,6 +141,14 @@ impl<M: Matcher> KeyedPattern<M> {
         }
     }
 
+    /// Whether there is a wake-up for an entry of the agenda.
+    pub(crate) fn stands(&self, wake: Wake, entry: Entry) -> bool {
+        match entry.slot {
+            Some(slot) => self.slots.stands(wake, slot, entry.at),
+            None => self.scheduled == Some(entry.at),
+        }
+    }
+
     /// The key whose slot this is.
     pub(crate) fn key(&self, slot: SlotId) -> KeyId {
         self.slots.key(slot)
@@ -155,6 +164,57 @@ impl<M: Matcher> KeyedPattern<M> {
             dropped_at: self.dropped_at,
             untold: self.told.untold(),
         }
+    }
+
+    /// Writes what is new and cannot change, and the rest.
+    pub(crate) fn save(
+        &mut self,
+        numbers: &KeyNumbers,
+        new: &mut Writer<'_, M::Event>,
+        rest: &mut Writer<'_, M::Event>,
+    ) {
+        M::save_new(&mut self.shared, new);
+        M::save_shared(&self.shared, rest);
+        rest.put(&(self.rows, self.dropped, self.dropped_at, self.told.untold(), self.scheduled));
+        rest.put(&self.preceding.as_ref().map(Preceding::saved));
+        self.slots.save(numbers, rest, M::save);
+    }
+
+    /// Reads what was written in parts, in an engine that is new.
+    pub(crate) fn load(
+        &mut self,
+        saved: &Saved<'_>,
+        mut new: Vec<Reader<'_, '_, M::Event>>,
+        rest: &mut Reader<'_, '_, M::Event>,
+        registry: &mut Registry,
+    ) -> Read<()> {
+        M::load_shared(&mut self.shared, &mut new, rest)?;
+        new.into_iter().try_for_each(Reader::end)?;
+        let untold;
+        (self.rows, self.dropped, self.dropped_at, untold, self.scheduled) = rest.take()?;
+        self.told.set_untold(untold);
+        let preceding: Option<SavedPreceding> = rest.take()?;
+        let shared = &mut self.shared;
+        self.slots.load(saved.group, saved.keys, registry, rest, |reader| M::load(shared, reader))?;
+        match (&mut self.preceding, preceding) {
+            (Some(preceding), Some(saved)) => {
+                check(saved.iter().all(|(_, slot)| self.slots.contains(*slot)))?;
+                saved.into_iter().for_each(|(at, slot)| {
+                    preceding.remember(slot, at);
+                });
+            }
+            (None, None) => {}
+            _ => return Err(Damaged),
+        }
+        if let Some(at) = self.scheduled {
+            registry.agenda.add(Wake::Expiry, Entry { at, rule: self.slots.rule() as u32, slot: None });
+        }
+        Ok(())
+    }
+
+    /// Lets all be new to the next snapshot.
+    pub(crate) fn forget_snapshot(&mut self) {
+        M::forget_snapshot(&mut self.shared);
     }
 
     /// What a key takes besides a long text and what is held for it.

@@ -6,6 +6,7 @@ use super::events::Start;
 use crate::agenda::Wake;
 use crate::engine::{Found, Row};
 use crate::slots::{SlotId, Slots};
+use crate::snapshot::wire::{Read, Reader, Writer};
 
 /// The partial matches of one key under one evaluator.
 ///
@@ -125,6 +126,28 @@ pub(crate) trait Matcher: Sized {
 
     /// What a partial match takes of one event that owns nothing.
     fn bytes_at_least() -> usize;
+
+    /// Writes what is new of what all keys have in common and cannot change.
+    fn save_new(shared: &mut Self::Shared, writer: &mut Writer<'_, Self::Event>);
+
+    /// Writes the rest of what all keys have in common.
+    fn save_shared(shared: &Self::Shared, writer: &mut Writer<'_, Self::Event>);
+
+    /// Reads what all keys have in common: what was new in each part, and the rest of the last one.
+    fn load_shared(
+        shared: &mut Self::Shared,
+        new: &mut [Reader<'_, '_, Self::Event>],
+        reader: &mut Reader<'_, '_, Self::Event>,
+    ) -> Read<()>;
+
+    /// Lets all be new to the next snapshot.
+    fn forget_snapshot(shared: &mut Self::Shared);
+
+    /// Writes what is held for this key.
+    fn save(&self, writer: &mut Writer<'_, Self::Event>);
+
+    /// Reads what is held for a key.
+    fn load(shared: &mut Self::Shared, reader: &mut Reader<'_, '_, Self::Event>) -> Read<Self>;
 }
 
 /// What is found while a row is processed or a key woken: at most so many matches, the rest is counted.
@@ -172,6 +195,11 @@ impl<E> Told<E> {
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = Found<E>> + '_ {
         self.matches = 0;
         self.found.drain(..)
+    }
+
+    /// Goes on counting matches that were not told.
+    pub(crate) fn set_untold(&mut self, untold: u64) {
+        self.untold = untold;
     }
 
     /// Matches that were not told, since the start.

@@ -10,6 +10,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use self::automaton::Automaton;
 use crate::aggregate::{AggregateFunction, Scalar};
 
@@ -21,6 +23,7 @@ pub mod automaton;
 mod builder;
 
 mod events;
+mod fresh;
 pub(crate) mod keyed;
 pub(crate) mod matcher;
 mod nodes;
@@ -261,7 +264,7 @@ pub enum AfterMatch {
 }
 
 /// Names a step of a pattern: at most [`MAX_STEPS`](crate::MAX_STEPS).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct StepId(pub u8);
 
 /// Names a condition of a pattern.

@@ -20,6 +20,9 @@ pub(crate) struct Preceding {
     order: VecDeque<(Start, SlotId)>,
 }
 
+/// The last row of each key, in order.
+pub(crate) type SavedPreceding = Vec<(Start, SlotId)>;
+
 /// Entries of the queue that are not the last of their keys, and not worth a rebuild.
 const ORDER_SLACK: usize = 64;
 
@@ -86,6 +89,11 @@ impl Preceding {
     /// What is held takes so many bytes, without room that stands empty.
     pub(crate) fn bytes(&self) -> usize {
         self.keys * (size_of::<Option<Start>>() + size_of::<(Start, SlotId)>())
+    }
+
+    /// What is remembered, in order.
+    pub(crate) fn saved(&self) -> SavedPreceding {
+        self.order.iter().copied().filter(|(at, slot)| self.last(*slot) == Some(*at)).collect()
     }
 
     fn front(&mut self) -> Option<(Start, SlotId)> {

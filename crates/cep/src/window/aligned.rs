@@ -6,6 +6,7 @@ use crate::agenda::Wake;
 use crate::aggregate::AggregateFunction;
 use crate::engine::{Found, Row};
 use crate::keyed::{Held, State};
+use crate::snapshot::wire::{Read, Reader, Writer};
 use crate::window::pane::{Pane, growth_of_new};
 
 /// Windows `[start, start + size)` with `start` a multiple of `every`, judged at their ends. Tumbling windows have
@@ -125,6 +126,22 @@ impl<E: Clone> State for Aligned<E> {
         if let Some(window) = window {
             found(window.found(start, at));
         }
+    }
+
+    fn save(&self, writer: &mut Writer<'_, E>) {
+        writer.put(&(self.panes.len() as u64, self.end));
+        self.panes.iter().for_each(|pane| pane.save(writer));
+    }
+
+    fn load(_: &AlignedPlan, reader: &mut Reader<'_, '_, E>) -> Read<Aligned<E>> {
+        let (count, end): (u64, _) = reader.take()?;
+        let mut panes = VecDeque::new();
+        for _ in 0..count {
+            panes.push_back(Pane::load(reader)?);
+        }
+        let values = panes.iter().map(Pane::values).sum();
+        let heap = panes.iter().map(Pane::heap).sum();
+        Ok(Aligned { panes, values, heap, end })
     }
 
     fn held(&self) -> Held {

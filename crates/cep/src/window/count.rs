@@ -4,6 +4,7 @@ use crate::agenda::Wake;
 use crate::aggregate::AggregateFunction;
 use crate::engine::{Found, Row};
 use crate::keyed::{Held, State};
+use crate::snapshot::wire::{Read, Reader, Writer};
 use crate::window::queue::EventQueue;
 
 /// A window that slides by one event, says nothing until it is full, and is then judged at each event.
@@ -56,6 +57,14 @@ impl<E: Clone> State for Count<E> {
     }
 
     fn wake(&mut self, _: &CountPlan, _: i64, _: &mut dyn FnMut(Found<E>)) {}
+
+    fn save(&self, writer: &mut Writer<'_, E>) {
+        self.0.save(writer);
+    }
+
+    fn load(plan: &CountPlan, reader: &mut Reader<'_, '_, E>) -> Read<Count<E>> {
+        EventQueue::load(&plan.aggregates, reader).map(Count)
+    }
 
     fn held(&self) -> Held {
         self.0.held()

@@ -1,6 +1,7 @@
 //! The events of a window that its finding carries.
 
 use crate::engine::{KEPT_BYTES_MAX, Row};
+use crate::snapshot::wire::{Read, Reader, Writer};
 
 /// The events of a window from the first on, as many as there is room for. Rows that are not to be kept leave no trace.
 ///
@@ -50,6 +51,24 @@ impl<E: Clone> Kept<E> {
         if later.room == 0 {
             self.room = 0;
         }
+    }
+
+    pub(crate) fn save(&self, writer: &mut Writer<'_, E>) {
+        writer.put(&(self.events.len() as u64, self.room as u64));
+        for (event, bytes) in &self.events {
+            writer.put(&(*bytes as u64));
+            writer.put_event(event);
+        }
+    }
+
+    pub(crate) fn load(reader: &mut Reader<'_, '_, E>) -> Read<Kept<E>> {
+        let (count, room): (u64, u64) = reader.take()?;
+        let mut events = Vec::new();
+        for _ in 0..count {
+            let bytes: u64 = reader.take()?;
+            events.push((reader.take_event()?, bytes as usize));
+        }
+        Ok(Kept { events, room: room as usize })
     }
 
     pub(crate) fn into_events(self) -> Vec<E> {

@@ -4,6 +4,7 @@ use std::mem::size_of;
 
 use crate::aggregate::{Accumulator, AggregateFunction, Scalar};
 use crate::engine::{Found, Row};
+use crate::snapshot::wire::{Read, Reader, Writer};
 use crate::window::kept::Kept;
 
 /// A run of events that are in the same windows: their aggregates, and of the events only the first, the last and those
@@ -67,6 +68,29 @@ impl<E: Clone> Pane<E> {
         for (accumulator, other) in self.accumulators.iter_mut().zip(&later.accumulators) {
             accumulator.merge(other);
         }
+    }
+
+    pub(crate) fn save(&self, writer: &mut Writer<'_, E>) {
+        writer.put(&(self.age, self.start, self.count, self.heap as u64, self.heap_of_last as u64));
+        writer.put(&self.accumulators);
+        writer.put_event(&self.first);
+        writer.put_event(&self.last);
+        self.kept.save(writer);
+    }
+
+    pub(crate) fn load(reader: &mut Reader<'_, '_, E>) -> Read<Pane<E>> {
+        let (age, start, count, heap, heap_of_last): (u64, i64, u64, u64, u64) = reader.take()?;
+        Ok(Pane {
+            age,
+            start,
+            count,
+            heap: heap as usize,
+            heap_of_last: heap_of_last as usize,
+            accumulators: reader.take()?,
+            first: reader.take_event()?,
+            last: reader.take_event()?,
+            kept: Kept::load(reader)?,
+        })
     }
 
     /// Distinct values and events that are remembered.

@@ -6,6 +6,7 @@ use std::mem::size_of;
 use crate::aggregate::{AggregateFunction, Scalar, Sliding};
 use crate::engine::{Found, Row};
 use crate::keyed::Held;
+use crate::snapshot::wire::{Read, Reader, Writer, check};
 use crate::window::kept::Kept;
 
 /// The events of a window, oldest first, and their aggregates, kept up to date as events come and go.
@@ -46,13 +47,42 @@ impl<E: Clone> EventQueue<E> {
         let inputs: Box<[Scalar]> = (0..self.aggregates.len())
             .map(|index| row.inputs.get(index).cloned().unwrap_or(Scalar::Null))
             .collect();
-        for (aggregate, input) in self.aggregates.iter_mut().zip(&inputs) {
-            aggregate.push(age, input);
-        }
         let event = row.event.make();
         let heap = row.event.weight() + inputs.iter().map(Scalar::heap_bytes).sum::<usize>();
-        self.heap += heap;
-        self.entries.push_back(Entry { age, time: row.time, event, keep: row.keep, heap, inputs });
+        self.add(Entry { age, time: row.time, event, keep: row.keep, heap, inputs });
+    }
+
+    pub(crate) fn save(&self, writer: &mut Writer<'_, E>) {
+        writer.put(&(self.entries.len() as u64));
+        for Entry { age, time, event, keep, heap, inputs } in &self.entries {
+            writer.put(&(age, time, keep.map(|keep| keep as u64), *heap as u64, inputs));
+            writer.put_event(event);
+        }
+    }
+
+    /// Reads what was written; the aggregates are those of the same events.
+    pub(crate) fn load(
+        functions: &[AggregateFunction],
+        reader: &mut Reader<'_, '_, E>,
+    ) -> Read<EventQueue<E>> {
+        let mut queue = EventQueue::new(functions);
+        let count: u64 = reader.take()?;
+        for _ in 0..count {
+            type Rest = (u64, i64, Option<u64>, u64, Box<[Scalar]>);
+            let (age, time, keep, heap, inputs): Rest = reader.take()?;
+            check(inputs.len() == functions.len())?;
+            let (keep, heap) = (keep.map(|keep| keep as usize), heap as usize);
+            queue.add(Entry { age, time, event: reader.take_event()?, keep, heap, inputs });
+        }
+        Ok(queue)
+    }
+
+    fn add(&mut self, entry: Entry<E>) {
+        for (aggregate, input) in self.aggregates.iter_mut().zip(&entry.inputs) {
+            aggregate.push(entry.age, input);
+        }
+        self.heap += entry.heap;
+        self.entries.push_back(entry);
     }
 
     /// Removes the oldest event; whether there was one.

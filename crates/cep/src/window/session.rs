@@ -4,6 +4,7 @@ use crate::agenda::Wake;
 use crate::aggregate::AggregateFunction;
 use crate::engine::{Found, Row};
 use crate::keyed::{Held, State};
+use crate::snapshot::wire::{Read, Reader, Writer};
 use crate::window::pane::{Pane, growth_of_new};
 
 /// A window that ends a gap after its last event and is judged then.
@@ -70,6 +71,19 @@ impl<E: Clone> State for Session<E> {
             let start = pane.start;
             found(pane.found(start, end));
         }
+    }
+
+    fn save(&self, writer: &mut Writer<'_, E>) {
+        writer.put(&self.open.as_ref().map(|open| open.end));
+        if let Some(open) = &self.open {
+            open.pane.save(writer);
+        }
+    }
+
+    fn load(_: &SessionPlan, reader: &mut Reader<'_, '_, E>) -> Read<Session<E>> {
+        let end: Option<i64> = reader.take()?;
+        let open = end.map(|end| Ok(Open { pane: Pane::load(reader)?, end })).transpose()?;
+        Ok(Session { open })
     }
 
     fn held(&self) -> Held {

@@ -4,6 +4,7 @@ use crate::agenda::Wake;
 use crate::aggregate::AggregateFunction;
 use crate::engine::{Found, Row};
 use crate::keyed::{Held, State};
+use crate::snapshot::wire::{Read, Reader, Writer};
 use crate::window::queue::EventQueue;
 
 /// A window over `(t − size, t]`, judged at each event, `t` being its time.
@@ -52,6 +53,14 @@ impl<E: Clone> State for Trailing<E> {
         while self.wake_at(plan).is_some_and(|leaves| leaves <= at) {
             self.0.pop();
         }
+    }
+
+    fn save(&self, writer: &mut Writer<'_, E>) {
+        self.0.save(writer);
+    }
+
+    fn load(plan: &TrailingPlan, reader: &mut Reader<'_, '_, E>) -> Read<Trailing<E>> {
+        EventQueue::load(&plan.aggregates, reader).map(Trailing)
     }
 
     fn held(&self) -> Held {

@@ -15,6 +15,7 @@ mod patterns;
 mod preceded;
 mod random;
 mod reference;
+mod snapshots;
 mod steps;
 mod validation;
 mod windows;

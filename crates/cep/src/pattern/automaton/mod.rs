@@ -23,6 +23,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Condition, ConditionId, Pattern, StepId};
 
 mod ambiguity;
@@ -122,7 +124,7 @@ pub struct Guard {
 }
 
 /// Names a state of an automaton.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct StateId(pub u16);
 
 impl Automaton {

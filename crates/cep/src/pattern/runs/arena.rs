@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::index::INDEXED_BYTES;
 use super::paths::Paths;
 use super::registers::Registers;
@@ -12,9 +14,10 @@ use crate::pattern::automaton::StateId;
 use crate::pattern::events::{EventId, Start};
 use crate::pattern::nodes::{NodeId, Nodes};
 use crate::slots::SlotId;
+use crate::snapshot::wire::{Damaged, Read, Reader, Writer};
 
 /// A partial match in one state.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Run {
     pub(super) state: StateId,
     pub(super) begun: BegunId,
@@ -27,7 +30,7 @@ pub(super) struct Run {
 pub(super) type RunId = Id<Run>;
 
 /// What is known of a run's time where states have bounds of their own.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Clock {
     /// Time of its last event.
     pub(super) last: i64,
@@ -36,7 +39,7 @@ pub(super) struct Clock {
 }
 
 /// What began with one row.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Begun {
     pub(super) event: EventId,
     pub(super) runs: List<Run>,
@@ -190,6 +193,36 @@ impl<E: Clone> Arena<E> {
             + self.registers.bytes_per_run()
             + self.summaries.as_ref().map_or(0, Summaries::bytes_per_run)
             + self.paths.as_ref().map_or(0, |_| Paths::bytes_per_run())
+    }
+}
+
+impl<E: Clone> Arena<E> {
+    pub(super) fn save(&self, writer: &mut Writer<'_, E>) {
+        self.nodes.save(writer);
+        writer.put(&(&self.runs, &self.begun, &self.order, self.arrived));
+        writer.put(&(&self.clocks.values, &self.came.values));
+        self.registers.save(writer);
+        writer.put(&self.summaries.as_ref().map(Summaries::saved));
+        writer.put(&self.paths.as_ref().map(Paths::saved));
+    }
+
+    pub(super) fn load(&mut self, new: &mut [Reader<'_, '_, E>], reader: &mut Reader<'_, '_, E>) -> Read<()> {
+        self.nodes = Nodes::load(new, reader)?;
+        (self.runs, self.begun, self.order, self.arrived) = reader.take()?;
+        (self.clocks.values, self.came.values) = reader.take()?;
+        self.registers.load(reader)?;
+        let (summaries, paths) = (reader.take()?, reader.take()?);
+        match (&mut self.summaries, summaries) {
+            (Some(summaries), Some(saved)) => summaries.restore(saved),
+            (None, None) => {}
+            _ => return Err(Damaged),
+        }
+        match (&mut self.paths, paths) {
+            (Some(paths), Some(saved)) => paths.restore(saved),
+            (None, None) => {}
+            _ => return Err(Damaged),
+        }
+        Ok(())
     }
 }
 

@@ -4,13 +4,15 @@
 //! [`AfterMatch`](crate::pattern::AfterMatch) drops. Patterns mean what was observed, and there a binary heap decided,
 //! through the order in which its array is walked and its elements come out. So it is part of the meaning.
 
+use serde::{Deserialize, Serialize};
+
 /// What knows the row with which it began.
 pub(super) trait Begins {
     fn row(&self) -> u64;
 }
 
 /// A binary heap whose array can be walked.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Heap<T> {
     items: Vec<T>,
 }

@@ -1,5 +1,7 @@
 //! Matches: told at once, or held back until nothing that began earlier is left.
 
+use serde::{Deserialize, Serialize};
+
 use super::arena::Arena;
 use super::heap::Begins;
 use super::summary::Ends;
@@ -11,7 +13,7 @@ use crate::pattern::nodes::{Node, NodeId, Nodes};
 use crate::pattern::{AfterMatch, StepId};
 
 /// A match or a timeout that is complete but not told.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Held {
     /// With which row it began.
     pub(super) begun: Start,
@@ -20,7 +22,7 @@ pub(super) struct Held {
 }
 
 /// What is to be told of a match.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) enum What {
     /// The events of this path, which is owned, and then perhaps one more.
     Path { node: Option<NodeId>, and: Option<(StepId, EventId)> },
@@ -29,7 +31,7 @@ pub(super) enum What {
 }
 
 /// What is told of a match where findings carry no events.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Summary {
     pub(super) ends: Ends,
     pub(super) counts: Vec<u64>,

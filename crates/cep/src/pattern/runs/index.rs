@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::mem::size_of;
 use std::ops::Bound;
 
-use super::arena::RunId;
+use super::arena::{Arena, RunId};
 use crate::aggregate::{Scalar, compare};
 use crate::pattern::automaton::{Action, Automaton, Guard, State, StateId};
 use crate::pattern::{Comparison, Condition, ConditionId, Cross, Pattern, RegisterId};
@@ -101,8 +101,11 @@ impl Probe {
 }
 
 impl Index {
-    pub(super) fn insert(&mut self, value: &Scalar, came: u64, run: RunId) {
-        self.runs.insert((Value(value.clone()), came), run);
+    /// Adds a run.
+    pub(super) fn add<E: Clone>(&mut self, run: RunId, probe: &Probe, arena: &mut Arena<E>) {
+        let value = arena.registers.of(run.index())[probe.register.index()].clone();
+        self.runs.insert((Value(value), arena.came.get(run)), run);
+        arena.indexed += 1;
     }
 
     pub(super) fn remove(&mut self, value: &Scalar, came: u64) {

@@ -18,6 +18,7 @@ use super::{AfterMatch, PatternOutputs, PatternPlan};
 use crate::agenda::Wake;
 use crate::engine::Row;
 use crate::slots::{SlotId, Slots};
+use crate::snapshot::wire::{Read, Reader, Writer, check};
 use arena::{Arena, Begun, BegunId, Beside, InState, Run, RunId};
 use conditions::Conditions;
 use heap::Heap;
@@ -70,6 +71,9 @@ struct Group {
     /// In the order in which they came; in that in which their time is up where the state bounds it.
     runs: List<Run>,
 }
+
+/// A group without its index, and whether it has one.
+type SavedGroup = (StateId, u32, bool, List<Run>);
 
 /// What all keys of a rule have in common.
 #[derive(Debug)]
@@ -285,6 +289,53 @@ impl<E: Clone> Matcher for Runs<E> {
         shared.arena.bytes() + shared.arena.runs.len().min(shared.arena.begun.len()) * size_of::<Group>()
     }
 
+    fn save_new(shared: &mut RunsShared<E>, writer: &mut Writer<'_, E>) {
+        shared.arena.nodes.save_new(writer);
+    }
+
+    fn save_shared(shared: &RunsShared<E>, writer: &mut Writer<'_, E>) {
+        shared.arena.save(writer);
+    }
+
+    fn load_shared(
+        shared: &mut RunsShared<E>,
+        new: &mut [Reader<'_, '_, E>],
+        reader: &mut Reader<'_, '_, E>,
+    ) -> Read<()> {
+        shared.arena.load(new, reader)
+    }
+
+    fn forget_snapshot(shared: &mut RunsShared<E>) {
+        shared.arena.nodes.forget_snapshot();
+    }
+
+    fn save(&self, writer: &mut Writer<'_, E>) {
+        let groups = self.groups.iter();
+        let groups: Vec<SavedGroup> =
+            groups.map(|group| (group.state, group.len, group.index.is_some(), group.runs)).collect();
+        writer.put(&(self.begun, groups, &self.held, &self.order));
+    }
+
+    fn load(shared: &mut RunsShared<E>, reader: &mut Reader<'_, '_, E>) -> Read<Runs<E>> {
+        let RunsShared { plan, arena, .. } = shared;
+        let (begun, saved, held, order): (_, Vec<SavedGroup>, _, _) = reader.take()?;
+        let mut runs =
+            Runs { event: PhantomData, begun, groups: Vec::with_capacity(saved.len()), held, order };
+        arena.held += runs.held.iter().count();
+        for (state, len, is_indexed, of_state) in saved {
+            let ends = [of_state.head, of_state.tail];
+            check(state.index() < plan.automaton.len())?;
+            check(ends.into_iter().flatten().all(|run| arena.runs.contains(run)))?;
+            let mut group = Group { state, len, index: None, runs: of_state };
+            if let (Some(probe), Some(first), true) = (&plan.probes[state.index()], of_state.head, is_indexed)
+            {
+                group.fill_index(first, probe, arena);
+            }
+            runs.groups.push(group);
+        }
+        Ok(runs)
+    }
+
     fn bytes_at_least() -> usize {
         size_of::<Run>()
             + size_of::<Begun>()
@@ -419,17 +470,24 @@ impl<E: Clone> Runs<E> {
 impl Group {
     /// Adds a run that has just come to the index; makes one where there are enough runs.
     fn keep_index<E: Clone>(&mut self, id: RunId, probe: &Probe, arena: &mut Arena<E>) {
-        let (first, index) = match &mut self.index {
-            Some(index) => (Some(id), index),
-            None if self.len >= index::INDEXED_MIN => (self.runs.head, self.index.insert(Box::default())),
-            None => return,
-        };
-        let mut next = first;
+        match &mut self.index {
+            Some(index) => index.add(id, probe, arena),
+            None if self.len >= index::INDEXED_MIN => {
+                if let Some(first) = self.runs.head {
+                    self.fill_index(first, probe, arena);
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Makes an index of all runs.
+    fn fill_index<E: Clone>(&mut self, first: RunId, probe: &Probe, arena: &mut Arena<E>) {
+        let index = self.index.insert(Box::default());
+        let mut next = Some(first);
         while let Some(run) = next {
-            let value = &arena.registers.of(run.index())[probe.register.index()];
-            index.insert(value, arena.came.get(run), run);
-            arena.indexed += 1;
-            next = arena.next_in_state(run).filter(|_| first != Some(id));
+            index.add(run, probe, arena);
+            next = arena.next_in_state(run);
         }
     }
 }

@@ -1,16 +1,18 @@
 //! The order in which runs are looked at, where it matters which match is found first.
 
+use serde::{Deserialize, Serialize};
+
 use super::arena::RunId;
 use super::heap::{Begins, Heap};
 
 /// All runs of a key in a [heap](super::heap), and among them what begins runs.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Order {
     heap: Heap<Slot>,
 }
 
 /// A run's place in the order.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Slot {
     /// `None` for what begins runs.
     pub(super) run: Option<RunId>,

@@ -48,6 +48,14 @@ impl Paths {
         self.completed.clear();
     }
 
+    pub(super) fn saved(&self) -> Vec<u128> {
+        self.of_runs.clone()
+    }
+
+    pub(super) fn restore(&mut self, saved: Vec<u128>) {
+        self.of_runs = saved;
+    }
+
     pub(super) fn bytes_per_run() -> usize {
         size_of::<u128>()
     }

@@ -2,6 +2,7 @@
 
 use crate::aggregate::{Accumulator, AggregateFunction, Scalar};
 use crate::pattern::{Register, RegisterFunction, StepId};
+use crate::snapshot::wire::{Read, Reader, Writer, check};
 
 /// The registers of all runs, each run's beside each other.
 #[derive(Debug)]
@@ -145,6 +146,17 @@ impl Registers {
                 }
             }
         }
+    }
+
+    pub(super) fn save<E>(&self, writer: &mut Writer<'_, E>) {
+        writer.put(&(&self.values, &self.accumulators, &self.taken));
+    }
+
+    pub(super) fn load<E>(&mut self, reader: &mut Reader<'_, '_, E>) -> Read<()> {
+        (self.values, self.accumulators, self.taken) = reader.take()?;
+        let runs = self.taken.len();
+        check(self.values.len() == runs * self.plan.len())?;
+        check(self.accumulators.len() == runs * self.accumulators_initial.len())
     }
 
     pub(super) fn bytes_per_run(&self) -> usize {

@@ -4,29 +4,34 @@ use std::marker::PhantomData;
 use std::num::NonZeroU32;
 use std::ops::{Index, IndexMut};
 
+use serde::{Deserialize, Serialize};
+
 /// Values that are named by where they stand. Places are used again.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Slab<T> {
     items: Vec<T>,
     free: Vec<Id<T>>,
 }
 
 /// Names a value of a slab.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(bound = "")]
 pub(super) struct Id<T> {
     number: NonZeroU32,
     of: PhantomData<fn() -> T>,
 }
 
 /// The ends of a list, whose elements know their neighbours.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(bound = "")]
 pub(super) struct List<T> {
     pub(super) head: Option<Id<T>>,
     pub(super) tail: Option<Id<T>>,
 }
 
 /// The neighbours of an element in a list.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(bound = "")]
 pub(super) struct Links<T> {
     pub(super) previous: Option<Id<T>>,
     pub(super) next: Option<Id<T>>,
@@ -54,6 +59,11 @@ impl<T: Copy> Slab<T> {
     /// Frees the place of a value, which nothing may name any longer.
     pub(super) fn remove(&mut self, id: Id<T>) {
         self.free.push(id);
+    }
+
+    /// Whether there is a place of this name.
+    pub(super) fn contains(&self, id: Id<T>) -> bool {
+        id.index() < self.items.len()
     }
 
     pub(super) fn len(&self) -> usize {

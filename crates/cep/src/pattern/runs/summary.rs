@@ -1,5 +1,7 @@
 //! What runs keep instead of their events, where findings carry none.
 
+use serde::{Deserialize, Serialize};
+
 use crate::pattern::StepId;
 use crate::pattern::events::{EventId, Events};
 
@@ -15,8 +17,11 @@ pub(super) struct Summaries {
     counts: Vec<u64>,
 }
 
+/// The ends of each run and its counts.
+pub(super) type SavedSummaries = (Vec<Option<Ends>>, Vec<u64>);
+
 /// The events at the ends of a run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Ends {
     pub(super) first: EventId,
     pub(super) last: EventId,
@@ -80,6 +85,14 @@ impl Summaries {
     pub(super) fn of(&self, run: usize) -> (Ends, &[u64]) {
         let ends = self.ends[run].expect("a run has the event it began with");
         (ends, &self.counts[run * self.steps..(run + 1) * self.steps])
+    }
+
+    pub(super) fn saved(&self) -> SavedSummaries {
+        (self.ends.clone(), self.counts.clone())
+    }
+
+    pub(super) fn restore(&mut self, saved: SavedSummaries) {
+        (self.ends, self.counts) = saved;
     }
 
     pub(super) fn bytes_per_run(&self) -> usize {

@@ -12,6 +12,7 @@
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
 
 use super::Reason;
 use crate::pattern::StepId;
@@ -41,7 +42,7 @@ struct Member {
 }
 
 /// Names a set of states.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(super) struct SetId(u16);
 
 /// What an event does to all partial matches of a set that took their last event about equally long ago.
@@ -197,6 +198,11 @@ impl Determined {
     /// Whether it must be known of partial matches in this set when they took their last event.
     pub(super) fn timed(&self, id: SetId) -> bool {
         self.sets[id.index()].timed
+    }
+
+    /// Whether there is such a set.
+    pub(super) fn contains(&self, id: SetId) -> bool {
+        id.index() < self.sets.len()
     }
 
     /// Whether any set is [timed](Self::timed).

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::determined::{Determined, Moves, SetId, Take};
 use super::queue;
 use super::union::{self, Element};
@@ -45,7 +47,7 @@ pub(crate) struct Shared<E> {
 }
 
 /// An event with which something began.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Begun {
     pub(super) at: Start,
     /// Of which key.

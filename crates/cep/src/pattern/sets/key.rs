@@ -15,6 +15,7 @@ use crate::pattern::events::{Events, Start};
 use crate::pattern::matcher::{Matcher, Told};
 use crate::pattern::nodes::Nodes;
 use crate::slots::{SlotId, Slots};
+use crate::snapshot::wire::{Read, Reader, Writer, check};
 
 /// The partial matches of one key, as sets.
 #[derive(Debug)]
@@ -174,6 +175,42 @@ impl<E: Clone> Matcher for Sets<E> {
 
     fn bytes(shared: &Shared<E>) -> usize {
         shared.bytes()
+    }
+
+    fn save_new(shared: &mut Shared<E>, writer: &mut Writer<'_, E>) {
+        shared.nodes.save_new(writer);
+    }
+
+    fn save_shared(shared: &Shared<E>, writer: &mut Writer<'_, E>) {
+        shared.nodes.save(writer);
+        writer.put(&shared.begun);
+    }
+
+    fn load_shared(
+        shared: &mut Shared<E>,
+        new: &mut [Reader<'_, '_, E>],
+        reader: &mut Reader<'_, '_, E>,
+    ) -> Read<()> {
+        shared.nodes = Nodes::load(new, reader)?;
+        shared.begun = reader.take()?;
+        check(shared.begun.iter().all(|begun| shared.nodes.contains(begun.node)))
+    }
+
+    fn forget_snapshot(shared: &mut Shared<E>) {
+        shared.nodes.forget_snapshot();
+    }
+
+    fn save(&self, writer: &mut Writer<'_, E>) {
+        writer.put(&(self.last, &self.waiting[..]));
+    }
+
+    fn load(shared: &mut Shared<E>, reader: &mut Reader<'_, '_, E>) -> Read<Sets<E>> {
+        let (last, waiting): (i64, Vec<Element>) = reader.take()?;
+        let is_known = |element: &Element| {
+            shared.determined.contains(element.set) && shared.nodes.contains(element.node)
+        };
+        check(waiting.iter().all(is_known))?;
+        Ok(Sets { waiting: waiting.into(), last, event: PhantomData })
     }
 
     fn bytes_at_least() -> usize {

@@ -8,11 +8,13 @@
 //!   earlier start than the one before. So nodes of different starts, which would pile up to a deep union, stand side by
 //!   side until they are merged, and merging makes one shallow node of them again.
 //!
+use serde::{Deserialize, Serialize};
+
 use super::determined::SetId;
 use crate::pattern::nodes::{Node, NodeId, Nodes};
 
 /// An element of the list that belongs to a set of automaton states.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Element {
     /// Whose list.
     pub(super) set: SetId,
