@@ -17,6 +17,7 @@ mod idle;
 mod late;
 mod letters;
 mod limits;
+mod lists;
 mod login;
 mod outage;
 mod pipes;

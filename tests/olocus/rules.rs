@@ -23,7 +23,9 @@ fn every_example_of_the_language_reference_passes_its_tests() {
     let reference = pages.map(read).concat();
     let folder = tempfile::tempdir().unwrap();
     // Blocks of lists say how their files are called.
-    for block in reference.split("\n```").filter(|block| block.starts_with("csv ") || block.starts_with("json ")) {
+    for block in
+        reference.split("\n```").filter(|block| block.starts_with("csv ") || block.starts_with("json "))
+    {
         let (head, content) = block.split_once('\n').unwrap();
         let (_, name) = head.split_once(' ').unwrap();
         std::fs::write(folder.path().join(name), format!("{content}\n")).unwrap();

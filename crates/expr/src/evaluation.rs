@@ -7,6 +7,7 @@ use arrow::buffer::BooleanBuffer;
 use olocus_event::{Batch, Column};
 
 use crate::atom::{Evaluated, Input, Inputs};
+use crate::lists::Found;
 use crate::logic::Logic;
 use crate::program::{MetaColumns, Place, Program, meta_column};
 
@@ -17,7 +18,7 @@ pub(crate) struct BatchInputs<'a> {
     meta: &'a MetaColumns,
     made: Vec<OnceCell<Input>>,
     /// By probe of the program's look-ups, the rows that were found.
-    found: Vec<OnceCell<Vec<u32>>>,
+    found: Vec<OnceCell<Vec<Found<u32>>>>,
 }
 
 impl<'a> BatchInputs<'a> {

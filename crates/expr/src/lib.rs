@@ -53,13 +53,14 @@ mod window;
 
 pub use aggregate::Aggregate;
 pub use compiler::Compiler;
-pub use lists::{List, ListDefinition, ListError, ListSize, Lists};
+pub use lists::{List, ListDefinition, ListError, ListSize, Lists, RowTime, Table, TableSpec, Tables};
 pub use names::EventScope;
 pub use problem::Problem;
 pub use program::{MetaColumns, PredicateId, Predicates, Program, ValueId};
 pub use schema::{SchemaError, Schemas};
 pub use sequence::{
-    Comparison, CrossCondition, CrossExpr, CrossInput, SequenceExprs, StepCondition, StepValue, Steps,
+    Comparison, CrossCondition, CrossExpr, CrossInput, LiveCondition, SequenceExprs, StepCondition,
+    StepValue, Steps,
 };
 pub use stack::on_deep_stack;
 pub use uses::FieldUses;

@@ -36,7 +36,8 @@ fn all_lists(files: &[RuleFile]) -> impl Iterator<Item = (&Arc<SourceFile>, &Lis
 fn made(list: &List, content: &ListContent, diagnostics: &mut Diagnostics) -> Option<olocus_expr::List> {
     let version = version(list, content);
     let definition = definition(list, &content.key, &version);
-    match olocus_expr::List::of_rows(definition, content.rows.iter().map(|row| row.json.as_str())) {
+    let others = content.stands_for.iter().flat_map(|other| texts(other));
+    match olocus_expr::List::of_rows(definition, texts(content), others) {
         Ok(list) => Some(list),
         Err(error) => {
             let span = |row: usize| content.rows[row].span;
@@ -49,6 +50,10 @@ fn made(list: &List, content: &ListContent, diagnostics: &mut Diagnostics) -> Op
             None
         }
     }
+}
+
+fn texts(content: &ListContent) -> impl Iterator<Item = &str> {
+    content.rows.iter().map(|row| row.json.as_str())
 }
 
 fn unread(list: &List) -> olocus_expr::List {
@@ -98,8 +103,8 @@ fn report_unread(file: &Arc<SourceFile>, list: &List, diagnostics: &mut Diagnost
 fn check_held(files: &[RuleFile], file: &Arc<SourceFile>, held: &TestList, diagnostics: &mut Diagnostics) {
     match all_lists(files).find(|(_, list)| list.name.value == held.name.value) {
         Some((_, list)) => {
-            if let Some(key) = key_of(list) {
-                made(list, &held.content(file, key), diagnostics);
+            if let Some(content) = held.content(file, list) {
+                made(list, &content, diagnostics);
             }
         }
         None => {
@@ -111,14 +116,5 @@ fn check_held(files: &[RuleFile], file: &Arc<SourceFile>, held: &TestList, diagn
                 None => problem.with_help("name a list of `lists`, at the top of a rule file"),
             });
         }
-    }
-}
-
-/// The member of the rows that is their key; `None` where that is not known.
-fn key_of(list: &List) -> Option<&str> {
-    match (&list.source, &list.content) {
-        (ListSource::Topic { key, .. }, _) => Some(&key.value),
-        (ListSource::File { .. }, Some(content)) => Some(&content.key),
-        (ListSource::File { .. }, None) => None,
     }
 }
