@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::engine::{command_with_input, json_lines};
+use crate::engine::{Engine, command_with_input, json_lines, wait_for};
 use crate::support::{olocus, text};
-use crate::world::World;
+use crate::world::{World, on_both_logs};
 
 const RULES: &str = "
 version: 1
@@ -59,7 +59,7 @@ fn replay(world: &World, rules: &str) -> Vec<Value> {
 
 fn version(matches: &[Value], rule: &str) -> String {
     let found = matches.iter().find(|found| found["rule"] == rule).unwrap();
-    found["rule_version"].as_str().unwrap().to_owned()
+    found["version"].as_str().unwrap().to_owned()
 }
 
 #[test]
@@ -113,4 +113,48 @@ fn rules_with_lists_are_checked_and_formatted() {
     let output = olocus(&["rules", "fmt", &path]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_eq!(replay(&world, &path).len(), 3);
+}
+
+on_both_logs!(a_list_in_a_topic_is_what_it_was_when_the_event_happened);
+
+const LIVE: &str = "
+version: 1
+lists: [ { name: watched, topic: PREFIX.watched, key: account } ]
+rules:
+  - name: watched_login
+    sequence: [ { step: login, event: PREFIX.login, where: \"n > 0 AND account IN list('watched')\" } ]
+    emit: { n: login.n, why: \"lookup('watched', login.account).why\" }
+    actions: [ { publish: PREFIX.out } ]
+";
+
+const LIVE_SOURCES: &str = "
+orchestration:
+  sources: [ { topics: [PREFIX.login], idle_after: 200ms } ]
+";
+
+fn a_list_in_a_topic_is_what_it_was_when_the_event_happened(world: &World) {
+    let (config, rules) = (world.file("olocus.yaml", LIVE_SOURCES), world.file("rules.yaml", LIVE));
+    let options = ["--config", &config, "--rules", &rules, "--from", "earliest"];
+    let engine = world.start(&options);
+    let watched = |why: &str| format!("{}\n", json!({ "account": "a1", "why": why }));
+    let login = |n: u32| format!("{}\n", json!({ "account": "a1", "n": n }));
+    let (list, logins) = (world.topic("watched"), world.topic("login"));
+    engine.publish(&logins, &login(1), &[]);
+    engine.publish(&list, &watched("first"), &["--key", "account"]);
+    engine.publish(&logins, &login(2), &[]);
+    let emitted = |engine: &Engine, count: usize| -> Vec<Value> {
+        let found = engine.tail(&world.topic("out"), count);
+        found.iter().map(|found| found["data"]["emit"].clone()).collect()
+    };
+    let second = json!({ "n": 2, "why": "first" });
+    assert_eq!(emitted(&engine, 1), [second.clone()]);
+    engine.publish(&list, &watched("later"), &["--key", "account"]);
+    engine.stop();
+
+    // Another process has the table as it was, and goes on from there.
+    let engine = world.start(&options);
+    engine.publish(&logins, &login(3), &[]);
+    assert_eq!(emitted(&engine, 2), [second, json!({ "n": 3, "why": "later" })]);
+    wait_for("the size of the list", || (engine.metric("olocus_list_entries", "") == 1.0).then_some(()));
+    engine.stop();
 }
