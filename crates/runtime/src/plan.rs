@@ -181,6 +181,14 @@ impl Plan {
         &self.lists
     }
 
+    /// The lists in topics that rules use: their names and topics.
+    pub fn list_topics(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.tables.iter().zip(&self.sources).filter_map(|(table, source)| {
+            let topic = source.spec.topics.first()?.literal()?;
+            Some((table.name.as_str(), topic))
+        })
+    }
+
     /// The sources, in the order in which they claim topics.
     pub fn sources(&self) -> impl Iterator<Item = &SourceSpec> {
         self.sources.iter().map(|source| &source.spec)

@@ -4,21 +4,24 @@
 //! the same outputs, byte for byte, however the records were cut into batches or interleaved between
 //! partitions; only how many records of each input lie before a decision matters.
 
-use std::borrow::Cow;
+mod lists;
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use olocus_cep::{Engine, Finding, Key, Limiter, Row};
 
 use crate::Error;
-use crate::matches::{Match, make_match, value};
+use crate::matches::{Match, make_match};
 use crate::merge::{Delivery, InputId, InputIndex, Merge, Place};
-use crate::plan::{KeyIndex, LiveTest, Plan, RulePlan, Test};
+use crate::plan::{KeyIndex, Plan, RulePlan, Test};
 use crate::position::{Again, Position, Resume, Terms, continue_terms};
-use crate::prepare::{DeadLetter, Hit, Item, Prepared, StoredEvent, Update};
+use crate::prepare::{DeadLetter, Hit, Item, Prepared, StoredEvent};
 use crate::weight;
-use olocus_event::{Record, Value};
-use olocus_expr::{ListSize, RowTime, Tables};
+use olocus_event::Record;
+use olocus_expr::{ListSize, Tables};
+
+use self::lists::{apply, standing, update};
 
 /// Evaluates the rules of a plan over all inputs of an application.
 #[derive(Debug)]
@@ -479,56 +482,6 @@ impl Task {
         }
         Ok(())
     }
-}
-
-/// Takes a record of a list in a topic, which stands at `place`. None is late: one that is older than those before it in its
-/// partition, or than its partition has got, counts as of then. Before a restart, those before an offset had been
-/// delivered: what was released of them is in the table again at once.
-fn update(
-    merge: &mut Merge<Item>,
-    tables: &mut Tables,
-    (index, before): (InputIndex, i64),
-    resume: Option<&mut Resume>,
-    place: Place,
-    item: Option<Item>,
-) {
-    let Place { time, input, offset } = place;
-    if offset >= before {
-        let time = merge.progress_of(index).map_or(time, |reached| reached.max(time));
-        merge.deliver(index, time, offset, item);
-        return;
-    }
-    let held = resume.filter(|resume| offset >= resume.offset).and_then(|resume| {
-        let time = resume.not_late(offset, time);
-        Some((time, resume.was_held(&input, offset, time)?))
-    });
-    match (held, item) {
-        (Some((time, judged)), Some(item)) => merge.hold_again(index, time, offset, judged, item),
-        (None, Some(Item::Update(update))) => apply(tables, *update, &Place { time, input, offset }),
-        (_, Some(Item::Hit(_)) | None) => {}
-    }
-}
-
-fn apply(tables: &mut Tables, update: Update, place: &Place) {
-    let at = RowTime { time: place.time, partition: place.input.partition, offset: place.offset };
-    if let Some(table) = tables.get_mut(update.table) {
-        table.apply(&update.record, at, update.values);
-    }
-}
-
-/// The tests of a row that hold now that its turn has come.
-fn standing<'a>(plan: &Plan, tables: &Tables, hit: &'a Hit) -> Cow<'a, [u32]> {
-    let live = |test: u32| plan.tests[test as usize].live.map(|live| &plan.live[live]);
-    if hit.tests.iter().all(|&test| live(test).is_none()) {
-        return Cow::Borrowed(&hit.tests);
-    }
-    let holds = |test: &u32| {
-        live(*test).is_none_or(|LiveTest { condition, inputs }| {
-            let read = |slot: &usize| hit.inputs.get(*slot).cloned().map_or(Value::Null, value);
-            condition.holds(&inputs.iter().map(read).collect::<Vec<_>>(), tables)
-        })
-    };
-    hit.tests.iter().copied().filter(holds).collect()
 }
 
 /// Offers a row to every rule to which one of these tests means something.

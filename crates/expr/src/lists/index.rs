@@ -21,7 +21,14 @@ pub(crate) enum Index<V> {
     /// All other values.
     Scalars(HashMap<Scalar, V, RandomState>),
     /// Networks; the longest that holds an address is its key.
-    Networks { v4: PrefixMap<Ipv4Net, V>, v6: PrefixMap<Ipv6Net, V> },
+    Networks(Box<Networks<V>>),
+}
+
+/// Networks of both families.
+#[derive(Debug)]
+pub(crate) struct Networks<V> {
+    v4: PrefixMap<Ipv4Net, V>,
+    v6: PrefixMap<Ipv6Net, V>,
 }
 
 /// What was found for a value.
@@ -66,7 +73,9 @@ impl<V> Index<V> {
     /// An index without keys, which are values of `kind` or networks.
     pub(crate) fn new(kind: Kind, networks: bool) -> Self {
         match kind {
-            _ if networks => Self::Networks { v4: PrefixMap::new(), v6: PrefixMap::new() },
+            _ if networks => {
+                Self::Networks(Box::new(Networks { v4: PrefixMap::new(), v6: PrefixMap::new() }))
+            }
             Kind::Text | Kind::Json => Self::Texts(HashMap::default()),
             Kind::Number | Kind::Bool | Kind::Duration | Kind::Time => Self::Scalars(HashMap::default()),
         }
@@ -80,8 +89,8 @@ impl<V> Index<V> {
         Some(match (self.key(key)?, self) {
             (Key::Text(text), Self::Texts(texts)) => texts.entry(text).or_default(),
             (Key::Scalar(scalar), Self::Scalars(scalars)) => scalars.entry(scalar).or_default(),
-            (Key::V4(network), Self::Networks { v4, .. }) => v4.entry(network).or_default(),
-            (Key::V6(network), Self::Networks { v6, .. }) => v6.entry(network).or_default(),
+            (Key::V4(network), Self::Networks(networks)) => networks.v4.entry(network).or_default(),
+            (Key::V6(network), Self::Networks(networks)) => networks.v6.entry(network).or_default(),
             _ => return None,
         })
     }
@@ -91,8 +100,8 @@ impl<V> Index<V> {
         match (self.key(key), self) {
             (Some(Key::Text(text)), Self::Texts(texts)) => drop(texts.remove(&text)),
             (Some(Key::Scalar(scalar)), Self::Scalars(scalars)) => drop(scalars.remove(&scalar)),
-            (Some(Key::V4(network)), Self::Networks { v4, .. }) => drop(v4.remove(&network)),
-            (Some(Key::V6(network)), Self::Networks { v6, .. }) => drop(v6.remove(&network)),
+            (Some(Key::V4(network)), Self::Networks(networks)) => drop(networks.v4.remove(&network)),
+            (Some(Key::V6(network)), Self::Networks(networks)) => drop(networks.v6.remove(&network)),
             _ => {}
         }
     }
@@ -110,7 +119,7 @@ impl<V> Index<V> {
                 Some(scalar) => found(scalars.get(&scalar)),
                 None => Found::Unknown,
             },
-            (Self::Texts(_) | Self::Networks { .. }, _) => Found::Absent,
+            (Self::Texts(_) | Self::Networks(_), _) => Found::Absent,
         }
     }
 
@@ -118,10 +127,14 @@ impl<V> Index<V> {
         match self {
             Self::Texts(texts) => found(texts.get(text)),
             Self::Scalars(_) => Found::Absent,
-            Self::Networks { v4, v6 } => match parse_address(text) {
+            Self::Networks(networks) => match parse_address(text) {
                 None => Found::Unknown,
-                Some(IpAddr::V4(address)) => found(v4.get_lpm(&address.into()).map(|(_, entry)| entry)),
-                Some(IpAddr::V6(address)) => found(v6.get_lpm(&address.into()).map(|(_, entry)| entry)),
+                Some(IpAddr::V4(address)) => {
+                    found(networks.v4.get_lpm(&address.into()).map(|(_, entry)| entry))
+                }
+                Some(IpAddr::V6(address)) => {
+                    found(networks.v6.get_lpm(&address.into()).map(|(_, entry)| entry))
+                }
             },
         }
     }
@@ -134,7 +147,7 @@ impl<V> Index<V> {
                 _ => None,
             },
             Self::Scalars(_) => Scalar::of(key).map(Key::Scalar),
-            Self::Networks { .. } => {
+            Self::Networks(_) => {
                 let Value::Text(text) = key else { return None };
                 let (address, prefix) = parse_network(text)?;
                 Some(match IpNet::new(address, prefix).ok()?.trunc() {
@@ -157,7 +170,7 @@ impl<V> Index<V> {
                 texts.keys().map(|key| text(key) + size_of::<V>() + SLOT).sum()
             }
             Self::Scalars(scalars) => scalars.len() * (size_of::<Scalar>() + size_of::<V>() + SLOT),
-            Self::Networks { v4, v6 } => (v4.len() + v6.len()) * (NODE + size_of::<V>()),
+            Self::Networks(networks) => (networks.v4.len() + networks.v6.len()) * (NODE + size_of::<V>()),
         }
     }
 }

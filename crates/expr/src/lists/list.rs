@@ -27,10 +27,13 @@ pub struct List {
     /// The keys, in each way in which expressions read them.
     indexes: Mutex<HashMap<Kind, Arc<Index<u32>>>>,
     /// The columns that expressions read.
-    columns: Mutex<HashMap<(FieldPath, Kind), Arc<[Value]>>>,
+    columns: Mutex<Columns>,
     /// Of a list that changes while rules run: the number of its table, and what expressions ask of it.
     live: Option<(usize, Mutex<TableSpec>)>,
 }
+
+/// The values of columns by row, each column in the kinds in which it is read.
+type Columns = HashMap<(FieldPath, Kind), Arc<[Value]>>;
 
 /// What a list is, beside its rows.
 #[derive(Clone, Copy, Debug)]
