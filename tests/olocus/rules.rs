@@ -19,7 +19,10 @@ fn the_rules_that_ship_have_no_mistakes_and_pass_their_tests() {
 #[test]
 fn every_example_of_the_language_reference_passes_its_tests() {
     let read = |name: &str| std::fs::read_to_string(root().join(name)).unwrap();
-    let reference = read("rules/README.md") + &read("rules/patterns.md") + &read("README.md");
+    let reference = read("rules/README.md")
+        + &read("rules/patterns.md")
+        + &read("rules/aggregates.md")
+        + &read("README.md");
     let folder = tempfile::tempdir().unwrap();
     let mut failures = String::new();
     let mut examples = 0;

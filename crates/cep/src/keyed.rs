@@ -9,7 +9,6 @@ use hashbrown::HashMap;
 
 use crate::active::Registry;
 use crate::agenda::Wake;
-use crate::aggregate::DISTINCT_VALUE_BYTES;
 use crate::engine::{Found, Output, Row};
 use crate::error::{Error, Limit};
 use crate::key::Key;
@@ -36,9 +35,9 @@ pub(crate) trait State {
         found: &mut dyn FnMut(Found<Self::Event>),
     );
 
-    /// By how much [`enter`](Self::enter) would raise what is held for a key (`None`: a key that holds nothing yet);
-    /// `None` if the row has no place in this rule.
-    fn growth(state: Option<&Self>, plan: &Self::Plan, row: &Row<'_, Self::Event>) -> Option<usize>;
+    /// By how much [`enter`](Self::enter) would raise what is held for a key (`None`: a key that holds nothing yet), at
+    /// most; `None` if the row has no place in this rule.
+    fn growth(state: Option<&Self>, plan: &Self::Plan, row: &Row<'_, Self::Event>) -> Option<Demand>;
 
     /// Takes a row in. If that makes a new entry, it has this age.
     fn enter(
@@ -67,6 +66,9 @@ pub(crate) trait State {
     /// Drops the oldest entry; returns how many events are lost with it.
     fn drop_oldest(&mut self) -> u64;
 
+    /// Frees what can be made again.
+    fn release(&mut self) {}
+
     /// Estimated size of one entry.
     fn entry_bytes(plan: &Self::Plan) -> usize;
 
@@ -78,10 +80,19 @@ pub(crate) trait State {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Held {
     pub(crate) entries: usize,
-    /// Distinct values that the entries remember; they count against the limit like entries.
+    /// Events and distinct values that the entries remember; they count against the limit like entries.
     pub(crate) values: usize,
-    /// What events and texts in them own, in bytes.
+    /// What entries own, these values included, in bytes.
     pub(crate) heap: usize,
+}
+
+/// By how much a row would change what is held. Less may be held where a sketch takes the place of values, or a light
+/// event that of a heavy one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Demand {
+    pub(crate) entries: usize,
+    pub(crate) values: isize,
+    pub(crate) heap: isize,
 }
 
 /// What one rule holds for all its keys. A key that holds nothing takes no memory.
@@ -157,6 +168,9 @@ impl<S: State> Keyed<S> {
         self.change(key, |state, plan| {
             state.wake(plan, at, &mut |found| out.push(key, found));
         });
+        if self.bytes() > self.ceiling.bytes {
+            self.change(key, |state, _| state.release());
+        }
         self.settle(key, out.registry);
     }
 
@@ -177,7 +191,6 @@ impl<S: State> Keyed<S> {
         self.slots.len() * self.bytes_per_key()
             + self.key_bytes
             + self.held.entries * self.bytes_per_entry()
-            + self.held.values * DISTINCT_VALUE_BYTES
             + self.held.heap
     }
 
@@ -226,38 +239,64 @@ impl<S: State> Keyed<S> {
         row: &Row<'_, S::Event>,
         registry: &mut Registry,
     ) -> Result<bool, Error> {
-        let Some(least) = S::growth(None, &self.plan, row) else {
-            return Ok(false);
-        };
-        if !self.slots.contains_key(key) && self.slots.len() >= self.ceiling.keys {
-            // With a limit of no keys at all there is none to drop.
-            self.dropped_at = Some(Limit::Keys);
-            if !self.may_drop(Limit::Keys, self.ceiling.keys)? || !self.drop_oldest_key(registry) {
-                self.dropped += 1;
-                return Ok(false);
-            }
-        }
         loop {
             let state = self.slots.get(key).map(|slot| &slot.state);
-            let growth = S::growth(state, &self.plan, row).unwrap_or(0);
-            let bytes = row.weight
-                + if growth > 0 { self.bytes_per_entry() } else { 0 }
-                + if state.is_none() { self.bytes_per_key() + key.as_json().len() } else { 0 };
-            // What would not even fit into an empty rule is not worth emptying it.
-            let (limit, most, fits_alone) =
-                if growth > 0 && self.held.entries + self.held.values + growth > self.ceiling.held {
-                    (Limit::WindowEvents, self.ceiling.held, least <= self.ceiling.held)
-                } else if self.bytes() + bytes > self.ceiling.bytes {
-                    (Limit::StateBytes, self.ceiling.bytes, bytes <= self.ceiling.bytes)
-                } else {
-                    return Ok(true);
-                };
-            self.dropped_at = Some(limit);
-            if !self.may_drop(limit, most)? || !fits_alone || !self.drop_oldest_entry(registry) {
-                self.dropped += 1;
+            let Some(demand) = S::growth(state, &self.plan, row) else {
                 return Ok(false);
+            };
+            let is_new = state.is_none();
+            let Some((limit, most)) = self.exceeded(key, demand, is_new) else {
+                return Ok(true);
+            };
+            if !self.may_drop(limit, most)? {
+                return Ok(self.refuse(limit));
             }
+            // What would not even fit into an empty rule is not worth emptying it.
+            let alone = S::growth(None, &self.plan, row).unwrap_or_default();
+            let fits_alone = match limit {
+                Limit::WindowEvents => added(alone.entries, alone.values) <= most,
+                Limit::StateBytes => self.bytes_of(key, alone, true) <= most as isize,
+                _ => true,
+            };
+            let has_room = match limit {
+                Limit::Keys => self.drop_oldest_key(registry),
+                _ => fits_alone && self.drop_oldest_entry(registry),
+            };
+            if !has_room {
+                return Ok(self.refuse(limit));
+            }
+            self.dropped_at = Some(limit);
         }
+    }
+
+    /// The limit that the row would exceed, and how much it allows.
+    fn exceeded(&self, key: &Key, demand: Demand, is_new: bool) -> Option<(Limit, usize)> {
+        let Ceiling { held, keys, bytes, .. } = self.ceiling;
+        let entries = added(self.held.entries + self.held.values + demand.entries, demand.values);
+        let grows = demand.entries > 0 || demand.values > 0;
+        let demanded = self.bytes_of(key, demand, is_new);
+        if is_new && self.slots.len() >= keys {
+            Some((Limit::Keys, keys))
+        } else if grows && entries > held {
+            Some((Limit::WindowEvents, held))
+        } else if demanded > 0 && added(self.bytes(), demanded) > bytes {
+            Some((Limit::StateBytes, bytes))
+        } else {
+            None
+        }
+    }
+
+    /// By how much a demand would raise [`bytes`](Self::bytes).
+    fn bytes_of(&self, key: &Key, demand: Demand, is_new: bool) -> isize {
+        let of_key = if is_new { self.bytes_per_key() + key.as_json().len() } else { 0 };
+        (demand.entries * self.bytes_per_entry() + of_key) as isize + demand.heap
+    }
+
+    /// Counts a row as refused.
+    fn refuse(&mut self, limit: Limit) -> bool {
+        self.dropped += 1;
+        self.dropped_at = Some(limit);
+        false
     }
 
     fn may_drop(&self, limit: Limit, most: usize) -> Result<bool, Error> {
@@ -328,6 +367,9 @@ impl<S: State> Keyed<S> {
         if slot.state.oldest().is_none() {
             self.slots.remove(key);
             self.key_bytes -= key.as_json().len();
+            if self.slots.len() * 8 < self.slots.capacity() {
+                self.slots.shrink_to(self.slots.len() * 2);
+            }
             registry.agenda.reschedule(S::WAKE, rule, key, scheduled, None);
         } else {
             let wanted = slot.state.wake_at(&self.plan);
@@ -355,4 +397,8 @@ impl<S: State> Keyed<S> {
         live.sort_unstable_by_key(|(age, _)| *age);
         self.ages = live.into();
     }
+}
+
+fn added(held: usize, growth: isize) -> usize {
+    held.saturating_add_signed(growth)
 }

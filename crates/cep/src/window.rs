@@ -6,9 +6,11 @@
 mod aligned;
 mod count;
 mod kept;
+mod merged;
 mod pane;
 mod queue;
 mod session;
+mod totals;
 mod trailing;
 
 pub(crate) use aligned::{Aligned, AlignedPlan};

@@ -142,7 +142,7 @@ impl CrossExpr {
 impl StepValue {
     fn normalized(&self, compiler: &Compiler) -> String {
         let argument = self.argument.map_or("*", |argument| compiler.normalized_value(argument));
-        format!("{}({}.{argument})", self.function, self.step)
+        self.function.call(&format!("{}.{argument}", self.step))
     }
 }
 

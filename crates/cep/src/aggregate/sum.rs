@@ -100,6 +100,22 @@ impl Sum {
         Scalar::Float(sum / count as f64)
     }
 
+    /// The sum in two floats: the nearest one, and the nearest to what that leaves.
+    pub(crate) fn in_two(&self) -> (f64, f64) {
+        let high = self.rounded(0);
+        if !high.is_finite() {
+            return (high, 0.0);
+        }
+        let mut rest = self.clone();
+        rest.add(&Scalar::Float(-high));
+        (high, rest.rounded(0))
+    }
+
+    /// Estimated memory of one, beside its own size: most sums are of numbers of like size.
+    pub(crate) fn heap_bytes_estimated() -> usize {
+        size_of::<FixedPoint>() + 4 * size_of::<i64>()
+    }
+
     fn count(&self) -> u64 {
         self.integer_count + self.float_count
     }

@@ -3,7 +3,7 @@
 use crate::agenda::Wake;
 use crate::aggregate::AggregateFunction;
 use crate::engine::{Found, Row};
-use crate::keyed::{Held, State};
+use crate::keyed::{Demand, Held, State};
 use crate::window::queue::EventQueue;
 
 /// A window that slides by one event, says nothing until it is full, and is then judged at each event.
@@ -34,9 +34,13 @@ impl<E: Clone> State for Count<E> {
 
     fn advance(&mut self, _: &CountPlan, _: &Row<'_, E>, _: &mut dyn FnMut(Found<E>)) {}
 
-    fn growth(state: Option<&Self>, plan: &CountPlan, _: &Row<'_, E>) -> Option<usize> {
-        let full = state.is_some_and(|state| state.0.len() >= plan.size);
-        Some(usize::from(!full))
+    fn growth(state: Option<&Self>, plan: &CountPlan, row: &Row<'_, E>) -> Option<Demand> {
+        let mut growth = EventQueue::growth(row, plan.aggregates.len());
+        if let Some(state) = state.filter(|state| state.0.len() >= plan.size) {
+            growth.entries = 0;
+            growth.heap -= state.0.first_heap() as isize;
+        }
+        Some(growth)
     }
 
     fn enter(&mut self, plan: &CountPlan, row: &Row<'_, E>, age: u64, found: &mut dyn FnMut(Found<E>)) {

@@ -5,7 +5,7 @@ use std::mem::size_of;
 
 use crate::aggregate::{AggregateFunction, Scalar, Sliding};
 use crate::engine::{Found, Row};
-use crate::keyed::Held;
+use crate::keyed::{Demand, Held};
 use crate::window::kept::Kept;
 
 /// The events of a window, oldest first, and their aggregates, kept up to date as events come and go.
@@ -50,7 +50,7 @@ impl<E: Clone> EventQueue<E> {
             aggregate.push(age, input);
         }
         let event = row.event.clone();
-        let heap = row.weight + inputs.iter().map(Scalar::heap_bytes).sum::<usize>();
+        let heap = row.weight + heap_bytes(&inputs);
         self.heap += heap;
         self.entries.push_back(Entry { age, time: row.time, event, keep: row.keep, heap, inputs });
     }
@@ -64,7 +64,21 @@ impl<E: Clone> EventQueue<E> {
         for (aggregate, input) in self.aggregates.iter_mut().zip(&entry.inputs) {
             aggregate.pop(entry.age, input);
         }
+        if self.entries.len() * 4 < self.entries.capacity() {
+            self.entries.shrink_to(self.entries.len() * 2);
+        }
         true
+    }
+
+    /// What pushing a row would add for so many aggregates.
+    pub(crate) fn growth(row: &Row<'_, E>, aggregates: usize) -> Demand {
+        let inputs = row.inputs.get(..aggregates).unwrap_or(row.inputs);
+        Demand { entries: 1, values: 0, heap: (row.weight + heap_bytes(inputs)) as isize }
+    }
+
+    /// What the oldest event and its inputs own.
+    pub(crate) fn first_heap(&self) -> usize {
+        self.entries.front().map_or(0, |entry| entry.heap)
     }
 
     /// Time of the oldest event.
@@ -89,6 +103,7 @@ impl<E: Clone> EventQueue<E> {
             last: last.event.clone(),
             events: kept.into_events(),
             aggregates: self.aggregates.iter().map(Sliding::result).collect(),
+            approximate: Vec::new(),
         })
     }
 
@@ -114,6 +129,10 @@ impl<E: Clone> EventQueue<E> {
     }
 
     pub(crate) fn state_bytes(functions: &[AggregateFunction]) -> usize {
-        functions.len() * size_of::<Sliding>()
+        functions.iter().map(|function| size_of::<Sliding>() + function.heap_bytes()).sum()
     }
+}
+
+fn heap_bytes(inputs: &[Scalar]) -> usize {
+    inputs.iter().map(Scalar::heap_bytes).sum()
 }

@@ -3,7 +3,7 @@
 use crate::agenda::Wake;
 use crate::aggregate::AggregateFunction;
 use crate::engine::{Found, Row};
-use crate::keyed::{Held, State};
+use crate::keyed::{Demand, Held, State};
 use crate::window::pane::{Pane, growth_of_new};
 
 /// A window that ends a gap after its last event and is judged then.
@@ -43,7 +43,7 @@ impl<E: Clone> State for Session<E> {
 
     fn advance(&mut self, _: &SessionPlan, _: &Row<'_, E>, _: &mut dyn FnMut(Found<E>)) {}
 
-    fn growth(state: Option<&Self>, plan: &SessionPlan, row: &Row<'_, E>) -> Option<usize> {
+    fn growth(state: Option<&Self>, plan: &SessionPlan, row: &Row<'_, E>) -> Option<Demand> {
         match state.and_then(|state| state.open.as_ref()) {
             Some(open) => Some(open.pane.growth(row)),
             None => Some(growth_of_new(&plan.aggregates, row)),

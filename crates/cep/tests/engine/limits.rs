@@ -206,6 +206,7 @@ fn distinct_values_count_against_the_limit() {
         last: 4,
         events: vec![],
         aggregates: vec![Scalar::Int(2)],
+        approximate: vec![],
     };
     assert_eq!(bench.found[0].found, counted);
 }

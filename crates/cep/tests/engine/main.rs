@@ -4,6 +4,7 @@
 
 mod agreement;
 mod conformance;
+mod estimates;
 mod harness;
 mod limits;
 mod pattern_limits;

@@ -13,7 +13,7 @@ use super::draft::check_draft;
 use super::later::report_lists;
 use super::sequence::sorted;
 use super::{
-    KeyIndex, KeyPlan, Link, OutputPlan, Plan, RulePlan, SequenceValue, SourcePlan, Test, doubts, version,
+    KeyIndex, KeyPlan, Link, OutputPlan, Plan, RulePlan, SourcePlan, Test, WindowValue, doubts, version,
 };
 use crate::source::SourceSpec;
 
@@ -171,13 +171,23 @@ impl<'a> Compilation<'a> {
             meaning.push(format!("emit {}={}", name.value, expr.normalized()));
         }
         self.ask(sorted(event), predicate, (index, 1), true, true);
-        let inputs = exprs.aggregates.iter().map(|(_, value)| value.map(|value| self.input(value))).collect();
-        let machine = olocus_cep::Plan::Window {
-            window: window_plan(window),
-            aggregates: exprs.aggregates.iter().map(|(aggregate, _)| function(*aggregate)).collect(),
-        };
+        let (mut inputs, mut aggregates, mut values) = (Vec::new(), Vec::new(), Vec::new());
+        for (aggregate, argument) in &exprs.aggregates {
+            let mut retained = || argument.map(|argument| self.retain(argument));
+            values.push(match register_function(*aggregate) {
+                RegisterFunction::First => WindowValue::First { retained: retained() },
+                RegisterFunction::Last => WindowValue::Last { retained: retained() },
+                RegisterFunction::Aggregate(function) => {
+                    inputs.push(argument.map(|argument| self.input(argument)));
+                    aggregates.push(function);
+                    WindowValue::Aggregate(aggregates.len() - 1)
+                }
+            });
+        }
+        let machine = olocus_cep::Plan::Window { window: window_plan(window), aggregates };
         let names = rule.emit.iter().map(|(name, _)| name.value.clone());
-        let output = OutputPlan::Window { having: exprs.having, emit: names.zip(exprs.emit).collect() };
+        let output =
+            OutputPlan::Window { values, having: exprs.having, emit: names.zip(exprs.emit).collect() };
         Some(CompiledBody { machine, inputs, output, meaning, key })
     }
 
@@ -363,11 +373,10 @@ fn slot(slots: &mut Vec<ValueId>, value: ValueId) -> usize {
 
 /// The slots of [`Plan::retained`] that the matches of a rule read.
 fn retained(output: &OutputPlan) -> Vec<usize> {
-    let values: &[SequenceValue] = match output {
-        OutputPlan::Sequence { values, .. } => values,
-        OutputPlan::Window { .. } => &[],
+    let mut slots: Vec<usize> = match output {
+        OutputPlan::Sequence { values, .. } => values.iter().filter_map(|value| value.retained).collect(),
+        OutputPlan::Window { values, .. } => values.iter().filter_map(WindowValue::retained).collect(),
     };
-    let mut slots: Vec<usize> = values.iter().filter_map(|value| value.retained).collect();
     slots.sort_unstable();
     slots.dedup();
     slots
@@ -380,15 +389,6 @@ fn on_timeout(rule: &Rule) -> Vec<Action> {
     }
 }
 
-fn function(aggregate: Aggregate) -> AggregateFunction {
-    match register_function(aggregate) {
-        RegisterFunction::Aggregate(function) => function,
-        RegisterFunction::First | RegisterFunction::Last => {
-            unreachable!("expressions over windows do not pick single events")
-        }
-    }
-}
-
 pub(super) fn register_function(aggregate: Aggregate) -> RegisterFunction {
     RegisterFunction::Aggregate(match aggregate {
         Aggregate::First => return RegisterFunction::First,
@@ -397,7 +397,11 @@ pub(super) fn register_function(aggregate: Aggregate) -> RegisterFunction {
         Aggregate::CountDistinct => AggregateFunction::CountDistinct,
         Aggregate::Sum => AggregateFunction::Sum,
         Aggregate::Avg => AggregateFunction::Avg,
+        Aggregate::StdDev => AggregateFunction::StdDev,
         Aggregate::Min => AggregateFunction::Min,
         Aggregate::Max => AggregateFunction::Max,
+        Aggregate::Percentile(fraction) => {
+            AggregateFunction::Percentile { billionths: fraction.billionths() }
+        }
     })
 }
