@@ -17,6 +17,9 @@ const ALL: [AggregateFunction; 8] = [
     AggregateFunction::Percentile { billionths: 500_000_000 },
 ];
 
+/// About so many bytes are changed of each state.
+const PLACES: usize = 600;
+
 struct Numbers;
 
 impl EventCodec<u64> for Numbers {
@@ -63,7 +66,7 @@ fn load<S: State<Event = u64>>(plan: &S::Plan, bytes: &[u8]) -> Result<S, Damage
     Ok(state)
 }
 
-/// Reads a state with every byte changed in some ways, and goes on with what is read; returns how often it was not.
+/// Reads a state with bytes changed in some ways, and goes on with what is read; returns how often it was not.
 fn check<S: State<Event = u64>>(plan: &S::Plan) -> usize {
     let mut state = S::new(plan);
     (1..40).for_each(|time| enter(&mut state, plan, time, &input(time)));
@@ -71,7 +74,7 @@ fn check<S: State<Event = u64>>(plan: &S::Plan) -> usize {
     let read: S = load(plan, &whole).unwrap();
     assert_eq!((read.held(), bytes(&read)), (state.held(), whole.clone()), "{plan:?}");
     let mut refused = 0;
-    for place in 0..whole.len() {
+    for place in (0..whole.len()).step_by(1 + whole.len() / PLACES) {
         assert!(load::<S>(plan, &whole[..place]).is_err(), "{plan:?} cut at {place}");
         // Among them the markers of long numbers, texts, lists and nothing.
         for value in [0x00, 0x01, 0x7f, 0xc0, 0xc2, 0xcb, 0xcf, 0xd3, 0xdb, 0xdd, 0xff, whole[place] ^ 1] {
