@@ -224,6 +224,31 @@ mod tests {
     }
 
     #[test]
+    fn what_contradicts_itself_is_no_histogram() {
+        for values in [vec![], vec![1.0, 2.0, 2.0, -7.5], spread(3_000, 9.0)] {
+            let whole = of(&values);
+            let read = |change: &dyn Fn(&mut Unchecked)| {
+                let Histogram { level, classes, count, bounds } = whole.clone();
+                let mut read = Unchecked { level, classes, count, bounds };
+                change(&mut read);
+                Histogram::try_from(read)
+            };
+            assert_eq!(read(&|_| {}), Ok(whole.clone()));
+            let far = FloatKey::of(&Scalar::Float(1e9)).unwrap();
+            assert!(read(&|read| read.count += 1).is_err());
+            assert!(read(&|read| read.level = 65).is_err());
+            assert!(read(&|read| read.classes.push((far, 0))).is_err());
+            assert!(read(&|read| read.bounds = Some((far, far))).is_err());
+            if !values.is_empty() {
+                assert!(read(&|read| read.classes.reverse()).is_err());
+                assert!(read(&|read| read.bounds = None).is_err());
+                assert!(read(&|read| read.classes[0].1 = u64::MAX).is_err());
+                assert!(read(&|read| read.level += 8).is_err());
+            }
+        }
+    }
+
+    #[test]
     fn one_value_more_makes_it_approximate() {
         let values: Vec<f64> = (0..=CLASSES_MAX).map(|index| index as f64).collect();
         let histogram = of(&values);

@@ -330,7 +330,35 @@ impl FixedPoint {
 
 #[cfg(test)]
 mod tests {
-    use super::{FixedPoint, UNSETTLED_MOST};
+    use super::*;
+
+    #[test]
+    fn what_contradicts_itself_is_no_sum() {
+        let mut sum = Sum::default();
+        for value in [f64::MAX, f64::MAX, f64::MIN, 5e-324, f64::INFINITY] {
+            sum.add(&Scalar::Float(value));
+        }
+        for _ in 0..3 {
+            sum.add(&Scalar::Wide(u64::MAX));
+            sum.merge(&sum.clone());
+        }
+        let count = sum.float_count.max(sum.integer_count);
+        assert!(sum.can_be(count) && !sum.can_be(count - 1));
+        let changed = |change: &dyn Fn(&mut Sum, &mut FixedPoint)| {
+            let mut changed = sum.clone();
+            let mut floats = changed.floats.take().unwrap();
+            change(&mut changed, &mut floats);
+            changed.floats = Some(floats);
+            changed.can_be(count)
+        };
+        assert!(changed(&|_, _| {}));
+        assert!(!changed(&|sum, _| sum.integers = i128::MIN));
+        assert!(!changed(&|sum, _| sum.special[1] = count + 1));
+        assert!(!changed(&|_, floats| floats.low = usize::MAX));
+        assert!(!changed(&|_, floats| floats.limbs.resize(LIMBS_MOST + 1, 0)));
+        assert!(!changed(&|_, floats| floats.limbs[0] = i64::MIN));
+        assert!(!changed(&|_, floats| floats.unsettled = UNSETTLED_MOST));
+    }
 
     #[test]
     fn carries_are_settled_before_a_limb_overflows() {

@@ -86,3 +86,58 @@ impl Totals {
         size_of::<Totals>() + of_functions.sum::<usize>()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::EventCodec;
+    use crate::snapshot::wire::Damaged;
+
+    struct Nothing;
+
+    impl EventCodec<()> for Nothing {
+        fn write(&self, (): &(), _: &mut Vec<u8>) {}
+
+        fn read(&self, _: &[u8]) -> Option<()> {
+            Some(())
+        }
+    }
+
+    const ALL: [AggregateFunction; 9] = [
+        AggregateFunction::Count,
+        AggregateFunction::CountDistinct,
+        AggregateFunction::Sum,
+        AggregateFunction::Avg,
+        AggregateFunction::StdDev,
+        AggregateFunction::Min,
+        AggregateFunction::Max,
+        AggregateFunction::Percentile { billionths: 500_000_000 },
+        AggregateFunction::Percentile { billionths: 900_000_000 },
+    ];
+
+    #[test]
+    fn totals_of_other_functions_or_of_more_events_are_refused() {
+        for function in ALL {
+            let mut totals = Totals::new(&[function]);
+            (0..3).for_each(|number| totals.add(&[Scalar::Int(number)]));
+            let mut writer = Writer::new(&Nothing);
+            totals.save(&mut writer);
+            let bytes = writer.into_bytes();
+            let load = |functions: &[AggregateFunction], events| {
+                let read = Totals::load(functions, events, &mut Reader::new(&bytes, &Nothing));
+                read.map(|totals| totals.results().aggregates)
+            };
+            assert_eq!(load(&[function], 3), Ok(totals.results().aggregates), "{function}");
+            assert_eq!(load(&[], 3), Err(Damaged), "{function}");
+            assert_eq!(load(&[function, function], 3), Err(Damaged), "{function}");
+            for other in ALL.into_iter().filter(|other| *other != function) {
+                assert_eq!(load(&[other], 3), Err(Damaged), "{function} as {other}");
+            }
+            let counts = !matches!(
+                function,
+                AggregateFunction::CountDistinct | AggregateFunction::Min | AggregateFunction::Max
+            );
+            assert_eq!(load(&[function], 2).is_err(), counts, "{function} of fewer events");
+        }
+    }
+}
