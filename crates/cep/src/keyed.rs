@@ -7,10 +7,14 @@ use crate::agenda::{Agenda, Entry, Wake};
 use crate::engine::{Found, Output, Registry, Row, Saved};
 use crate::error::{Error, Limit};
 use crate::keys::{KeyId, KeyNumbers, KeyRef};
-use crate::limits::{Limits, Overflow};
+use crate::limits::Limits;
 use crate::slots::{SlotId, Slots};
 use crate::snapshot::wire::{Damaged, Read, Reader, Writer};
 use crate::stats::Stats;
+
+mod limits;
+
+use self::limits::Ceiling;
 
 /// What a kind of window holds for one key: a queue of *entries* (events or panes), each with an
 /// age that is unique within the rule and grows from entry to entry.
@@ -105,24 +109,14 @@ pub(crate) struct Keyed<S: State> {
     dropped_at: Option<Limit>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Ceiling {
-    held: usize,
-    keys: usize,
-    bytes: usize,
-    policy: Overflow,
-}
-
 /// Dead entries of the queue of ages that are not worth a rebuild.
 const AGES_SLACK: usize = 64;
 
 impl<S: State> Keyed<S> {
     pub(crate) fn new(rule: usize, plan: S::Plan, limits: &Limits) -> Keyed<S> {
-        let held = limits.window_events_per_rule;
-        let (keys, bytes) = (limits.keys_per_rule, limits.state_bytes_per_rule);
         Keyed {
             plan,
-            ceiling: Ceiling { held, keys, bytes, policy: limits.policy },
+            ceiling: Ceiling::new(limits),
             slots: Slots::new(rule),
             ages: VecDeque::new(),
             next_age: 0,
@@ -268,120 +262,6 @@ impl<S: State> Keyed<S> {
         S::entry_bytes(plan) + size_of::<(u64, SlotId)>()
     }
 
-    /// Whether the row may enter; drops what is oldest if that is needed and wanted.
-    fn make_room(
-        &mut self,
-        key: &KeyRef<'_>,
-        slot: Option<SlotId>,
-        row: &Row<'_, S::Event>,
-        registry: &mut Registry,
-    ) -> Result<bool, Error> {
-        loop {
-            let state = slot.and_then(|slot| self.slots.get(slot));
-            let Some(demand) = S::growth(state, &self.plan, row) else {
-                return Ok(false);
-            };
-            let is_new = state.is_none();
-            let Some((limit, most)) = self.exceeded(key, demand, is_new) else {
-                return Ok(true);
-            };
-            if !self.may_drop(limit, most)? {
-                return Ok(self.refuse(limit));
-            }
-            // What would not even fit into an empty rule is not worth emptying it.
-            let alone = S::growth(None, &self.plan, row).unwrap_or_default();
-            let fits_alone = match limit {
-                Limit::WindowEvents => added(alone.entries, alone.values) <= most,
-                Limit::StateBytes => added(0, self.bytes_of(key, alone, true)) <= most,
-                _ => true,
-            };
-            let has_room = match limit {
-                Limit::Keys => self.drop_oldest_key(registry),
-                _ => fits_alone && self.drop_oldest_entry(registry),
-            };
-            if !has_room {
-                return Ok(self.refuse(limit));
-            }
-            self.dropped_at = Some(limit);
-        }
-    }
-
-    /// The limit that the row would exceed, and how much it allows.
-    fn exceeded(&self, key: &KeyRef<'_>, demand: Demand, is_new: bool) -> Option<(Limit, usize)> {
-        let Ceiling { held, keys, bytes, .. } = self.ceiling;
-        let entries = added(self.held.entries + self.held.values + demand.entries, demand.values);
-        let grows = demand.entries > 0 || demand.values > 0;
-        let demanded = self.bytes_of(key, demand, is_new);
-        if is_new && self.slots.len() >= keys {
-            Some((Limit::Keys, keys))
-        } else if grows && entries > held {
-            Some((Limit::WindowEvents, held))
-        } else if demanded > 0 && added(self.bytes(), demanded) > bytes {
-            Some((Limit::StateBytes, bytes))
-        } else {
-            None
-        }
-    }
-
-    /// By how much a demand would raise [`bytes`](Self::bytes).
-    fn bytes_of(&self, key: &KeyRef<'_>, demand: Demand, is_new: bool) -> isize {
-        let of_key = if is_new { Self::bytes_per_key(&self.plan) + key.heap_bytes() } else { 0 };
-        (demand.entries * Self::bytes_per_entry(&self.plan) + of_key) as isize + demand.heap
-    }
-
-    /// Counts a row as refused.
-    fn refuse(&mut self, limit: Limit) -> bool {
-        self.dropped += 1;
-        self.dropped_at = Some(limit);
-        false
-    }
-
-    fn may_drop(&self, limit: Limit, most: usize) -> Result<bool, Error> {
-        match self.ceiling.policy {
-            Overflow::DropOldest => Ok(true),
-            Overflow::DropNewest => Ok(false),
-            Overflow::Fail => Err(Error::limit(self.slots.rule(), limit, most)),
-        }
-    }
-
-    fn drop_oldest_entry(&mut self, registry: &mut Registry) -> bool {
-        let Some(slot) = self.oldest_slot() else {
-            return false;
-        };
-        let lost = self.change(slot, |state, _| state.drop_oldest());
-        self.dropped += lost.unwrap_or(0);
-        self.settle(slot, registry);
-        true
-    }
-
-    fn drop_oldest_key(&mut self, registry: &mut Registry) -> bool {
-        let Some(slot) = self.oldest_slot() else {
-            return false;
-        };
-        let lost = self.change(slot, |state, _| {
-            let mut lost = 0;
-            while state.oldest().is_some() {
-                lost += state.drop_oldest();
-            }
-            lost
-        });
-        self.dropped += lost.unwrap_or(0);
-        self.settle(slot, registry);
-        true
-    }
-
-    /// The key that holds the oldest entry.
-    fn oldest_slot(&mut self) -> Option<SlotId> {
-        while let Some((age, slot)) = self.ages.front().copied() {
-            let live = self.slots.get(slot).is_some_and(|state| state.oldest() == Some(age));
-            if live {
-                return Some(slot);
-            }
-            self.ages.pop_front();
-        }
-        None
-    }
-
     /// Changes a key's state and keeps the sums right.
     fn change<R>(&mut self, slot: SlotId, change: impl FnOnce(&mut S, &S::Plan) -> R) -> Option<R> {
         let state = self.slots.get_mut(slot)?;
@@ -427,8 +307,4 @@ impl Held {
         let entries = self.entries.checked_add(other.entries)?;
         Some(Held { entries, values: self.values.checked_add(other.values)?, heap })
     }
-}
-
-fn added(held: usize, growth: isize) -> usize {
-    held.saturating_add_signed(growth)
 }
