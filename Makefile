@@ -3,7 +3,7 @@
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/olocus-target
 SHELL := /bin/bash
 
-.PHONY: demo build test lint check-layers bench bench-peers bench-peers-smoke peers
+.PHONY: demo build test lint check-layers fuzz bench bench-peers bench-peers-smoke peers
 
 ## demo: the engine on the embedded log with a generated day, and with the Windows recording where it is (or DATA=FILE)
 demo: build
@@ -54,3 +54,15 @@ peers:
 	@.ci/setup peers
 	@mvn -q -B -Dstyle.color=never -f benches/peers/java/pom.xml -Dbuild.to="$(CARGO_TARGET_DIR)/peers" package >&2
 	@cargo build --release --locked --package olocus-peers
+
+# Seconds that each fuzz target runs, and how they are built: `fuzz` is quick, `dev` is quick to build.
+SECONDS ?= 60
+FUZZ_PROFILE ?= fuzz
+FUZZ_FOUND ?= $(CARGO_TARGET_DIR)/fuzz-found
+
+## fuzz: rule files and records that libFuzzer makes of the seeds, SECONDS=60 of each; what breaks is left in FUZZ_FOUND
+fuzz:
+	RUSTC_WORKSPACE_WRAPPER="$(CURDIR)/fuzz/rustc" cargo build --locked --workspace --profile $(FUZZ_PROFILE) \
+	  --features olocus-fuzz/libfuzzer --bin fuzz-rules --bin fuzz-decode
+	mkdir -p "$(FUZZ_FOUND)/rules" "$(FUZZ_FOUND)/decode"
+	fuzz/run "$(FUZZ_FOUND)" "$(CARGO_TARGET_DIR)/$(if $(filter dev,$(FUZZ_PROFILE)),debug,$(FUZZ_PROFILE))" $(SECONDS)

@@ -11,6 +11,7 @@ mod discovery;
 mod documents;
 mod engine;
 mod equality;
+mod explain;
 mod fencing;
 mod http;
 mod idle;

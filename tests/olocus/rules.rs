@@ -19,8 +19,17 @@ fn the_rules_that_ship_have_no_mistakes_and_pass_their_tests() {
 #[test]
 fn every_example_of_the_language_reference_passes_its_tests() {
     let read = |name: &str| std::fs::read_to_string(root().join(name)).unwrap();
-    let reference = read("rules/README.md") + &read("rules/patterns.md") + &read("README.md");
+    let pages = ["rules/README.md", "rules/patterns.md", "rules/lists.md", "README.md"];
+    let reference = pages.map(read).concat();
     let folder = tempfile::tempdir().unwrap();
+    // Blocks of lists say how their files are called.
+    for block in
+        reference.split("\n```").filter(|block| block.starts_with("csv ") || block.starts_with("json "))
+    {
+        let (head, content) = block.split_once('\n').unwrap();
+        let (_, name) = head.split_once(' ').unwrap();
+        std::fs::write(folder.path().join(name), format!("{content}\n")).unwrap();
+    }
     let mut failures = String::new();
     let mut examples = 0;
     for (number, rest) in reference.split("\n```yaml\n").skip(1).enumerate() {

@@ -63,6 +63,43 @@ impl AggregateFunction {
     }
 }
 
+impl From<i64> for Scalar {
+    fn from(value: i64) -> Scalar {
+        Scalar::Int(value)
+    }
+}
+
+impl From<u64> for Scalar {
+    fn from(value: u64) -> Scalar {
+        i64::try_from(value).map_or(Scalar::Wide(value), Scalar::Int)
+    }
+}
+
+impl From<f64> for Scalar {
+    fn from(value: f64) -> Scalar {
+        Scalar::Float(value)
+    }
+}
+
+impl From<bool> for Scalar {
+    fn from(value: bool) -> Scalar {
+        Scalar::Bool(value)
+    }
+}
+
+impl From<&str> for Scalar {
+    fn from(value: &str) -> Scalar {
+        Scalar::Text(value.into())
+    }
+}
+
+/// Nothing is null.
+impl<T: Into<Scalar>> From<Option<T>> for Scalar {
+    fn from(value: Option<T>) -> Scalar {
+        value.map_or(Scalar::Null, Into::into)
+    }
+}
+
 impl fmt::Display for AggregateFunction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

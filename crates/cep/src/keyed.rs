@@ -237,19 +237,25 @@ impl<S: State> Keyed<S> {
     /// The memory that all of it takes, by an estimate that depends on what is held and not on how it came about.
     fn bytes(&self) -> usize {
         self.slots.bytes()
-            + self.slots.len() * self.bytes_of_state()
-            + self.held.entries * self.bytes_per_entry()
+            + self.slots.len() * Self::bytes_of_state(&self.plan)
+            + self.held.entries * Self::bytes_per_entry(&self.plan)
             + self.held.values * DISTINCT_VALUE_BYTES
             + self.held.heap
     }
 
     /// What a key takes beside its slot: what its state owns, and its place in the agenda.
-    fn bytes_of_state(&self) -> usize {
-        S::state_bytes(&self.plan) + Agenda::bytes_per_entry()
+    fn bytes_of_state(plan: &S::Plan) -> usize {
+        S::state_bytes(plan) + Agenda::bytes_per_entry()
     }
 
-    fn bytes_per_entry(&self) -> usize {
-        S::entry_bytes(&self.plan) + size_of::<(u64, SlotId)>()
+    /// What a key takes besides a long text and its entries.
+    pub(crate) fn bytes_per_key(plan: &S::Plan) -> usize {
+        Slots::<S>::bytes_per_key() + Self::bytes_of_state(plan)
+    }
+
+    /// What an entry takes, without what its event owns.
+    pub(crate) fn bytes_per_entry(plan: &S::Plan) -> usize {
+        S::entry_bytes(plan) + size_of::<(u64, SlotId)>()
     }
 
     /// Whether the row may enter; drops what is oldest if that is needed and wanted.
@@ -276,10 +282,10 @@ impl<S: State> Keyed<S> {
             let growth = S::growth(state, &self.plan, row).unwrap_or(0);
             let mut bytes = row.event.weight();
             if growth > 0 {
-                bytes += self.bytes_per_entry();
+                bytes += Self::bytes_per_entry(&self.plan);
             }
             if state.is_none() {
-                bytes += Slots::<S>::bytes_per_key() + self.bytes_of_state() + key.heap_bytes();
+                bytes += Self::bytes_per_key(&self.plan) + key.heap_bytes();
             }
             // What would not even fit into an empty rule is not worth emptying it.
             let (limit, most, fits_alone) =

@@ -4,6 +4,7 @@
 //!
 //! * a [`Plan`] says what is looked for: a [`pattern`] or a window with aggregates; its
 //!   [`Display`](std::fmt::Display) form lists the machine, one state a line;
+//! * an [`EventPattern`](pattern::EventPattern) is such a pattern written in Rust, over events of any type;
 //! * [`rule`] reads rule files into a model and reports every mistake in them;
 //! * an [`Engine`] runs many plans. It is fed with [`Row`]s in event-time order (which steps an event satisfies, its
 //!   time, its arguments of aggregates) and with watermarks, and answers with [`Finding`]s;
@@ -23,6 +24,7 @@ mod agenda;
 mod engine;
 mod error;
 mod event;
+mod footprint;
 mod key;
 mod keyed;
 mod keys;
@@ -38,6 +40,7 @@ pub use aggregate::{AggregateFunction, Scalar};
 pub use engine::{Engine, Finding, Found, KEPT_BYTES_MAX, Row, Taken};
 pub use error::{Error, Limit};
 pub use event::{MakeEvent, Weighing};
+pub use footprint::Footprint;
 pub use key::Key;
 pub use keys::{KeyGroup, KeyRef};
 pub use limiter::Limiter;

@@ -1,11 +1,12 @@
 //! What an engine looks for.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
-use jiff::SignedDuration;
+use olocus_document::format_duration;
 
 use crate::aggregate::AggregateFunction;
-use crate::pattern::automaton::Automaton;
+use crate::footprint::Footprint;
+use crate::pattern::automaton::{Automaton, escaped};
 use crate::pattern::{Pattern, PatternPlan, Preceded};
 
 /// Steps that a pattern may have: [`Row::steps`](crate::Row::steps) has one bit for each.
@@ -47,6 +48,50 @@ pub enum WindowPlan {
     Session(i64),
 }
 
+impl Plan {
+    /// The machines of some plans as one graph in the language of Graphviz, each in a box that bears its name.
+    pub fn to_dot<'a>(plans: impl IntoIterator<Item = (&'a str, &'a Plan)>) -> String {
+        let mut dot = String::from("digraph {\n  rankdir=LR;\n  node [shape=circle];\n");
+        for (index, (name, plan)) in plans.into_iter().enumerate() {
+            // Writing to a string cannot fail.
+            let _ = writeln!(dot, "  subgraph cluster_{index} {{\n  label=\"{}\";", escaped(name));
+            plan.write_dot(&format!("r{index}_"), &mut dot);
+            dot.push_str("  }\n");
+        }
+        dot.push_str("}\n");
+        dot
+    }
+
+    /// What it takes in memory to hold something of this plan, where findings carry an `E` for an event.
+    pub fn footprint<E: Clone>(&self) -> Footprint {
+        Footprint::of::<E>(self)
+    }
+
+    fn write_dot(&self, prefix: &str, dot: &mut String) {
+        match self {
+            Plan::Pattern(plan) => {
+                if let Ok(automaton) = Automaton::new(&plan.pattern) {
+                    automaton.write_dot(prefix, dot);
+                }
+            }
+            Plan::Window { window, .. } => {
+                let judged = match window {
+                    WindowPlan::Count(count) => format!("once {count} are held"),
+                    WindowPlan::Tumbling(_) | WindowPlan::Sliding { every: Some(_), .. } => {
+                        "at each end of a window".to_owned()
+                    }
+                    WindowPlan::Sliding { every: None, .. } => "at each event".to_owned(),
+                    WindowPlan::Session(gap) => format!("{} after the last event", format_duration(*gap)),
+                };
+                let _ = writeln!(dot, "  {prefix}0 [label=\"^\"];");
+                let _ = writeln!(dot, "  {prefix}judge [label=\"judge\", shape=doublecircle];");
+                let _ = writeln!(dot, "  {prefix}0 -> {prefix}0 [label=\"event\"];");
+                let _ = writeln!(dot, "  {prefix}0 -> {prefix}judge [label=\"{judged}\", style=dashed];");
+            }
+        }
+    }
+}
+
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -66,7 +111,7 @@ fn list_preceded(pattern: &Pattern, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let Some(Preceded { condition, within }) = pattern.preceded else { return Ok(()) };
     let step = pattern.steps.iter().find(|step| step.condition == condition);
     let name = step.map_or_else(|| format!("#{}", condition.0), |step| step.name.clone());
-    writeln!(f, "begins unless {name} came less than {} before", duration(within))
+    writeln!(f, "begins unless {name} came less than {} before", format_duration(within))
 }
 
 fn list_window(
@@ -80,26 +125,22 @@ fn list_window(
             writeln!(f, "1 once {count} are held, keeping the last {count}")?;
         }
         WindowPlan::Tumbling(size) => {
-            writeln!(f, "0, at each end of [start, start + {}) => 1", duration(size))?;
+            writeln!(f, "0, at each end of [start, start + {}) => 1", format_duration(size))?;
         }
         WindowPlan::Sliding { size, every: None } => {
-            writeln!(f, "1, keeping those in (t - {}, t]", duration(size))?;
+            writeln!(f, "1, keeping those in (t - {}, t]", format_duration(size))?;
         }
         WindowPlan::Sliding { size, every: Some(every) } => {
-            let (size, every) = (duration(size), duration(every));
+            let (size, every) = (format_duration(size), format_duration(every));
             writeln!(f, "0, at each end of [start, start + {size}), one every {every} => 1")?;
         }
-        WindowPlan::Session(gap) => writeln!(f, "0, {} after the last => 1", duration(gap))?,
+        WindowPlan::Session(gap) => writeln!(f, "0, {} after the last => 1", format_duration(gap))?,
     }
     f.write_str("> 1: judge count")?;
     for (index, aggregate) in aggregates.iter().enumerate() {
         write!(f, ", {aggregate}(#{index})")?;
     }
     writeln!(f)
-}
-
-fn duration(nanoseconds: i64) -> String {
-    format!("{:#}", SignedDuration::from_nanos(nanoseconds))
 }
 
 #[cfg(test)]

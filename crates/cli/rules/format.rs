@@ -4,8 +4,6 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use pretty_yaml::config::{FormatOptions, LanguageOptions, LayoutOptions, Quotes};
-
 use crate::failure::Failure;
 use crate::output;
 
@@ -51,7 +49,10 @@ fn format(path: &Path, check: bool) -> Result<Option<&'static str>, Failure> {
     let name = path.display();
     let text =
         std::fs::read_to_string(path).map_err(|cause| Failure::doing(format_args!("read {name}"), cause))?;
-    let formatted = layout(&text).map_err(|cause| Failure::doing(format_args!("format {name}"), cause))?;
+    let formatted = olocus_server::format_rules(&name.to_string(), &text).map_err(|problems| {
+        super::print_diagnostics(&problems);
+        Failure::new(format!("format {name}"))
+    })?;
     if formatted == text {
         return Ok(None);
     }
@@ -60,15 +61,6 @@ fn format(path: &Path, check: bool) -> Result<Option<&'static str>, Failure> {
     }
     write_beside(path, &formatted).map_err(|cause| Failure::doing(format_args!("write {name}"), cause))?;
     Ok(Some("formatted"))
-}
-
-fn layout(text: &str) -> Result<String, String> {
-    // Events of tests stand on a line each, which is long, and conditions have single quotes already.
-    let options = FormatOptions {
-        layout: LayoutOptions { print_width: 160, ..LayoutOptions::default() },
-        language: LanguageOptions { quotes: Quotes::PreferSingle, ..LanguageOptions::default() },
-    };
-    pretty_yaml::format_text(text, &options).map_err(|cause| cause.to_string())
 }
 
 /// Writes a new file and moves it over the old one, so that a crash leaves one of the two and never a half. A link stays
@@ -81,18 +73,4 @@ fn write_beside(path: &Path, text: &str) -> io::Result<()> {
     std::fs::write(&beside, text)?;
     std::fs::set_permissions(&beside, std::fs::metadata(path)?.permissions())?;
     std::fs::rename(&beside, path)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn comments_and_values_survive_and_a_second_run_changes_nothing() {
-        let text = "version: 1\nrules:\n    -   name:   a   # why\n        where:  x   =  'a: b'\n";
-        let once = layout(text).unwrap();
-        assert!(once.contains("# why") && once.contains("x   =  'a: b'"), "{once}");
-        assert_ne!(once, text);
-        assert_eq!(layout(&once).unwrap(), once);
-    }
 }

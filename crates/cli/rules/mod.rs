@@ -1,6 +1,7 @@
-//! `olocus rules`: checking, testing and formatting rule files.
+//! `olocus rules`: checking, testing, explaining and formatting rule files.
 
 mod check;
+mod explain;
 mod format;
 mod test;
 
@@ -15,11 +16,12 @@ use olocus_expr::Schemas;
 use crate::failure::Failure;
 use crate::output;
 
-/// Check, test and format rule files.
+/// Check, test, explain and format rule files.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     Check(check::Args),
     Test(test::Args),
+    Explain(explain::Args),
     Fmt(format::Args),
 }
 
@@ -40,6 +42,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Check(args) => check::run(args),
         Command::Test(args) => test::run(args),
+        Command::Explain(args) => explain::run(args),
         Command::Fmt(args) => format::run(args),
     }
 }

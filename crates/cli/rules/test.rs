@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use olocus_cep::rule::{ExpectedMatch, Rule, RuleFile, RuleTest, TEST_START, TestEvent, TypePattern};
+use olocus_cep::rule::{
+    ExpectedMatch, List, ListContent, ListSource, Rule, RuleFile, RuleTest, TEST_START, TestEvent,
+    TypePattern,
+};
 use olocus_document::{Diagnostics, format_duration};
 use olocus_event::{CloudEvent, Keyring, OutRecord, Record};
 use olocus_expr::Schemas;
@@ -42,6 +45,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     if diagnostics.has_errors() {
         return Ok(ExitCode::FAILURE);
     }
+    let lists: Vec<List> = files.iter().flat_map(|file| file.lists.iter().cloned()).collect();
     let mut out = output::stdout();
     let mut report = Report::new("olocus rules test");
     let (mut passed, mut failed) = (0, 0);
@@ -49,7 +53,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         let mut suite = TestSuite::new(file.file.name());
         for rule in &file.rules {
             for test in &rule.tests {
-                let outcome = run_test(file, rule, test, &schemas)?;
+                let outcome = run_test(file, rule, test, &lists, &schemas)?;
                 let (line, _) = file.file.line_column(test.span.start);
                 let name = format!("{} / {}", rule.name.value, test.name);
                 let written = match &outcome {
@@ -86,9 +90,11 @@ fn run_test(
     file: &RuleFile,
     rule: &Rule,
     test: &RuleTest,
+    lists: &[List],
     schemas: &Arc<Schemas>,
 ) -> Result<Result<(), String>, Failure> {
-    let plan = plan_of(file, rule, schemas)?;
+    let lists = lists.iter().map(|list| held_in(test, file, list)).collect();
+    let plan = plan_of(file, rule, lists, schemas)?;
     let (timeouts, matches): (Vec<Match>, Vec<Match>) =
         matches_of(&plan, &test.events)?.into_iter().partition(|found| found.timed_out.is_some());
     let timeouts = test.timeouts.as_ref().map(|expected| compare("timeout", &timeouts, expected));
@@ -98,12 +104,35 @@ fn run_test(
     })
 }
 
+/// A list as it is in a test: with the rows that the test gives it; without any, those of its file. No topic is read.
+fn held_in(test: &RuleTest, file: &RuleFile, list: &List) -> List {
+    let key = match (&list.source, &list.content) {
+        (ListSource::Topic { key, .. }, _) => &key.value,
+        (ListSource::File { .. }, Some(content)) => &content.key,
+        (ListSource::File { .. }, None) => return list.clone(),
+    };
+    let held = test.lists.iter().find(|held| held.name.value == list.name.value);
+    let content = match (held, &list.content) {
+        (Some(held), _) => Arc::new(held.content(&file.file, key)),
+        (None, Some(content)) => Arc::clone(content),
+        (None, None) => {
+            Arc::new(ListContent { file: Arc::clone(&file.file), key: key.clone(), rows: Vec::new() })
+        }
+    };
+    List { content: Some(content), ..list.clone() }
+}
+
 /// The plan of this rule alone; a disabled rule is tested like any other.
-fn plan_of(file: &RuleFile, rule: &Rule, schemas: &Arc<Schemas>) -> Result<Arc<Plan>, Failure> {
+fn plan_of(
+    file: &RuleFile,
+    rule: &Rule,
+    lists: Vec<List>,
+    schemas: &Arc<Schemas>,
+) -> Result<Arc<Plan>, Failure> {
     let alone = RuleFile {
         file: Arc::clone(&file.file),
-        lists: file.lists.clone(),
-        rules: vec![Rule { enabled: true, ..rule.clone() }],
+        lists,
+        rules: vec![Rule { enabled: true, tests: Vec::new(), ..rule.clone() }],
         drafts: Vec::new(),
     };
     let everything = TypePattern::everything();

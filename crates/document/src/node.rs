@@ -42,6 +42,30 @@ impl Node {
         Node { span: scalar.span, value, plain: Some(Box::new(scalar)) }
     }
 
+    /// Whether both say the same, wherever they were written and in which style: lists in the same order, mappings with the
+    /// same keys in the same order, scalars of the same text and type.
+    pub fn says_the_same(&self, other: &Node) -> bool {
+        match (&self.value, &other.value) {
+            (Value::Sequence(one), Value::Sequence(other)) => {
+                one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one.says_the_same(other))
+            }
+            (Value::Mapping(one), Value::Mapping(other)) => {
+                let same = |((key, value), (other_key, other_value)): (&(Scalar, Node), &(Scalar, Node))| {
+                    key.value == other_key.value && value.says_the_same(other_value)
+                };
+                one.entries.len() == other.entries.len() && one.entries.iter().zip(&other.entries).all(same)
+            }
+            (Value::String(one), Value::String(other)) => one.value == other.value,
+            (Value::Null, Value::Null) => true,
+            (Value::Bool(one), Value::Bool(other)) => one == other,
+            (Value::Integer(_), Value::Integer(_)) | (Value::Float(_), Value::Float(_)) => {
+                let text = |node: &Node| node.scalar().map(|scalar| scalar.value.clone());
+                text(self) == text(other)
+            }
+            _ => false,
+        }
+    }
+
     /// The text of any scalar, as written: `007` of the integer 7. `None` for lists and mappings.
     pub fn scalar(&self) -> Option<&Scalar> {
         match &self.value {

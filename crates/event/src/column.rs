@@ -56,8 +56,16 @@ impl Column {
     /// A column of one row: the value as `kind`. It converts as it would on its way from an event, for which text
     /// made of an event's number is that number in its canonical spelling.
     pub fn of_value(value: &Value, kind: Kind) -> Self {
-        let mut builder = ColumnBuilder::new(kind, 1);
-        builder.append(value.into(), &mut String::new());
+        Self::of_values(std::iter::once(value), kind)
+    }
+
+    /// A column of these values, each as `kind`; they convert as [`of_value`](Self::of_value) says.
+    pub fn of_values<'a>(values: impl ExactSizeIterator<Item = &'a Value>, kind: Kind) -> Self {
+        let mut builder = ColumnBuilder::new(kind, values.len());
+        let mut scratch = String::new();
+        values.for_each(|value| {
+            builder.append(value.into(), &mut scratch);
+        });
         builder.finish()
     }
 

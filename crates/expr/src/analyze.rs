@@ -13,6 +13,7 @@ use olocus_event::Kind;
 
 use crate::aggregate::Aggregate;
 use crate::functions::{FINITE, FUNCTIONS};
+use crate::lists::{Lists, LookupCall};
 use crate::literal::duration_of;
 use crate::logic::Logic;
 use crate::names::{Origin, Scope};
@@ -22,6 +23,13 @@ use crate::schema::{SchemaKind, Schemas};
 use crate::stack::on_deep_stack;
 use crate::syntax::{call, function_name, inside, number, operands, take};
 use crate::types::{Class, Typed, kind_name};
+
+/// What is known beside the text of an expression and the scope it stands in.
+#[derive(Clone, Copy)]
+pub(crate) struct Known<'a> {
+    pub(crate) schemas: &'a Schemas,
+    pub(crate) lists: &'a Lists,
+}
 
 /// What an expression must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,29 +44,29 @@ pub(crate) enum Goal {
 pub(crate) fn analyze(
     text: &str,
     scope: Scope<'_>,
-    schemas: &Schemas,
+    known: Known<'_>,
     goal: Goal,
 ) -> Result<Analyzed, Vec<Problem>> {
     on_deep_stack(|| {
         if scope.has_uses()
-            && let Ok(analyzed) = analyze_here(text, scope, schemas, goal, true)
+            && let Ok(analyzed) = analyze_here(text, scope, known, goal, true)
         {
             return Ok(analyzed);
         }
-        analyze_here(text, scope, schemas, goal, false)
+        analyze_here(text, scope, known, goal, false)
     })
 }
 
 /// As what `text` by itself asks fields to be read; nothing where it has mistakes.
-pub(crate) fn uses(text: &str, scope: Scope<'_>, schemas: &Schemas, goal: Goal) -> Vec<(Origin, Kind)> {
-    let analyzed = on_deep_stack(|| analyze_here(text, scope, schemas, goal, false));
+pub(crate) fn uses(text: &str, scope: Scope<'_>, known: Known<'_>, goal: Goal) -> Vec<(Origin, Kind)> {
+    let analyzed = on_deep_stack(|| analyze_here(text, scope, known, goal, false));
     analyzed.map(|analyzed| analyzed.uses).unwrap_or_default()
 }
 
 fn analyze_here(
     text: &str,
     scope: Scope<'_>,
-    schemas: &Schemas,
+    known: Known<'_>,
     goal: Goal,
     with_uses: bool,
 ) -> Result<Analyzed, Vec<Problem>> {
@@ -66,9 +74,11 @@ fn analyze_here(
     let mut analyzer = Analyzer {
         text,
         scope,
-        schemas,
+        schemas: known.schemas,
+        lists: known.lists,
         references: Vec::new(),
         aggregates: Vec::new(),
+        lookups: Vec::new(),
         calls: HashMap::new(),
         problems: Vec::new(),
         depth: 0,
@@ -138,6 +148,19 @@ impl Form {
         }
     }
 
+    /// The columns that it reads.
+    pub(crate) fn columns(&self) -> Vec<Column> {
+        match self {
+            Self::Bare(column) => vec![column.clone()],
+            Self::Value(leaf) => leaf.columns.clone(),
+            Self::Condition(logic) => {
+                let mut columns = Vec::new();
+                logic.for_each(&mut |leaf| columns.extend(leaf.columns.iter().cloned()));
+                columns
+            }
+        }
+    }
+
     pub(crate) fn normalized_condition(logic: &Logic<Leaf>) -> String {
         logic.normalized(&mut |leaf| leaf.expr.to_string())
     }
@@ -184,13 +207,26 @@ pub(crate) struct Column {
     pub(crate) kind: Kind,
 }
 
+impl Column {
+    /// Whether it is made of anything of earlier events.
+    pub(crate) fn looks_back(&self) -> bool {
+        match &self.origin {
+            Origin::Aggregate(_) => true,
+            Origin::Lookup(lookup) => lookup.key.columns().iter().any(Self::looks_back),
+            Origin::Event(_) | Origin::Step(..) | Origin::By(_) | Origin::LookupCall(_) => false,
+        }
+    }
+}
+
 /// The state of one analysis.
 pub(crate) struct Analyzer<'a> {
     pub(crate) text: &'a str,
     pub(crate) scope: Scope<'a>,
     pub(crate) schemas: &'a Schemas,
+    pub(crate) lists: &'a Lists,
     pub(crate) references: Vec<Reference>,
     pub(crate) aggregates: Vec<AggregateCall>,
+    pub(crate) lookups: Vec<LookupCall>,
     /// Types of calls that were looked at, by name and place of the name.
     pub(crate) calls: HashMap<(String, (usize, usize)), Typed>,
     pub(crate) problems: Vec<Problem>,
@@ -291,14 +327,20 @@ impl Analyzer<'_> {
             }
             self.finish_aggregates()?;
         }
+        if let Origin::LookupCall(_) = self.references[index].origin {
+            self.finish_aggregates()?;
+        }
         self.references[index].kind.get_or_insert(Kind::Json);
         Ok(Form::Bare(self.column(index)))
     }
 
-    fn column(&self, index: usize) -> Column {
+    pub(crate) fn column(&self, index: usize) -> Column {
         let reference = &self.references[index];
         let usual = reference.schema.map(SchemaKind::kind).or(reference.used);
         let kind = reference.kind.or(usual).unwrap_or(Kind::Text);
+        if let Origin::LookupCall(lookup) = reference.origin {
+            return self.lookup_column(&self.lookups[lookup], kind);
+        }
         Column {
             name: format!("{}:{}", reference.canonical, kind_name(kind)),
             origin: reference.origin.clone(),
@@ -306,7 +348,7 @@ impl Analyzer<'_> {
         }
     }
 
-    fn finish_leaf(&self, mut expr: Expr, class: Class, range: (usize, usize)) -> Leaf {
+    pub(crate) fn finish_leaf(&self, mut expr: Expr, class: Class, range: (usize, usize)) -> Leaf {
         let mut columns = Vec::new();
         self.finish(&mut expr, &mut columns);
         Leaf { expr, columns, class, range }

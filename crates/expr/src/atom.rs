@@ -18,10 +18,11 @@ use arrow::compute::{cast, concat, take};
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, SchemaRef};
 use datafusion_common::Result;
 use datafusion_physical_expr::PhysicalExpr;
-use datafusion_sql::sqlparser::ast::{BinaryOperator, Expr, Value, ValueWithSpan};
+use datafusion_sql::sqlparser::ast::Expr;
 use olocus_event::{Column, Kind, NumberColumn};
 
 use crate::analyze::Leaf;
+use crate::native::Native;
 use crate::plan::{arrow_schema, physical};
 use crate::types::{Class, UTC, data_type};
 
@@ -113,23 +114,16 @@ impl Atom {
         })
     }
 
-    /// The input and the constants of an atom that is TRUE where a text is one of some constants, FALSE where it is
-    /// another, and NULL without a text.
-    pub(crate) fn text_constants(&self) -> Option<(usize, Vec<&str>)> {
-        let [column] = &*self.columns else { return None };
-        let constants = match &self.expr {
-            Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => {
-                let (name, constant) =
-                    if matches!(**left, Expr::Identifier(_)) { (left, right) } else { (right, left) };
-                matches!(**name, Expr::Identifier(_)).then_some(())?;
-                vec![text(constant)?]
-            }
-            Expr::InList { expr, list, negated: false } if matches!(**expr, Expr::Identifier(_)) => {
-                list.iter().map(text).collect::<Option<_>>()?
-            }
-            _ => return None,
-        };
-        (column.kind == Kind::Text).then_some((column.input, constants))
+    /// The atom as a comparison of one column with constants, if it is one.
+    pub(crate) fn native(&self) -> Option<Native> {
+        let columns: Vec<_> =
+            self.columns.iter().map(|column| (column.name.as_str(), column.kind, column.input)).collect();
+        Native::read(&self.expr, &columns)
+    }
+
+    /// The inputs that it reads.
+    pub(crate) fn inputs(&self) -> impl Iterator<Item = usize> + '_ {
+        self.columns.iter().map(|column| column.input)
     }
 
     pub(crate) fn evaluate(&self, inputs: &dyn Inputs) -> Evaluated {
@@ -224,14 +218,6 @@ impl Atom {
             NumberType::Float => (&self.floats, own),
         };
         slot.get_or_init(|| plan(&self.expr, &self.columns, own).ok()).as_ref()
-    }
-}
-
-/// The text of a literal.
-fn text(expr: &Expr) -> Option<&str> {
-    match expr {
-        Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) => Some(text),
-        _ => None,
     }
 }
 

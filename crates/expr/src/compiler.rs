@@ -1,14 +1,14 @@
 //! Texts of expressions → one program.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use olocus_event::{Kind, Projection};
 
-use crate::analyze::{Analyzed, Column, Form, Goal, Leaf, analyze, uses};
+use crate::analyze::{Analyzed, Column, Form, Goal, Known, Leaf, analyze, uses};
 use crate::atom::Atom;
 use crate::calls::plain_message;
-use crate::equality::Equalities;
+use crate::lists::{Key, Lists, Lookups};
 use crate::logic::Logic;
 use crate::names::{EventScope, Origin, Scope, Source};
 use crate::one_row::OneRow;
@@ -38,6 +38,8 @@ use crate::window::{ScalarExpr, WindowExprs};
 #[derive(Debug, Default)]
 pub struct Compiler {
     pub(crate) schemas: Arc<Schemas>,
+    lists: Arc<Lists>,
+    lookups: Lookups,
     projection: Projection,
     inputs: Vec<EventInput>,
     input_names: HashMap<String, usize>,
@@ -58,10 +60,20 @@ impl Compiler {
         Self { schemas, ..Self::default() }
     }
 
+    /// Lets expressions name these lists.
+    #[must_use]
+    pub fn with_lists(self, lists: Arc<Lists>) -> Self {
+        Self { lists, ..self }
+    }
+
+    pub(crate) fn known(&self) -> Known<'_> {
+        Known { schemas: &self.schemas, lists: &self.lists }
+    }
+
     /// Remembers in `scope` as what a condition uses the fields of its event, so that other expressions of the rule read
     /// them alike where they leave it open. Mistakes are told by [`predicate`](Self::predicate).
     pub fn learn_predicate(&self, text: &str, scope: &mut EventScope) {
-        for (origin, kind) in uses(text, Scope::Event(scope), &self.schemas, Goal::Condition) {
+        for (origin, kind) in uses(text, Scope::Event(scope), self.known(), Goal::Condition) {
             if let Origin::Event(source) = origin {
                 scope.uses.add(source, kind);
             }
@@ -83,11 +95,13 @@ impl Compiler {
             .map(|text| (text, Goal::Condition))
             .chain(emit.iter().map(|text| (text, Goal::Value)));
         for (text, goal) in texts {
-            for (origin, kind) in uses(text, Scope::Window { event: scope, by: &by }, &self.schemas, goal) {
+            for (origin, kind) in uses(text, Scope::Window { event: scope, by: &by }, self.known(), goal) {
                 let source = match origin {
                     Origin::Event(source) => Some(source),
                     Origin::By(index) => by[index].clone(),
-                    Origin::Step(..) | Origin::Aggregate(_) => None,
+                    Origin::Step(..) | Origin::Aggregate(_) | Origin::Lookup(_) | Origin::LookupCall(_) => {
+                        None
+                    }
                 };
                 if let Some(source) = source {
                     scope.uses.add(source, kind);
@@ -102,7 +116,7 @@ impl Compiler {
     ///
     /// All mistakes that could be found.
     pub fn predicate(&mut self, text: &str, scope: &EventScope) -> Result<PredicateId, Vec<Problem>> {
-        let analyzed = analyze(text, Scope::Event(scope), &self.schemas, Goal::Condition)?;
+        let analyzed = analyze(text, Scope::Event(scope), self.known(), Goal::Condition)?;
         self.predicate_of(analyzed.condition(text)?)
     }
 
@@ -112,7 +126,7 @@ impl Compiler {
     ///
     /// All mistakes that could be found.
     pub fn value(&mut self, text: &str, scope: &EventScope) -> Result<ValueId, Vec<Problem>> {
-        let analyzed = analyze(text, Scope::Event(scope), &self.schemas, Goal::Value)?;
+        let analyzed = analyze(text, Scope::Event(scope), self.known(), Goal::Value)?;
         self.value_of(analyzed.form, false)
     }
 
@@ -122,7 +136,7 @@ impl Compiler {
     ///
     /// All mistakes that could be found.
     pub fn field(&mut self, text: &str, scope: &EventScope) -> Result<ValueId, Vec<Problem>> {
-        let analyzed = analyze(text, Scope::Event(scope), &self.schemas, Goal::Field)?;
+        let analyzed = analyze(text, Scope::Event(scope), self.known(), Goal::Field)?;
         self.value_of(analyzed.form, true)
     }
 
@@ -186,16 +200,19 @@ impl Compiler {
         Program {
             projection: Arc::new(self.projection),
             inputs: self.inputs,
-            equalities: Equalities::among(&self.atoms),
+            natives: self.atoms.iter().map(Atom::native).collect(),
+            lookups: self.lookups,
             atoms: self.atoms,
             predicates: self.predicates,
             values: self.values,
+            steps: OnceLock::new(),
+            value_texts: self.value_texts,
         }
     }
 
     /// The field or metadata that `text` names. Mistakes in it are told where the rule's `by` itself is compiled.
     fn source(&self, text: &str, scope: &EventScope) -> Option<Source> {
-        let analyzed = analyze(text, Scope::Event(scope), &self.schemas, Goal::Field).ok()?;
+        let analyzed = analyze(text, Scope::Event(scope), self.known(), Goal::Field).ok()?;
         match analyzed.form {
             Form::Bare(Column { origin: Origin::Event(source), .. }) => Some(source),
             _ => None,
@@ -222,7 +239,7 @@ impl Compiler {
         goal: Goal,
         exprs: &mut WindowExprs,
     ) -> Result<ScalarExpr, Vec<Problem>> {
-        let Analyzed { form, aggregates, .. } = analyze(text, scope, &self.schemas, goal)?;
+        let Analyzed { form, aggregates, .. } = analyze(text, scope, self.known(), goal)?;
         let mut positions = Vec::with_capacity(aggregates.len());
         for aggregate in aggregates {
             let argument = match aggregate.argument {
@@ -246,7 +263,10 @@ impl Compiler {
             return Ok(*id);
         }
         let form = match form {
-            Form::Bare(column) => ValueForm::Bare { input: self.column(&column), json },
+            Form::Bare(column) => {
+                self.add_lookups(std::slice::from_ref(&column)).map_err(|problem| vec![problem])?;
+                ValueForm::Bare { input: self.column(&column), json }
+            }
             Form::Value(leaf) => ValueForm::Atom(self.atom(leaf).map_err(|problem| vec![problem])?),
             Form::Condition(logic) => ValueForm::Condition(self.logic(logic)?),
         };
@@ -266,19 +286,46 @@ impl Compiler {
         if let Some(position) = self.atom_names.get(&name) {
             return Ok(*position);
         }
-        let range = leaf.range;
-        let atom =
-            Atom::new(leaf, |column| self.column(column)).map_err(|error| unplannable(&error, range))?;
+        let atom = self.plan_atom(leaf)?;
         self.atoms.push(atom);
         self.atom_names.insert(name, self.atoms.len() - 1);
         Ok(self.atoms.len() - 1)
+    }
+
+    fn plan_atom(&mut self, leaf: Leaf) -> Result<Atom, Problem> {
+        let range = leaf.range;
+        self.add_lookups(&leaf.columns)?;
+        Atom::new(leaf, |column| self.column(column)).map_err(|error| unplannable(&error, range))
+    }
+
+    /// Makes inputs of the columns among these that are looked up in lists.
+    fn add_lookups(&mut self, columns: &[Column]) -> Result<(), Problem> {
+        for column in columns {
+            let Origin::Lookup(lookup) = &column.origin else { continue };
+            if self.input_names.contains_key(&column.name) {
+                continue;
+            }
+            let key = match &lookup.key {
+                Form::Bare(key) => {
+                    self.add_lookups(std::slice::from_ref(key))?;
+                    Key::Input(self.column(key))
+                }
+                Form::Value(leaf) => Key::Atom(Box::new(self.plan_atom(leaf.clone())?)),
+                Form::Condition(_) => unreachable!("keys are values"),
+            };
+            let place = Place::Lookup(self.lookups.add(lookup, column.kind, key));
+            self.inputs.push(EventInput { name: lookup.text.clone(), place });
+            self.input_names.insert(column.name.clone(), self.inputs.len() - 1);
+        }
+        Ok(())
     }
 
     /// The input that a column of one event is. Others do not occur where this is called.
     fn column(&mut self, column: &Column) -> usize {
         match &column.origin {
             Origin::Event(source) | Origin::Step(_, source) => self.input(source, column.kind),
-            Origin::By(_) | Origin::Aggregate(_) => 0,
+            Origin::Lookup(_) => self.input_names.get(&column.name).copied().unwrap_or(0),
+            Origin::By(_) | Origin::Aggregate(_) | Origin::LookupCall(_) => 0,
         }
     }
 
@@ -294,7 +341,7 @@ impl Compiler {
                 Place::Column(self.projection.columns.len() - 1)
             }
         };
-        self.inputs.push(EventInput { place });
+        self.inputs.push(EventInput { name: source.to_string(), place });
         self.input_names.insert(name, self.inputs.len() - 1);
         self.inputs.len() - 1
     }

@@ -9,6 +9,8 @@
 //! - syntax tree → physical expressions of DataFusion, one for each part between AND, OR and NOT;
 //! - [`Batch`](olocus_event::Batch) → one [`BooleanBuffer`](arrow::buffer::BooleanBuffer) for each condition.
 //!
+//! What expressions ask of [`Lists`] becomes columns too, by one look-up a row.
+//!
 //! A [`Compiler`] collects the expressions of all rules; the [`Program`] it ends in evaluates each distinct part once per
 //! batch. This crate does no I/O, and its results depend on the events alone.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -21,20 +23,23 @@ mod calls;
 mod compare;
 mod compiler;
 mod doubts;
-mod equality;
-mod evaluation;
 mod functions;
+mod index;
 mod infer;
 mod lex;
+mod lists;
 mod literal;
 mod logic;
 mod names;
+mod native;
 mod one_row;
 mod operators;
 mod parse;
 mod plan;
 mod problem;
 mod program;
+mod readable;
+mod reads;
 mod references;
 mod resolve;
 mod schema;
@@ -50,9 +55,13 @@ mod window;
 
 pub use aggregate::Aggregate;
 pub use compiler::Compiler;
+pub use index::{Access, Columns, Found, Index};
+pub use lists::{List, ListDefinition, ListError, ListSize, Lists};
 pub use names::EventScope;
 pub use problem::Problem;
 pub use program::{MetaColumns, PredicateId, Predicates, Program, ValueId};
+pub use readable::readable;
+pub use reads::FieldRead;
 pub use schema::{SchemaError, Schemas};
 pub use sequence::{
     Comparison, CrossCondition, CrossExpr, CrossInput, SequenceExprs, StepCondition, StepValue, Steps,

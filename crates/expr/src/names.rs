@@ -1,11 +1,13 @@
 //! What names mean: fields of the event, fields of a step's event, metadata, fields that group a window.
 
 use std::fmt;
+use std::sync::Arc;
 
 use datafusion_sql::sqlparser::ast::Ident;
 use olocus_event::{FieldPath, Kind};
 
 use crate::lex::range_of;
+use crate::lists::Lookup;
 use crate::problem::Problem;
 use crate::schema::{Found, SchemaKind, Schemas};
 use crate::uses::FieldUses;
@@ -118,6 +120,10 @@ pub(crate) enum Origin {
     By(usize),
     /// The result of the aggregate with this index.
     Aggregate(usize),
+    /// What a list has for a key.
+    Lookup(Arc<Lookup>),
+    /// The same while its expression is analysed: the look-up with this index.
+    LookupCall(usize),
 }
 
 /// A name with its meaning.

@@ -7,7 +7,9 @@ use olocus_event::{Column as EventColumn, Kind, Value};
 use crate::analyze::{Column, Form, Leaf};
 use crate::atom::{Atom, Input, Inputs};
 use crate::compiler::unplannable;
+use crate::lists::{Key, Lookups};
 use crate::logic::Logic;
+use crate::names::Origin;
 use crate::problem::Problem;
 use crate::values::Values;
 
@@ -15,50 +17,80 @@ use crate::values::Values;
 #[derive(Debug)]
 pub(crate) struct OneRow {
     form: LocalForm,
-    /// What each input is read as.
-    kinds: Vec<Kind>,
+    inputs: Vec<LocalInput>,
+    lookups: Lookups,
     normalized: String,
 }
 
 #[derive(Debug)]
 enum LocalForm {
-    Bare,
+    /// The value of this input.
+    Bare(usize),
     Value(Atom),
     Condition(Logic<Atom>),
 }
 
+/// What an expression reads; each may be made of those before it.
+#[derive(Debug)]
+enum LocalInput {
+    /// The value handed in at this position, as this kind.
+    Given(usize, Kind),
+    Lookup(usize),
+}
+
+/// Planning: the columns that were asked for, and what becomes of them.
+struct Planner<'a> {
+    given: &'a mut Vec<Column>,
+    columns: Vec<Column>,
+    inputs: Vec<LocalInput>,
+    lookups: Lookups,
+}
+
 impl OneRow {
-    /// Plans `form`. `inputs` tells the columns in the order in which their values are handed to
+    /// Plans `form`. `given` tells the columns in the order in which their values are handed to
     /// [`evaluate`](Self::evaluate).
-    pub(crate) fn new(form: Form, inputs: &mut Vec<Column>) -> Result<Self, Problem> {
+    pub(crate) fn new(form: Form, given: &mut Vec<Column>) -> Result<Self, Problem> {
         let normalized = form.normalized();
-        let mut atom = |leaf: Leaf| {
-            let range = leaf.range;
-            Atom::new(leaf, |column| position(inputs, column)).map_err(|error| unplannable(&error, range))
-        };
+        let mut planner =
+            Planner { given, columns: Vec::new(), inputs: Vec::new(), lookups: Lookups::default() };
         let form = match form {
-            Form::Bare(column) => {
-                position(inputs, &column);
-                LocalForm::Bare
-            }
-            Form::Value(leaf) => LocalForm::Value(atom(leaf)?),
-            Form::Condition(logic) => LocalForm::Condition(logic.try_map(&mut atom)?),
+            Form::Bare(column) => LocalForm::Bare(planner.input(&column)?),
+            Form::Value(leaf) => LocalForm::Value(planner.atom(leaf)?),
+            Form::Condition(logic) => LocalForm::Condition(logic.try_map(&mut |leaf| planner.atom(leaf))?),
         };
-        Ok(Self { form, kinds: inputs.iter().map(|column| column.kind).collect(), normalized })
+        let Planner { inputs, lookups, .. } = planner;
+        Ok(Self { form, inputs, lookups, normalized })
     }
 
     pub(crate) fn normalized(&self) -> &str {
         &self.normalized
     }
 
-    pub(crate) fn evaluate<'a>(&self, mut values: impl Iterator<Item = Cow<'a, Value>>) -> Value {
-        if let LocalForm::Bare = self.form {
-            return values.next().map_or(Value::Null, Cow::into_owned);
+    pub(crate) fn evaluate<'a>(&self, values: impl Iterator<Item = Cow<'a, Value>>) -> Value {
+        let values: Vec<Cow<'_, Value>> = values.collect();
+        let null = || Cow::Owned(Value::Null);
+        let given = |position: usize| values.get(position).cloned().unwrap_or_else(null);
+        if let LocalForm::Bare(input) = self.form
+            && let LocalInput::Given(position, _) = self.inputs[input]
+        {
+            return given(position).into_owned();
         }
-        let input = |(value, kind): (Cow<'_, Value>, &Kind)| EventColumn::of_value(&value, *kind).into();
-        let row = Row(values.zip(&self.kinds).map(input).collect());
+        let mut columns: Vec<EventColumn> = Vec::with_capacity(self.inputs.len());
+        let mut row = Row(Vec::with_capacity(self.inputs.len()));
+        for input in &self.inputs {
+            let column = match *input {
+                LocalInput::Given(position, kind) => EventColumn::of_value(&given(position), kind),
+                LocalInput::Lookup(lookup) => {
+                    let (probe, target) = self.lookups.get(lookup);
+                    let probe = &self.lookups.probes()[probe];
+                    target.column(&probe.rows(&row, |input| columns[input].clone()))
+                }
+            };
+            row.0.push(column.clone().into());
+            columns.push(column);
+        }
         match &self.form {
-            LocalForm::Bare => Value::Null,
+            LocalForm::Bare(input) => columns[*input].value(0),
             LocalForm::Value(atom) => Values::of_evaluated(&atom.evaluate(&row), 1).get(0),
             LocalForm::Condition(logic) => match logic.evaluate(&mut |atom| atom.evaluate(&row).booleans()) {
                 Ok(result) => Values::of_booleans(result).get(0),
@@ -68,11 +100,39 @@ impl OneRow {
     }
 }
 
-fn position(inputs: &mut Vec<Column>, column: &Column) -> usize {
-    inputs.iter().position(|known| known == column).unwrap_or_else(|| {
-        inputs.push(column.clone());
-        inputs.len() - 1
-    })
+impl Planner<'_> {
+    fn atom(&mut self, leaf: Leaf) -> Result<Atom, Problem> {
+        let range = leaf.range;
+        for column in &leaf.columns {
+            self.input(column)?;
+        }
+        let place = |column: &Column| self.columns.iter().position(|known| known == column).unwrap_or(0);
+        Atom::new(leaf, place).map_err(|error| unplannable(&error, range))
+    }
+
+    /// The input that a column is.
+    fn input(&mut self, column: &Column) -> Result<usize, Problem> {
+        if let Some(known) = self.columns.iter().position(|known| known == column) {
+            return Ok(known);
+        }
+        let input = match &column.origin {
+            Origin::Lookup(lookup) => {
+                let key = match &lookup.key {
+                    Form::Bare(key) => Key::Input(self.input(key)?),
+                    Form::Value(leaf) => Key::Atom(Box::new(self.atom(leaf.clone())?)),
+                    Form::Condition(_) => unreachable!("keys are values"),
+                };
+                LocalInput::Lookup(self.lookups.add(lookup, column.kind, key))
+            }
+            _ => {
+                self.given.push(column.clone());
+                LocalInput::Given(self.given.len() - 1, column.kind)
+            }
+        };
+        self.columns.push(column.clone());
+        self.inputs.push(input);
+        Ok(self.inputs.len() - 1)
+    }
 }
 
 struct Row(Vec<Input>);

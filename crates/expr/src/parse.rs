@@ -3,9 +3,10 @@
 use datafusion_sql::sqlparser::ast::{Expr, Spanned};
 use datafusion_sql::sqlparser::keywords::Keyword;
 use datafusion_sql::sqlparser::parser::{Parser, ParserError};
-use datafusion_sql::sqlparser::tokenizer::{Token, TokenWithSpan};
+use datafusion_sql::sqlparser::tokenizer::{Span, Token, TokenWithSpan};
 
 use crate::lex::{ExpressionDialect, lex, range_of};
+use crate::lists::LIST;
 use crate::problem::Problem;
 
 /// How deep the parser may recurse: somewhat deeper than parentheses may nest.
@@ -13,7 +14,7 @@ const RECURSION_MAX: usize = 100;
 
 /// Parses exactly one expression.
 pub(crate) fn parse(text: &str) -> Result<Expr, Problem> {
-    let tokens = lex(text)?;
+    let tokens = with_lists_in_parentheses(lex(text)?);
     if tokens.is_empty() {
         return Err(Problem::new("syntax", (0, text.len()), "the expression is empty"));
     }
@@ -34,6 +35,38 @@ pub(crate) fn parse(text: &str) -> Result<Expr, Problem> {
             Err(Problem::new("syntax", range, message).with_help(help))
         }
     }
+}
+
+/// Puts the parentheses that SQL wants after `IN` around `list(…)`.
+fn with_lists_in_parentheses(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let is_word = |at: usize, text: &str| match tokens.get(at).map(|token| &token.token) {
+        Some(Token::Word(word)) => word.quote_style.is_none() && word.value.eq_ignore_ascii_case(text),
+        _ => false,
+    };
+    let is = |at: usize, wanted: Token| tokens.get(at).is_some_and(|token| token.token == wanted);
+    let mut rewritten = Vec::with_capacity(tokens.len());
+    // How many parentheses are open within the call at hand.
+    let mut open: Option<usize> = None;
+    for (at, token) in tokens.iter().enumerate() {
+        if open.is_none() && at > 0 && is_word(at - 1, "in") && is_word(at, LIST) && is(at + 1, Token::LParen)
+        {
+            let span = Span { start: token.span.start, end: token.span.start };
+            rewritten.push(TokenWithSpan { token: Token::LParen, span });
+            open = Some(0);
+        }
+        rewritten.push(token.clone());
+        open = match (open, &token.token) {
+            (Some(open), Token::LParen) => Some(open + 1),
+            (Some(1), Token::RParen) => {
+                let span = Span { start: token.span.end, end: token.span.end };
+                rewritten.push(TokenWithSpan { token: Token::RParen, span });
+                None
+            }
+            (Some(open), Token::RParen) => Some(open - 1),
+            (open, _) => open,
+        };
+    }
+    rewritten
 }
 
 /// Where `expr` stands in `text`; the whole of it for the few nodes that the parser gives no place.

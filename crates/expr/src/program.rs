@@ -1,16 +1,17 @@
 //! Compiled expressions over batches.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use arrow::array::{StringArray, TimestampNanosecondArray};
+use arrow::array::{BooleanArray, BooleanBufferBuilder, StringArray, TimestampNanosecondArray};
 use arrow::buffer::BooleanBuffer;
 use olocus_event::{Batch, Column, Projection};
 
 use crate::atom::Atom;
-use crate::equality::Equalities;
-use crate::evaluation::{AtomCache, BatchInputs};
+use crate::index::{Found, Index, Steps, is_native};
+use crate::lists::Lookups;
 use crate::logic::Logic;
 use crate::names::Meta;
+use crate::native::Native;
 use crate::types::UTC;
 use crate::values::Values;
 
@@ -78,15 +79,23 @@ pub struct Predicates {
 pub struct Program {
     pub(crate) projection: Arc<Projection>,
     pub(crate) inputs: Vec<EventInput>,
+    pub(crate) lookups: Lookups,
     pub(crate) atoms: Vec<Atom>,
-    pub(crate) equalities: Equalities,
+    /// By atom, what it is as a comparison of one column with constants.
+    pub(crate) natives: Vec<Option<Native>>,
     pub(crate) predicates: Vec<Predicate>,
     pub(crate) values: Vec<ValueForm>,
+    /// How conditions are found, once somebody asks.
+    pub(crate) steps: OnceLock<Steps>,
+    /// By value, its normalised form.
+    pub(crate) value_texts: Vec<String>,
 }
 
 /// A column of events that expressions read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct EventInput {
+    /// How expressions call it.
+    pub(crate) name: String,
     pub(crate) place: Place,
 }
 
@@ -95,6 +104,8 @@ pub(crate) enum Place {
     /// A column of the projection.
     Column(usize),
     Meta(Meta),
+    /// What is looked up in a list.
+    Lookup(usize),
 }
 
 #[derive(Debug)]
@@ -139,11 +150,43 @@ impl Program {
     /// The batch must have been decoded with this program's [projection](Self::projection).
     #[must_use]
     pub fn predicates(&self, batch: &Batch, meta: &MetaColumns) -> Predicates {
-        let inputs = BatchInputs::new(self, batch, meta);
-        let atoms = AtomCache::new(self, &inputs);
-        let bits = self.predicates.iter().map(|predicate| atoms.truth(&predicate.logic)).collect();
-        let failed = self.predicates.iter().map(|predicate| atoms.failed(&predicate.logic)).sum();
-        Predicates { bits, failed }
+        let all: Vec<PredicateId> = self.predicate_ids().collect();
+        let mut found = Found::default();
+        self.index(&all, &[]).find(&self.columns(batch, meta), None, &mut found);
+        let mut bits: Vec<Option<BooleanBufferBuilder>> = all.iter().map(|_| None).collect();
+        for (row, id) in found.hits {
+            let bits = bits[id.index()].get_or_insert_with(|| {
+                let mut bits = BooleanBufferBuilder::new(batch.len());
+                bits.append_n(batch.len(), false);
+                bits
+            });
+            bits.set_bit(row as usize, true);
+        }
+        let finish = |bits: Option<BooleanBufferBuilder>| bits.map(|mut bits| bits.finish());
+        Predicates { bits: bits.into_iter().map(finish).collect(), failed: found.failed }
+    }
+
+    /// All conditions.
+    pub fn predicate_ids(&self) -> impl Iterator<Item = PredicateId> {
+        (0..self.predicates.len()).map(|at| PredicateId(at as u32))
+    }
+
+    /// Whether single rows can be asked for a condition: it consists of comparisons of columns with constants.
+    ///
+    /// # Panics
+    ///
+    /// If the id is of another program.
+    #[must_use]
+    pub fn is_native(&self, id: PredicateId) -> bool {
+        is_native(&self.predicates[id.index()].logic, &self.natives)
+    }
+
+    /// Arranges some conditions for finding out where they hold. `found` are told for each row on which they hold; of
+    /// `asked` it is told on which rows some of them hold, as far as [single rows can be asked](Self::is_native) for them:
+    /// the others of them are found as well.
+    #[must_use]
+    pub fn index(&self, found: &[PredicateId], asked: &[PredicateId]) -> Index {
+        Index::new(self, found, asked)
     }
 
     /// Evaluates one expression on every row.
@@ -157,20 +200,17 @@ impl Program {
     pub fn value(&self, id: ValueId, batch: &Batch, meta: &MetaColumns) -> Values {
         match &self.values[id.index()] {
             ValueForm::Bare { input, json } => {
-                let input = self.inputs[*input];
-                let column = match input.place {
-                    Place::Column(index) => batch.columns()[index].clone(),
-                    Place::Meta(name) => meta_column(name, batch, meta),
-                };
-                Values::of_column(column, *json)
+                Values::of_column(self.columns(batch, meta).column(*input).clone(), *json)
             }
             ValueForm::Atom(atom) => {
-                let evaluated = self.atoms[*atom].evaluate(&BatchInputs::new(self, batch, meta));
+                let evaluated = self.atoms[*atom].evaluate(&self.columns(batch, meta));
                 Values::of_evaluated(&evaluated, batch.len())
             }
             ValueForm::Condition(logic) => {
-                let inputs = BatchInputs::new(self, batch, meta);
-                Values::of_booleans(AtomCache::new(self, &inputs).condition(logic))
+                let columns = self.columns(batch, meta);
+                let evaluated = logic.evaluate(&mut |atom| self.atoms[*atom].evaluate(&columns).booleans());
+                // Only columns of different lengths make the kernels fail, and all of these are as long as the batch.
+                Values::of_booleans(evaluated.unwrap_or_else(|_| BooleanArray::new_null(batch.len())))
             }
         }
     }

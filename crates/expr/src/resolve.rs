@@ -9,6 +9,7 @@ use crate::aggregate::Aggregate;
 use crate::analyze::{Analyzer, Reference, marker};
 use crate::functions::{AGGREGATES, FUNCTIONS, STEP_AGGREGATES, is_network, refusal};
 use crate::lex::range_of;
+use crate::lists::calls_list;
 use crate::names::{Origin, Scope};
 use crate::problem::Problem;
 use crate::syntax::{arguments, function_name, inside, operands, take};
@@ -38,6 +39,7 @@ impl Analyzer<'_> {
                 let path = path.clone();
                 self.resolve_name(expr, &path);
             }
+            expr if calls_list(expr) => self.resolve_list_call(expr),
             Expr::Function(_) => self.resolve_call(expr),
             Expr::CompoundFieldAccess { .. } if self.is_picked_event(expr) => self.resolve_picked_event(expr),
             _ => {

@@ -128,6 +128,12 @@ impl CrossExpr {
         &self.inputs
     }
 
+    /// The condition in normalised form: the same for all spellings of one meaning.
+    #[must_use]
+    pub fn normalized(&self) -> &str {
+        self.row.normalized()
+    }
+
     /// Whether the condition is TRUE; NULL is not.
     #[must_use]
     pub fn holds(&self, values: &[Value]) -> bool {
@@ -151,11 +157,11 @@ impl Compiler {
     /// alike where they leave it open. Mistakes are told by [`step_condition`](Self::step_condition).
     pub fn learn_step_condition(&self, text: &str, event: &mut EventScope, steps: &mut [EventScope]) {
         let scope = MatchScope { event: Some(event), steps, visible: None };
-        for (origin, kind) in uses(text, Scope::Match(scope), &self.schemas, Goal::Condition) {
+        for (origin, kind) in uses(text, Scope::Match(scope), self.known(), Goal::Condition) {
             match origin {
                 Origin::Event(source) => event.uses.add(source, kind),
                 Origin::Step(step, source) => steps[step].uses.add(source, kind),
-                Origin::By(_) | Origin::Aggregate(_) => {}
+                Origin::By(_) | Origin::Aggregate(_) | Origin::Lookup(_) | Origin::LookupCall(_) => {}
             }
         }
     }
@@ -166,7 +172,7 @@ impl Compiler {
         let texts = having.iter().map(|text| (text, Goal::Condition));
         for (text, goal) in texts.chain(emit.iter().map(|text| (text, Goal::Value))) {
             let scope = MatchScope { event: None, steps, visible: None };
-            for (origin, kind) in uses(text, Scope::Match(scope), &self.schemas, goal) {
+            for (origin, kind) in uses(text, Scope::Match(scope), self.known(), goal) {
                 if let Origin::Step(step, source) = origin {
                     steps[step].uses.add(source, kind);
                 }
@@ -186,7 +192,7 @@ impl Compiler {
         steps: Steps<'_>,
     ) -> Result<StepCondition, Vec<Problem>> {
         let scope = MatchScope { event: Some(event), steps: steps.all, visible: Some(steps.visible) };
-        let analyzed = analyze(text, Scope::Match(scope), &self.schemas, Goal::Condition)?;
+        let analyzed = analyze(text, Scope::Match(scope), self.known(), Goal::Condition)?;
         let taken = self.step_values(&analyzed.aggregates)?;
         let parts = match analyzed.condition(text)? {
             Logic::And(parts) => parts,
@@ -238,7 +244,7 @@ impl Compiler {
         values: &mut Vec<StepValue>,
     ) -> Result<ScalarExpr, Vec<Problem>> {
         let scope = MatchScope { event: None, steps, visible: None };
-        let analyzed = analyze(text, Scope::Match(scope), &self.schemas, goal)?;
+        let analyzed = analyze(text, Scope::Match(scope), self.known(), goal)?;
         let read = self.step_values(&analyzed.aggregates)?;
         let place = |value: &StepValue| {
             values.iter().position(|known| known == value).unwrap_or_else(|| {
@@ -287,7 +293,7 @@ impl Compiler {
 fn looks_back(part: &Logic<Leaf>) -> bool {
     let mut found = false;
     part.for_each(&mut |leaf| {
-        found |= leaf.columns.iter().any(|column| matches!(column.origin, Origin::Aggregate(_)));
+        found |= leaf.columns.iter().any(Column::looks_back);
     });
     found
 }
@@ -308,8 +314,11 @@ fn comparison(part: &Logic<Leaf>) -> Option<(&Column, Comparison, usize)> {
         return None;
     }
     match (&left.origin, &right.origin) {
-        (Origin::Event(_), Origin::Aggregate(aggregate)) => Some((left, operator, *aggregate)),
-        (Origin::Aggregate(aggregate), Origin::Event(_)) => Some((right, operator.mirrored(), *aggregate)),
+        (Origin::Aggregate(_), Origin::Aggregate(_)) => None,
+        (_, Origin::Aggregate(aggregate)) if !left.looks_back() => Some((left, operator, *aggregate)),
+        (Origin::Aggregate(aggregate), _) if !right.looks_back() => {
+            Some((right, operator.mirrored(), *aggregate))
+        }
         _ => None,
     }
 }

@@ -6,6 +6,8 @@ use datafusion_sql::sqlparser::ast::{
 };
 use datafusion_sql::sqlparser::ast::{FunctionArgumentList, Spanned};
 
+use crate::lists::{LOOKUP, is_call};
+
 /// The operands of `expr`; `None` if expressions may not use this node.
 pub(crate) fn operands(expr: &mut Expr) -> Option<Vec<&mut Expr>> {
     Some(match expr {
@@ -56,6 +58,7 @@ pub(crate) fn operands(expr: &mut Expr) -> Option<Vec<&mut Expr>> {
             .chain(else_result.as_deref_mut())
             .collect(),
         Expr::Function(function) => arguments(function)?,
+        Expr::CompoundFieldAccess { root, .. } if is_call(root, LOOKUP) => vec![root],
         _ => return None,
     })
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit, TimestampNanosecondType, UInt64Type};
 use olocus_event::{Column, Value};
@@ -54,6 +54,19 @@ impl Values {
         };
         let arrays = parts.into_iter().map(|(array, _)| plain(array)).collect();
         Self { store: Store::Parts { class: evaluated.class(), arrays, places }, json: false }
+    }
+
+    /// The values, where they are texts in one array.
+    pub(crate) fn texts(&self) -> Option<&StringArray> {
+        match &self.store {
+            Store::Column(column) => match &**column {
+                Column::Text(texts) if !self.json => Some(texts),
+                _ => None,
+            },
+            Store::Parts { class: Class::Json, .. } => None,
+            Store::Parts { arrays, places: None, .. } => arrays.first()?.as_string_opt::<i32>(),
+            Store::Parts { .. } => None,
+        }
     }
 
     /// The value of a row of the batch.

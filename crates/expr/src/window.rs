@@ -46,7 +46,7 @@ impl ScalarExpr {
             }
             Origin::Aggregate(own) => Some(ScalarInput::Aggregate(*positions.get(own)?)),
             Origin::By(index) => Some(ScalarInput::By(index)),
-            Origin::Event(_) | Origin::Step(..) => None,
+            Origin::Event(_) | Origin::Step(..) | Origin::Lookup(_) | Origin::LookupCall(_) => None,
         });
         Some(Self { row, inputs: inputs.collect::<Option<_>>()? })
     }

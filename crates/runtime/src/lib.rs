@@ -17,6 +17,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod error;
+mod explain;
 mod matches;
 mod merge;
 mod plan;
@@ -29,6 +30,9 @@ mod task;
 mod weight;
 
 pub use self::error::Error;
+pub use self::explain::{
+    Advice, Bytes, Condition, Crossing, Evaluation, Explanation, FieldUse, Machine, Predicate, Reads, State,
+};
 pub use self::matches::{EMBEDDED_BYTES_MAX, Match};
 pub use self::merge::{Delivery, InputId, InputIndex, Mark, Merge, Place, Progress};
 pub use self::plan::{Plan, compile};

@@ -6,18 +6,21 @@ mod compile;
 mod conditions;
 mod doubts;
 mod draft;
-mod later;
+mod lists;
 mod sequence;
 mod version;
+
+use std::sync::Arc;
 
 use olocus_cep::Limits;
 use olocus_cep::pattern::{RegisterFunction, RegisterId, StepId};
 use olocus_cep::rule::{Action, MatchLimit, Severity, StateBounds, TypePattern};
-use olocus_expr::{PredicateId, Program, ScalarExpr, ValueId};
+use olocus_expr::{ListSize, PredicateId, Program, ScalarExpr, ValueId};
 
 use crate::source::SourceSpec;
 
 pub use self::compile::compile;
+pub(crate) use self::conditions::{Conditions, Place};
 
 /// Everything that evaluation needs, immutable and shared by all threads.
 #[derive(Debug)]
@@ -31,6 +34,7 @@ pub struct Plan {
     /// What rules read of events once they are part of a match.
     pub(crate) retained: Vec<ValueId>,
     pub(crate) sources: Vec<SourcePlan>,
+    pub(crate) lists: Vec<ListSize>,
 }
 
 /// A rule, compiled.
@@ -42,6 +46,8 @@ pub(crate) struct RulePlan {
     pub(crate) key: Option<KeyIndex>,
     pub(crate) key_is_list: bool,
     pub(crate) machine: olocus_cep::Plan,
+    /// The machine's opaque conditions.
+    pub(crate) opaque: Arc<Conditions>,
     /// Slots of [`Plan::inputs`], in the order in which the machine reads them; `None` is always true.
     pub(crate) inputs: Vec<Option<usize>>,
     /// Slots of [`Plan::retained`] that matches read, ascending.
@@ -155,6 +161,11 @@ impl Plan {
     /// The version of a rule: a hash of its meaning, which formatting and comments do not change.
     pub fn rule_version(&self, rule: usize) -> &str {
         &self.rules[rule].version
+    }
+
+    /// What the lists that rules use take in memory, in the order of their names.
+    pub fn lists(&self) -> &[ListSize] {
+        &self.lists
     }
 
     /// The sources, in the order in which they claim topics.

@@ -17,7 +17,7 @@ const SCHEMA_SUFFIX: &str = ".schema.json";
 /// to say so.
 const MAX_BYTES: u64 = olocus_document::MAX_BYTES as u64 + 1;
 
-/// Loads rule files. A path is a file, or a folder that is searched for `*.yaml` and `*.yml` with all folders in it,
+/// Loads rule files, with the files of the lists that they name. A path is a file, or a folder that is searched for `*.yaml` and `*.yml` with all folders in it,
 /// sorted by path. Files that are named twice are loaded once.
 ///
 /// All mistakes of all files are reported; with an error among them, the rules are not to be run. No rule at all is
@@ -29,7 +29,9 @@ pub fn load_rules(paths: &[PathBuf]) -> (Vec<RuleFile>, Diagnostics) {
         match read(path) {
             Ok(text) => {
                 let file = crate::redact::rules(path.display().to_string(), text);
-                loaded.push(parse_rule_file(&file, &mut diagnostics));
+                let mut rules = parse_rule_file(&file, &mut diagnostics);
+                crate::lists_loader::load(path, &mut rules, &mut diagnostics);
+                loaded.push(rules);
             }
             Err(problem) => diagnostics.push(*problem),
         }

@@ -217,6 +217,11 @@ impl<M: Matcher> KeyedPattern<M> {
         M::forget_snapshot(&mut self.shared);
     }
 
+    /// What a key takes besides a long text and what is held for it.
+    pub(crate) fn bytes_per_key() -> usize {
+        Slots::<M>::bytes_per_key()
+    }
+
     /// What all of it takes, in bytes.
     fn bytes(&self) -> usize {
         self.slots.bytes() + self.preceding.as_ref().map_or(0, Preceding::bytes) + M::bytes(&self.shared)

@@ -29,6 +29,10 @@ pub(crate) trait Matcher: Sized {
     /// A matcher that holds nothing, perhaps one [given back](Self::give_back).
     fn new(shared: &mut Self::Shared) -> Self;
 
+    /// What each partial match takes, if they are held one by one, and each event that they have taken, in bytes, without
+    /// what events own elsewhere.
+    fn sizes(shared: &Self::Shared) -> (usize, usize);
+
     /// Takes one that [`is_empty`](Self::is_empty).
     fn give_back(self, shared: &mut Self::Shared);
 

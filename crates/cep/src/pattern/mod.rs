@@ -15,16 +15,20 @@ use serde::{Deserialize, Serialize};
 use self::automaton::Automaton;
 use crate::aggregate::{AggregateFunction, Scalar};
 
+pub use builder::{Attribute, BuildError, BuiltPattern, Earlier, EventPattern, Times, TopicEvent};
+pub use runs::{Indexed, indexed};
 pub use validate::PatternProblem;
 
 pub mod automaton;
+mod builder;
 
 mod events;
 mod fresh;
 pub(crate) mod keyed;
-mod matcher;
+pub(crate) mod matcher;
 mod nodes;
 mod preceding;
+mod print;
 pub(crate) mod runs;
 pub mod sets;
 mod validate;

@@ -1,5 +1,7 @@
 //! From a sequence to a pattern.
 
+use std::collections::HashSet;
+
 use super::{AfterMatch, Asked, Element, Not, Sequence, Step, Takes, Times};
 use crate::pattern::{self, Body, Condition, ConditionId, Pattern, Preceded, Repeat, Stage, StepId};
 
@@ -13,7 +15,13 @@ use crate::pattern::{self, Body, Condition, ConditionId, Pattern, Preceded, Repe
 /// If the sequence has more steps than [`MAX_STEPS`](super::MAX_STEPS), `after_match` names none of them, or a `not` at the
 /// start does not say for how long, which the parser refuses.
 pub fn lower(sequence: &Sequence, condition: impl FnMut(Asked<'_>) -> Condition) -> Pattern {
-    let mut lowering = Lowering { condition, steps: Vec::new(), conditions: Vec::new(), nots: 0 };
+    let name = |asked: Asked<'_>| match asked {
+        Asked::Step(step) => Some(step.name.value.clone()),
+        Asked::Not(not) => not.name.as_ref().map(|name| name.value.clone()),
+        Asked::Until(_) => None,
+    };
+    let taken = sequence.asked().into_iter().filter_map(name).collect();
+    let mut lowering = Lowering { condition, steps: Vec::new(), conditions: Vec::new(), taken };
     let (preceded, elements) = lowering.preceded(&sequence.elements);
     let mut stages = lowering.stages(elements);
     if let Some(within) = sequence.within {
@@ -45,7 +53,8 @@ struct Lowering<C> {
     condition: C,
     steps: Vec<pattern::Step>,
     conditions: Vec<Condition>,
-    nots: usize,
+    /// Names that steps and `not`s have.
+    taken: HashSet<String>,
 }
 
 impl<C: FnMut(Asked<'_>) -> Condition> Lowering<C> {
@@ -100,13 +109,19 @@ impl<C: FnMut(Asked<'_>) -> Condition> Lowering<C> {
 
     fn not(&mut self, not: &Not) -> StepId {
         let condition = self.asked(Asked::Not(not));
-        self.nots += 1;
-        let name = match &not.name {
-            Some(name) => name.value.clone(),
-            // No step has such a name.
-            None => format!("not#{}", self.nots),
-        };
+        let name = not.name.as_ref().map_or_else(|| self.unused_name(not), |name| name.value.clone());
         self.named(name, condition)
+    }
+
+    /// A name for a `not` that has none: the types of its events.
+    fn unused_name(&self, not: &Not) -> String {
+        let types: Vec<&str> = not.event.iter().map(|pattern| pattern.value.as_str()).collect();
+        let name = types.join("|");
+        let is_taken =
+            |name: &str| self.taken.contains(name) || self.steps.iter().any(|step| step.name == name);
+        let numbered = (2..).map(|number| format!("{name}#{number}"));
+        let mut names = std::iter::once(name.clone()).chain(numbered);
+        names.find(|name| !is_taken(name)).expect("there are more numbers than steps")
     }
 
     fn named(&mut self, name: String, condition: ConditionId) -> StepId {

@@ -16,9 +16,10 @@ pub use draft::{Draft, DraftBody, DraftRole, DraftStep};
 pub use json::to_json;
 pub use lower::lower;
 pub use model::{
-    Action, AfterMatch, Asked, Body, Element, ExpectedMatch, Include, List, ListFormat, ListSource, LogLevel,
-    MAX_MATCHES_PER_EVENT, MatchLimit, Not, Rule, RuleFile, RuleTest, Sequence, Severity, StateBounds, Step,
-    TEST_START, Takes, TestEvent, Times, Until, Window,
+    Action, AfterMatch, Asked, Body, Element, ExpectedMatch, Include, List, ListContent, ListFormat,
+    ListKind, ListRow, ListSource, LogLevel, MAX_MATCHES_PER_EVENT, MatchLimit, Not, Rule, RuleFile,
+    RuleTest, Sequence, Severity, StateBounds, Step, TEST_START, Takes, TestEvent, TestList, Times, Until,
+    Window,
 };
 pub use parse::{MAX_STEPS, check_unique_names, parse_rule_file};
 pub use type_pattern::TypePattern;

@@ -12,7 +12,7 @@ use crate::Overflow;
 mod list;
 mod sequence;
 
-pub use list::{List, ListFormat, ListSource};
+pub use list::{List, ListContent, ListFormat, ListKind, ListRow, ListSource, TestList};
 pub use sequence::{
     AfterMatch, Asked, Element, MAX_MATCHES_PER_EVENT, Not, Sequence, Step, Takes, Times, Until,
 };
@@ -248,6 +248,8 @@ pub struct RuleTest {
     pub name: String,
     /// Where the test stands.
     pub span: Span,
+    /// What lists hold while the test runs.
+    pub lists: Vec<TestList>,
     /// The events, in the order in which they arrive.
     pub events: Vec<TestEvent>,
     /// The matches in the order in which they come about; none means that nothing may be found.

@@ -559,3 +559,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn documents_say_the_same_whatever_their_style() {
+    let same = |one: &str, other: &str| read(one).says_the_same(&read(other));
+    assert!(same("a: [1, 'x']\nb: {c: null}", "a:\n  - 1\n  - \"x\"\nb:\n  c: ~ # why"));
+    assert!(same("|\n  text\n", "\"text\\n\""));
+    assert!(!same("a: 1", "a: '1'"));
+    assert!(!same("a: 007", "a: 7"));
+    assert!(!same("[1, 2]", "[2, 1]"));
+    assert!(!same("[1]", "[1, 2]"));
+    assert!(!same("a: 1\nb: 2", "b: 2\na: 1"));
+    assert!(!same("a: true", "a: 'true'"));
+}

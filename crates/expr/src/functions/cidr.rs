@@ -98,8 +98,14 @@ fn any_contains(address: IpAddr, networks: impl Iterator<Item = Option<Network>>
     (!unknown).then_some(false)
 }
 
+/// An address of a network, and how many of its bits the network's other addresses share.
+pub(crate) fn parse_network(text: &str) -> Option<(IpAddr, u8)> {
+    let network = Network::parse(text)?;
+    Some((network.address, u8::try_from(network.prefix).ok()?))
+}
+
 /// The address that `text` is, as it stands: with blanks around it it is none, as such a text is no number.
-fn parse_address(text: &str) -> Option<IpAddr> {
+pub(crate) fn parse_address(text: &str) -> Option<IpAddr> {
     // IPv4 addresses that were carried over IPv6 (`::ffff:10.0.0.1`) belong to IPv4 networks.
     Some(text.parse::<IpAddr>().ok()?.to_canonical())
 }

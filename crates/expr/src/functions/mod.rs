@@ -16,7 +16,7 @@ use crate::types::Class;
 pub(crate) use self::arithmetic::{
     ADD, DIVIDE, FINITE, MODULO, MULTIPLY, SUBTRACT, TIME_DIFFERENCE, TIME_SHIFT, common_number,
 };
-pub(crate) use self::cidr::is_network;
+pub(crate) use self::cidr::{is_network, parse_address, parse_network};
 
 /// Aggregates over the events of a window.
 pub(crate) const AGGREGATES: [&str; 5] = ["count", "sum", "avg", "min", "max"];

@@ -2,6 +2,7 @@
 
 mod conditions;
 mod kinds;
+mod lists;
 mod problems;
 mod properties;
 mod scopes;

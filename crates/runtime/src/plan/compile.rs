@@ -7,13 +7,14 @@ use olocus_cep::pattern::RegisterFunction;
 use olocus_cep::rule::{Action, Body, Include, Rule, RuleFile, TypePattern, Window, check_unique_names};
 use olocus_cep::{AggregateFunction, WindowPlan};
 use olocus_document::{Diagnostic, Diagnostics, Scalar, SourceFile, Spanned};
-use olocus_expr::{Aggregate, Compiler, EventScope, PredicateId, Problem, Schemas, ValueId};
+use olocus_expr::{Aggregate, Compiler, EventScope, Lists, PredicateId, Problem, Schemas, ValueId};
 
 use super::draft::check_draft;
-use super::later::report_lists;
+use super::lists::lists_of;
 use super::sequence::sorted;
 use super::{
-    KeyIndex, KeyPlan, Link, OutputPlan, Plan, RulePlan, SequenceValue, SourcePlan, Test, doubts, version,
+    Conditions, KeyIndex, KeyPlan, Link, OutputPlan, Plan, RulePlan, SequenceValue, SourcePlan, Test, doubts,
+    version,
 };
 use crate::source::SourceSpec;
 
@@ -35,8 +36,8 @@ fn compile_here(
     diagnostics: &mut Diagnostics,
 ) -> Option<Plan> {
     check_unique_names(files, diagnostics);
-    files.iter().for_each(|file| report_lists(file, diagnostics));
-    let mut compilation = Compilation::new(Arc::clone(schemas), diagnostics);
+    let lists = lists_of(files, diagnostics);
+    let mut compilation = Compilation::new(Arc::clone(schemas), &lists, diagnostics);
     let sources: Vec<_> = sources.iter().map(|spec| compilation.source(spec)).collect();
     let mut rules = Vec::new();
     for (file, rule) in all_rules(files).filter(|(_, rule)| rule.enabled) {
@@ -48,10 +49,10 @@ fn compile_here(
     }
     for (file, rule) in all_rules(files).filter(|(_, rule)| !rule.enabled) {
         // A disabled rule must be right too, but leaves nothing behind in the plan.
-        Compilation::new(Arc::clone(schemas), diagnostics).rule(file, rule, 0);
+        Compilation::new(Arc::clone(schemas), &lists, diagnostics).rule(file, rule, 0);
     }
     for draft in files.iter().flat_map(|file| &file.drafts) {
-        check_draft(draft, Arc::clone(schemas), diagnostics);
+        check_draft(draft, Arc::clone(schemas), &lists, diagnostics);
     }
     if diagnostics.has_errors() {
         return None;
@@ -61,7 +62,8 @@ fn compile_here(
         test.keys.sort_unstable();
         test.keys.dedup();
     }
-    Some(Plan { program: compiler.finish(), rules, tests, keys, inputs, retained, sources })
+    let lists = lists.sizes();
+    Some(Plan { program: compiler.finish(), rules, tests, keys, inputs, retained, sources, lists })
 }
 
 fn all_rules(files: &[RuleFile]) -> impl Iterator<Item = (&Arc<SourceFile>, &Rule)> {
@@ -81,6 +83,7 @@ pub(super) struct Compilation<'a> {
 /// What the body of a rule becomes.
 pub(super) struct CompiledBody {
     pub(super) machine: olocus_cep::Plan,
+    pub(super) opaque: Arc<Conditions>,
     /// As in [`RulePlan::inputs`].
     pub(super) inputs: Vec<Option<usize>>,
     pub(super) output: OutputPlan,
@@ -90,9 +93,9 @@ pub(super) struct CompiledBody {
 }
 
 impl<'a> Compilation<'a> {
-    fn new(schemas: Arc<Schemas>, diagnostics: &'a mut Diagnostics) -> Compilation<'a> {
+    fn new(schemas: Arc<Schemas>, lists: &Arc<Lists>, diagnostics: &'a mut Diagnostics) -> Compilation<'a> {
         Compilation {
-            compiler: Compiler::new(schemas),
+            compiler: Compiler::new(schemas).with_lists(Arc::clone(lists)),
             tests: Vec::new(),
             test_ids: HashMap::new(),
             keys: Vec::new(),
@@ -128,6 +131,7 @@ impl<'a> Compilation<'a> {
             key: body.key,
             key_is_list: rule.by_is_list,
             machine: body.machine,
+            opaque: body.opaque,
             inputs: body.inputs,
             retained: retained(&body.output),
             state: rule.state,
@@ -178,7 +182,7 @@ impl<'a> Compilation<'a> {
         };
         let names = rule.emit.iter().map(|(name, _)| name.value.clone());
         let output = OutputPlan::Window { having: exprs.having, emit: names.zip(exprs.emit).collect() };
-        Some(CompiledBody { machine, inputs, output, meaning, key })
+        Some(CompiledBody { machine, opaque: Arc::default(), inputs, output, meaning, key })
     }
 
     /// The predicate of a `where`; `Err` once its mistakes have been reported.

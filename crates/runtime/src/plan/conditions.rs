@@ -9,18 +9,18 @@ use crate::matches::value;
 
 /// The opaque conditions of one pattern, by number.
 #[derive(Debug, Default)]
-pub(super) struct Conditions(pub(super) Vec<Condition>);
+pub(crate) struct Conditions(pub(crate) Vec<Condition>);
 
 /// An expression, and where its values come from.
 #[derive(Debug)]
-pub(super) struct Condition {
-    pub(super) expr: Box<CrossExpr>,
+pub(crate) struct Condition {
+    pub(crate) expr: Box<CrossExpr>,
     /// In the order of [`CrossExpr::inputs`].
-    pub(super) places: Vec<Place>,
+    pub(crate) places: Vec<Place>,
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// Position in the row's inputs.
     Input(usize),
     /// Position in the pattern's registers.

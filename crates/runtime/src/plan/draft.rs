@@ -6,13 +6,19 @@ use std::sync::Arc;
 
 use olocus_cep::rule::{Draft, DraftBody, DraftRole, DraftStep};
 use olocus_document::{Diagnostics, Scalar};
-use olocus_expr::{Compiler, EventScope, Problem, Schemas, Steps};
+use olocus_expr::{Compiler, EventScope, Lists, Problem, Schemas, Steps};
 
 use super::compile::{BodyTexts, key_scope, literal_types, point};
 
 /// Reports the mistakes in the expressions of a draft.
-pub(super) fn check_draft(draft: &Draft, schemas: Arc<Schemas>, diagnostics: &mut Diagnostics) {
-    let mut check = Check { compiler: Compiler::new(schemas), diagnostics };
+pub(super) fn check_draft(
+    draft: &Draft,
+    schemas: Arc<Schemas>,
+    lists: &Arc<Lists>,
+    diagnostics: &mut Diagnostics,
+) {
+    let compiler = Compiler::new(schemas).with_lists(Arc::clone(lists));
+    let mut check = Check { compiler, diagnostics };
     for body in &draft.bodies {
         // With two bodies it is not known which of them `by`, `having` and `emit` speak of.
         let is_only = draft.bodies.len() == 1;

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use olocus_cep::pattern::automaton::Automaton;
-use olocus_cep::pattern::{self, Cross, Pattern, PatternOutputs, PatternPlan, Register, RegisterId, StepId};
+use olocus_cep::pattern::{
+    self, Cross, CrossConditions, Pattern, PatternOutputs, PatternPlan, Register, RegisterId, StepId,
+};
 use olocus_cep::rule::{Asked, Include, Rule, Sequence, TypePattern, lower};
 use olocus_document::{Diagnostic, SourceFile, Spanned};
 use olocus_expr::{Comparison, CrossCondition, CrossInput, SequenceExprs, StepCondition, StepValue};
@@ -71,9 +73,11 @@ impl Compilation<'_> {
         for ((name, _), expr) in rule.emit.iter().zip(&exprs.emit) {
             meaning.push(format!("emit {}={}", name.value, expr.normalized()));
         }
+        let opaque = Arc::new(Conditions(machine.opaque));
+        let conditions: Arc<dyn CrossConditions> = Arc::clone(&opaque) as _;
         let plan = PatternPlan {
             pattern: Arc::new(pattern),
-            conditions: Some(Arc::new(Conditions(machine.opaque))),
+            conditions: Some(conditions),
             outputs: PatternOutputs {
                 timeouts: sequence.on_timeout.is_some(),
                 events: rule.include != Include::Nothing,
@@ -85,7 +89,7 @@ impl Compilation<'_> {
         let names = rule.emit.iter().map(|(name, _)| name.value.clone());
         let output = OutputPlan::Sequence { steps, values, having, emit: names.zip(emit).collect() };
         let machine_plan = olocus_cep::Plan::Pattern(plan);
-        Some(CompiledBody { machine: machine_plan, inputs: machine.inputs, output, meaning, key })
+        Some(CompiledBody { machine: machine_plan, opaque, inputs: machine.inputs, output, meaning, key })
     }
 
     /// What decides each thing that is asked, in order; `None` once mistakes have been reported.

@@ -44,6 +44,8 @@ pub(super) fn describe() {
     describe_gauge!("olocus_state_bytes", "Estimated size of partial matches, windows and held records");
     describe_gauge!("olocus_partial_matches", "Partial matches of all sequence rules");
     describe_gauge!("olocus_window_events", "Events in windows");
+    describe_gauge!("olocus_list_entries", "Keys of a list that rules look values up in, by list");
+    describe_gauge!("olocus_list_bytes", "Estimated size of what rules use of a list, by list");
     describe_gauge!("olocus_keys", "Keys with state, summed over rules");
     describe_gauge!("olocus_held_bytes", "Estimated size of the records that wait for their turn");
     describe_gauge!("olocus_held_records", "Records waiting for their turn in event-time order");
@@ -88,6 +90,10 @@ pub(super) fn begin(plan: &Plan) {
     }
     for rule in plan.rule_names() {
         counter!("olocus_matches_total", "rule" => rule.to_owned()).increment(0);
+    }
+    for list in plan.lists() {
+        gauge!("olocus_list_entries", "list" => list.name.clone()).set(list.entries as f64);
+        gauge!("olocus_list_bytes", "list" => list.name.clone()).set(list.bytes as f64);
     }
     counter!("olocus_values_unconverted_total").increment(0);
     counter!("olocus_conditions_failed_total").increment(0);

@@ -1,8 +1,8 @@
-//! Automata as text and as graphs.
+//! Automata as text.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
-use jiff::SignedDuration;
+use olocus_document::format_duration;
 
 use super::{Action, Automaton, Guard, Move, State, StateId};
 use crate::pattern::{ConditionId, Pattern, StepId};
@@ -12,7 +12,7 @@ use crate::pattern::{ConditionId, Pattern, StepId};
 pub(super) struct Names {
     steps: Vec<String>,
     /// The condition of each step.
-    of_steps: Vec<ConditionId>,
+    pub(super) of_steps: Vec<ConditionId>,
     conditions: Vec<String>,
 }
 
@@ -30,12 +30,12 @@ impl Names {
         }
     }
 
-    fn step(&self, step: StepId) -> &str {
+    pub(super) fn step(&self, step: StepId) -> &str {
         &self.steps[step.index()]
     }
 
     /// `when b and not a`, or nothing if it always holds.
-    fn when(&self, guards: &[Guard], known: Option<ConditionId>) -> String {
+    pub(super) fn when(&self, guards: &[Guard], known: Option<ConditionId>) -> String {
         let alternatives: Vec<String> = guards.iter().map(|guard| self.guard(guard, known)).collect();
         if alternatives.iter().any(String::is_empty) {
             return String::new();
@@ -54,58 +54,16 @@ impl Names {
             })
             .collect();
         if let Some(within) = guard.within {
-            parts.push(format!("within {} of the last event", duration(within)));
+            parts.push(format!("within {} of the last event", format_duration(within)));
         }
         if let Some(after) = guard.after {
-            parts.push(format!("{} after the last event", duration(after)));
+            parts.push(format!("{} after the last event", format_duration(after)));
         }
         parts.join(" and ")
     }
 }
 
 impl Automaton {
-    /// The automaton as a graph in the language of Graphviz.
-    pub fn to_dot(&self) -> String {
-        let mut dot =
-            String::from("digraph {\n  rankdir=LR;\n  node [shape=circle];\n  match [shape=doublecircle];\n");
-        for (id, state) in self.states() {
-            if state.pending {
-                // Writing to a string cannot fail.
-                let _ = writeln!(dot, "  {id} -> match [label=\"time runs out\", style=dashed];");
-            }
-            for way in &state.moves {
-                self.dot_move(id, way, &mut dot);
-            }
-        }
-        dot.push_str("}\n");
-        dot
-    }
-
-    fn dot_move(&self, from: StateId, way: &Move, dot: &mut String) {
-        let mut arrow = |to: &str, label: &str, style: &str| {
-            let label = label.trim().replace('\\', "\\\\").replace('"', "\\\"");
-            let _ = writeln!(dot, "  {from} -> {to} [label=\"{label}\"{style}];");
-        };
-        match &way.action {
-            Action::Take { step, to, completes } => {
-                let known = self.names.of_steps[step.index()];
-                let taken =
-                    format!("{}{}", self.names.step(*step), self.names.when(&way.guards, Some(known)));
-                if let Some(to) = to {
-                    arrow(&to.to_string(), &taken, "");
-                }
-                if !completes.is_empty() {
-                    arrow("match", &format!("{taken}{}", self.names.when(completes, Some(known))), "");
-                }
-            }
-            Action::Skip { to } => {
-                arrow(&to.to_string(), &self.names.when(&way.guards, None), ", style=dotted");
-            }
-            Action::Complete => arrow("match", &self.names.when(&way.guards, None), ", style=dotted"),
-            Action::Stop { .. } => {}
-        }
-    }
-
     fn list_state(&self, id: StateId, state: &State, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mark = if id == Automaton::START { '^' } else { ' ' };
         write!(f, "{mark} {id}:")?;
@@ -114,7 +72,7 @@ impl Automaton {
             self.list_move(id, way, f)?;
         }
         if let Some(within) = state.within {
-            write!(f, "; until {} after the last event", duration(within))?;
+            write!(f, "; until {} after the last event", format_duration(within))?;
         }
         if state.pending {
             write!(f, ", then {}", self.len())?;
@@ -154,12 +112,8 @@ impl fmt::Display for Automaton {
         }
         write!(f, "> {}: match", self.len())?;
         if let Some(within) = self.within {
-            write!(f, ", within {} of the first event", duration(within))?;
+            write!(f, ", within {} of the first event", format_duration(within))?;
         }
         writeln!(f)
     }
-}
-
-fn duration(nanoseconds: i64) -> String {
-    format!("{:#}", SignedDuration::from_nanos(nanoseconds))
 }

@@ -29,12 +29,14 @@ use super::{Condition, ConditionId, Pattern, StepId};
 
 mod ambiguity;
 mod close;
+mod dot;
 mod error;
 mod graph;
 mod greedy;
 mod listing;
 mod lower;
 
+pub(crate) use dot::escaped;
 pub use error::AutomatonError;
 
 /// A state machine that finds what a pattern describes.

@@ -58,7 +58,7 @@ fn steps_wait_for_what_they_take_and_stay_otherwise() {
       1: b => 2; stay when not b
       2: c => 3
       3: d => 4; stay
-    > 4: match, within 1m 30s of the first event
+    > 4: match, within 1m30s of the first event
     ");
     let stirs: Vec<[bool; 2]> =
         automaton.states().map(|(id, state)| [state.stirs(0), state.stirs(1 << id.0)]).collect();
@@ -67,11 +67,15 @@ fn steps_wait_for_what_they_take_and_stay_otherwise() {
     digraph {
       rankdir=LR;
       node [shape=circle];
-      match [shape=doublecircle];
+      match [label="match", shape=doublecircle];
+      0 [label="^"];
       0 -> 1 [label="a"];
+      1 [label="1"];
       1 -> 2 [label="b"];
       1 -> 1 [label="when not b", style=dotted];
+      2 [label="2"];
       2 -> 3 [label="c"];
+      3 [label="3"];
       3 -> match [label="d"];
       3 -> 3 [label="", style=dotted];
     }

@@ -177,18 +177,22 @@ impl<E: Clone> Arena<E> {
 
     /// What all of this takes that is held, in bytes.
     pub(super) fn bytes(&self) -> usize {
-        let per_run = size_of::<Run>()
-            + self.clocks.bytes_per_run()
-            + self.came.bytes_per_run()
-            + self.registers.bytes_per_run()
-            + self.summaries.as_ref().map_or(0, Summaries::bytes_per_run)
-            + self.paths.as_ref().map_or(0, |_| Paths::bytes_per_run());
-        self.runs.len() * per_run
+        self.runs.len() * self.bytes_per_run()
             + self.begun.len() * size_of::<Begun>()
             + self.order.len() * size_of::<(Start, SlotId)>()
             + self.nodes.bytes()
             + self.indexed * INDEXED_BYTES
             + self.held * size_of::<super::held::Held>()
+    }
+
+    /// What a run takes, without what it began with and its events.
+    pub(super) fn bytes_per_run(&self) -> usize {
+        size_of::<Run>()
+            + self.clocks.bytes_per_run()
+            + self.came.bytes_per_run()
+            + self.registers.bytes_per_run()
+            + self.summaries.as_ref().map_or(0, Summaries::bytes_per_run)
+            + self.paths.as_ref().map_or(0, |_| Paths::bytes_per_run())
     }
 }
 

@@ -37,7 +37,7 @@ impl Conditions {
 
 impl Comparison {
     /// Whether two values that compare like this satisfy it.
-    pub(super) fn accepts(self, order: Ordering) -> bool {
+    pub(crate) fn accepts(self, order: Ordering) -> bool {
         match self {
             Comparison::Equal => order.is_eq(),
             Comparison::NotEqual => order.is_ne(),

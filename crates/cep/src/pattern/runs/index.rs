@@ -11,7 +11,7 @@ use std::ops::Bound;
 use super::arena::{Arena, RunId};
 use crate::aggregate::{Scalar, compare};
 use crate::pattern::automaton::{Action, Automaton, Guard, State, StateId};
-use crate::pattern::{Comparison, Condition, ConditionId, Cross, RegisterId};
+use crate::pattern::{Comparison, Condition, ConditionId, Cross, Pattern, RegisterId};
 
 /// A state in which an event concerns only runs for which a comparison holds, if it concerns any but by that.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +20,19 @@ pub(super) struct Probe {
     input: usize,
     operator: Comparison,
     pub(super) register: RegisterId,
+}
+
+/// A comparison by which the runs of a state are found, once there are many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Indexed {
+    /// Where they wait.
+    pub state: StateId,
+    /// Position in the row's inputs.
+    pub input: usize,
+    /// How they compare.
+    pub operator: Comparison,
+    /// With what, by which they are ordered.
+    pub register: RegisterId,
 }
 
 /// The runs of one state by the value of one register, and then by when they came.
@@ -37,6 +50,17 @@ pub(super) const INDEXED_BYTES: usize = size_of::<((Value, u64), RunId)>();
 
 /// Runs of one state from which on an index is worth it.
 pub(super) const INDEXED_MIN: u32 = 32;
+
+/// The states of a pattern's automaton in which an event is compared with few of many runs, where [runs] evaluate it.
+///
+/// [runs]: super::super::EvaluatorKind::Runs
+pub fn indexed(pattern: &Pattern, automaton: &Automaton) -> Vec<Indexed> {
+    let states = automaton.states().filter(|(id, _)| *id != Automaton::START);
+    let probes = states.filter_map(|(id, state)| Probe::of(id, state, &pattern.conditions));
+    probes
+        .map(|Probe { state, input, operator, register }| Indexed { state, input, operator, register })
+        .collect()
+}
 
 impl Probe {
     /// The probe for a state, if there is one.

@@ -79,6 +79,15 @@ impl<E: Clone> Matcher for Runs<E> {
         }
     }
 
+    fn sizes(shared: &RunsShared<E>) -> (usize, usize) {
+        let begun = size_of::<Begun>() + size_of::<(Start, SlotId)>() + size_of::<Group>();
+        let run = shared.arena.bytes_per_run() + begun;
+        match shared.arena.summaries {
+            None => (run, Nodes::<E>::bytes_per_node() + Events::<E>::bytes_per_event()),
+            Some(_) => (run, Events::<E>::bytes_per_event()),
+        }
+    }
+
     fn new(shared: &mut RunsShared<E>) -> Runs<E> {
         shared.spare.pop().unwrap_or(Runs {
             event: PhantomData,

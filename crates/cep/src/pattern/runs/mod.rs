@@ -22,6 +22,8 @@ use order::Order;
 use slab::List;
 use step::Scratch;
 
+pub use index::{Indexed, indexed};
+
 mod arena;
 mod conditions;
 mod heap;

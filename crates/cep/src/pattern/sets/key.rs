@@ -45,6 +45,10 @@ impl<E: Clone> Matcher for Sets<E> {
         Shared::new(determined, within, weight_max)
     }
 
+    fn sizes(_: &Shared<E>) -> (usize, usize) {
+        (0, Nodes::<E>::bytes_per_node() + Events::<E>::bytes_per_event())
+    }
+
     fn new(shared: &mut Shared<E>) -> Sets<E> {
         let waiting = shared.spare.pop().unwrap_or_default();
         Sets { waiting, last: i64::MIN, event: PhantomData }

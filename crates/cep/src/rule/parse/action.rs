@@ -141,9 +141,9 @@ impl Parser<'_> {
         let rest = lower.strip_prefix("http://").or_else(|| lower.strip_prefix("https://"));
         let help = "write an address such as `https://example.org/alerts`";
         let problem = match rest {
-            None => format!("`{}` does not start with `http://` or `https://`", url.value),
+            None => format!("`{}` does not start with `http://` or `https://`", without_secrets(&url.value)),
             Some(rest) if rest.is_empty() || rest.starts_with(['/', '?', '#', ':']) => {
-                format!("`{}` names no host", url.value)
+                format!("`{}` names no host", without_secrets(&url.value))
             }
             Some(rest) if rest.contains(|c: char| c.is_whitespace() || c.is_control()) => {
                 "an address has no blanks".to_owned()
@@ -187,6 +187,22 @@ impl Parser<'_> {
     }
 }
 
+/// An address as far as it can be shown: what may be a secret, in front of an `@` and after a `?` or `#`, is left out.
+fn without_secrets(url: &str) -> String {
+    let (address, rest) = url.split_at(url.find(['?', '#']).unwrap_or(url.len()));
+    let scheme = address.find("://").map_or("", |at| &address[..at + 3]);
+    let shown = match address.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}…@{host}"),
+        // What stands in front of the mark may be the half of a password.
+        None if rest.contains('@') => return format!("{scheme}…"),
+        None => address.to_owned(),
+    };
+    match rest.chars().next() {
+        Some(mark) => format!("{shown}{mark}…"),
+        None => shown,
+    }
+}
+
 /// What keeps a text from being the name of a topic, by Kafka's rule.
 fn topic_problem(name: &str) -> Option<String> {
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
@@ -206,4 +222,24 @@ fn topic_problem(name: &str) -> Option<String> {
 fn is_header_name(name: &str) -> bool {
     !name.is_empty()
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_secrets;
+
+    #[test]
+    fn what_may_be_a_secret_is_not_shown() {
+        for (url, shown) in [
+            ("ftp://user:pass@host/path?token=1#part", "ftp://…@host/path?…"),
+            ("user:p@ss@host", "…@host"),
+            ("htps://host/a?key=secret", "htps://host/a?…"),
+            ("htps://user:pa?ss@host", "htps://…"),
+            ("ftp://host/#token", "ftp://host/#…"),
+            ("https:/host", "https:/host"),
+            ("", ""),
+        ] {
+            assert_eq!(without_secrets(url), shown, "{url}");
+        }
+    }
 }

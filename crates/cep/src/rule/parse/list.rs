@@ -3,7 +3,7 @@
 use olocus_document::{Fields, Node, Spanned, read};
 
 use super::{Names, Parser};
-use crate::rule::{List, ListFormat, ListSource};
+use crate::rule::{List, ListFormat, ListKind, ListSource};
 
 impl Parser<'_> {
     pub(super) fn lists(&mut self, fields: &mut Fields<'_>) -> Vec<List> {
@@ -22,8 +22,9 @@ impl Parser<'_> {
         let mut fields = self.fields(node, "a list")?;
         let name = fields.require("name").and_then(|node| self.list_name(node, names));
         let source = self.list_source(&mut fields);
+        let kind = self.list_kind(&mut fields);
         fields.finish(self.diagnostics);
-        Some(List { name: name?, source: source?, span: node.span })
+        Some(List { name: name?, source: source?, kind, content: None, span: node.span })
     }
 
     fn list_name(&mut self, node: &Node, names: &mut Names) -> Option<Spanned<String>> {
@@ -31,6 +32,14 @@ impl Parser<'_> {
         self.identifier(name, "list")?;
         names.insert(name, self);
         Some(Spanned::new(name.value.clone(), name.span))
+    }
+
+    fn list_kind(&mut self, fields: &mut Fields<'_>) -> ListKind {
+        let Some(text) = fields.text("kind", self.diagnostics) else { return ListKind::default() };
+        ListKind::parse(&text.value).unwrap_or_else(|| {
+            self.unknown_word("kind", text, &ListKind::ALL.map(ListKind::as_str));
+            ListKind::default()
+        })
     }
 
     fn list_source(&mut self, fields: &mut Fields<'_>) -> Option<ListSource> {
@@ -61,15 +70,19 @@ impl Parser<'_> {
             None => None,
         };
         match (file, topic) {
-            (Some((path, format)), _) => Some(ListSource::File { path, format, key }),
+            (Some((path, format, gzip)), _) => Some(ListSource::File { path, format, gzip, key }),
             (None, Some(topic)) => Some(ListSource::Topic { topic, key: key? }),
             (None, None) => None,
         }
     }
 
-    fn list_file(&mut self, node: &Node) -> Option<(Spanned<String>, ListFormat)> {
+    fn list_file(&mut self, node: &Node) -> Option<(Spanned<String>, ListFormat, bool)> {
         let path = read::string(node, "`file`", self.file, self.diagnostics)?;
-        let (stem, format) = match path.value.rsplit_once('.') {
+        let (plain, gzip) = match path.value.strip_suffix(".gz") {
+            Some(plain) => (plain, true),
+            None => (path.value.as_str(), false),
+        };
+        let (stem, format) = match plain.rsplit_once('.') {
             Some((stem, "csv")) => (stem, ListFormat::Csv),
             Some((stem, "ndjson")) => (stem, ListFormat::Ndjson),
             _ => ("", ListFormat::Csv),
@@ -80,7 +93,7 @@ impl Parser<'_> {
             self.report("bad-path", path.span, message, help);
             return None;
         }
-        Some((Spanned::new(path.value.clone(), path.span), format))
+        Some((Spanned::new(path.value.clone(), path.span), format, gzip))
     }
 
     fn list_key(&mut self, node: &Node) -> Option<Spanned<String>> {

@@ -1,11 +1,11 @@
 //! `tests`.
 
 use jiff::Timestamp;
-use olocus_document::{Fields, Node, Value, parse_duration, read};
+use olocus_document::{Fields, Node, Spanned, Value, parse_duration, read};
 
 use super::{Names, Parser};
 use crate::rule::json::mapping_to_json;
-use crate::rule::{ExpectedMatch, RuleTest, TEST_START, TestEvent, to_json};
+use crate::rule::{ExpectedMatch, RuleTest, TEST_START, TestEvent, TestList, to_json};
 
 /// How often an event of a test may be repeated.
 const REPEAT_MAX: i64 = 100_000;
@@ -25,6 +25,7 @@ impl Parser<'_> {
         if let Some(name) = name {
             names.insert(name, self);
         }
+        let lists = self.lists_of_test(&mut fields);
         let events = fields
             .require("events")
             .and_then(|node| read::list(node, "`events`", self.file, self.diagnostics))
@@ -44,10 +45,26 @@ impl Parser<'_> {
         Some(RuleTest {
             name: name?.value.clone(),
             span: node.span,
+            lists,
             events: events?,
             expect: expect?,
             timeouts,
         })
+    }
+
+    /// What lists hold in a test: rows by the name of the list.
+    fn lists_of_test(&mut self, fields: &mut Fields<'_>) -> Vec<TestList> {
+        let Some(mapping) = fields.mapping("lists", self.diagnostics) else { return Vec::new() };
+        let mut lists = Vec::with_capacity(mapping.entries.len());
+        for (name, node) in &mapping.entries {
+            let what = format!("`{}`", name.value);
+            let Some(items) = read::list(node, &what, self.file, self.diagnostics) else { continue };
+            let row =
+                |item: &Node| Some(Spanned::new(to_json(item, self.file, self.diagnostics)?, item.span));
+            let rows = items.iter().filter_map(row).collect();
+            lists.push(TestList { name: Spanned::new(name.value.clone(), name.span), rows });
+        }
+        lists
     }
 
     fn event_of_test(&mut self, node: &Node) -> Option<TestEvent> {

@@ -328,6 +328,7 @@ lists:
   - { name: e, topic: t }
   - { nam: f, file: a.csv, column: x }
   - g
+  - { name: h, file: h.csv.gz, kind: cdr }
 "
     ), @r#"
     error[missing-key]: the list does not say where its entries are
@@ -410,7 +411,7 @@ lists:
     8 |   - { nam: f, file: a.csv, column: x }
       |                            ^^^^^^
       |
-      = help: the keys of a list are `name`, `file`, `topic`, `key`
+      = help: the keys of a list are `name`, `file`, `topic`, `key`, `kind`
 
     error[wrong-type]: a list must be a mapping, not the string `g`
      --> rules.yaml:9:5
@@ -419,5 +420,13 @@ lists:
       |     ^
       |
       = help: write it as `key: value`
+
+    error[unknown-word]: unknown kind `cdr`
+      --> rules.yaml:10:38
+       |
+    10 |   - { name: h, file: h.csv.gz, kind: cdr }
+       |                                      ^^^
+       |
+       = help: did you mean `cidr`? it is one of `exact`, `cidr`
     "#);
 }

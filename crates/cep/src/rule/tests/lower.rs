@@ -143,7 +143,7 @@ within: 5s",
     ];
     assert_eq!(lowered.stages, expected);
     assert_eq!(lowered.preceded, Some(Preceded { condition: ConditionId(0), within: 2 * SECOND }));
-    assert_eq!(names(&lowered), [("not#1", 0), ("a", 1), ("no", 2), ("b", 3), ("not#3", 0)]);
+    assert_eq!(names(&lowered), [("b7", 0), ("a", 1), ("no", 2), ("b", 3), ("b7#2", 0)]);
 }
 
 #[test]

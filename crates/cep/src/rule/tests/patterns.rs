@@ -240,7 +240,8 @@ fn lists_come_from_files_and_topics() {
         "version: 1
 lists:
   - { name: bad_ips, file: lists/bad.csv }
-  - { name: hosts, file: hosts.ndjson, key: host }
+  - { name: hosts, file: hosts.ndjson.gz, key: host }
+  - { name: nets, file: nets.csv, kind: cidr }
   - { name: assets, topic: assets.v1, key: id }
 ",
     );
@@ -249,13 +250,22 @@ lists:
         .lists
         .iter()
         .map(|list| match &list.source {
-            ListSource::File { path, format, key } => {
-                format!("{} {format:?} {:?}", path.value, key.as_ref().map(|key| &key.value))
+            ListSource::File { path, format, gzip, key } => {
+                let key = key.as_ref().map(|key| &key.value);
+                format!("{} {format:?} {gzip} {key:?} {:?}", path.value, list.kind)
             }
             ListSource::Topic { topic, key } => format!("{} {}", topic.value, key.value),
         })
         .collect();
-    assert_eq!(sources, ["lists/bad.csv Csv None", "hosts.ndjson Ndjson Some(\"host\")", "assets.v1 id"]);
+    assert_eq!(
+        sources,
+        [
+            "lists/bad.csv Csv false None Exact",
+            "hosts.ndjson.gz Ndjson true Some(\"host\") Exact",
+            "nets.csv Csv false None Cidr",
+            "assets.v1 id",
+        ]
+    );
 }
 
 #[test]

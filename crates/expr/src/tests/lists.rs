@@ -1,0 +1,313 @@
+//! What expressions ask of lists.
+
+use std::sync::Arc;
+
+use olocus_event::Value;
+
+use super::{decode, scope};
+use crate::{Compiler, EventScope, List, ListDefinition, ListError, Lists, Problem, Schemas, Steps};
+
+fn list(name: &str, key: &str, networks: bool, rows: &[&str]) -> Result<List, ListError> {
+    let definition = ListDefinition { name, version: "1", key, networks, open: false };
+    List::of_rows(definition, rows.iter().copied())
+}
+
+fn lists() -> Arc<Lists> {
+    let mut lists = Lists::default();
+    let bad = [r#"{"ip":"10.0.0.1"}"#, r#"{"ip":"10.0.0.2"}"#];
+    lists.insert(list("bad_ips", "ip", false, &bad).unwrap());
+    lists.insert(list("ports", "value", false, &[r#"{"value":22}"#, r#"{"value":80}"#]).unwrap());
+    let assets = [
+        r#"{"host":"h1","owner":"ada","tier":1,"at":{"city":"Oslo"},"lent":"90m"}"#,
+        r#"{"host":"h2","owner":null,"tier":2.5,"critical":true}"#,
+        r#"{"host":"h3","owner":"ben","tier":3,"critical":false,"tags":["a", "b"]}"#,
+    ];
+    lists.insert(list("assets", "host", false, &assets).unwrap());
+    let nets = [r#"{"net":"10.0.0.0/8","site":"hq"}"#, r#"{"net":"10.9.0.0/16","site":"lab"}"#];
+    lists.insert(list("nets", "net", true, &nets).unwrap());
+    let people = [r#"{"name":"ada","team":"red"}"#, r#"{"name":"ben","team":"blue"}"#];
+    lists.insert(list("people", "name", false, &people).unwrap());
+    Arc::new(lists)
+}
+
+fn compiler() -> Compiler {
+    Compiler::new(Arc::new(Schemas::empty())).with_lists(lists())
+}
+
+/// On which events a condition holds.
+fn holds(condition: &str, events: &[&str]) -> Vec<bool> {
+    let mut compiler = compiler();
+    let id =
+        compiler.predicate(condition, &scope()).unwrap_or_else(|found| panic!("{condition}: {found:#?}"));
+    let program = compiler.finish();
+    let (batch, meta) = decode(&program, events);
+    match &program.predicates(&batch, &meta).bits[id.index()] {
+        Some(bits) => bits.iter().collect(),
+        None => vec![false; events.len()],
+    }
+}
+
+fn value(expr: &str, event: &str) -> String {
+    let mut compiler = compiler();
+    let id = compiler.value(expr, &scope()).unwrap_or_else(|problems| panic!("{expr}: {problems:#?}"));
+    let program = compiler.finish();
+    let (batch, meta) = decode(&program, &[event]);
+    program.value(id, &batch, &meta).get(0).to_json().to_string()
+}
+
+fn problem(condition: &str) -> Problem {
+    let mut problems = compiler().predicate(condition, &scope()).unwrap_err();
+    assert_eq!(problems.len(), 1, "{condition}: {problems:#?}");
+    problems.remove(0)
+}
+
+#[test]
+fn membership_is_true_false_or_null() {
+    let events = [r#"{"ip":"10.0.0.1"}"#, r#"{"ip":"10.0.0.3"}"#, "{}", r#"{"ip":null}"#];
+    for (condition, expected) in [
+        ("ip IN list('bad_ips')", [true, false, false, false]),
+        ("ip in List ( 'bad_ips' )", [true, false, false, false]),
+        ("ip NOT IN list('bad_ips')", [false, true, false, false]),
+        ("NOT (ip IN list('bad_ips'))", [false, true, false, false]),
+        ("(ip IN list('bad_ips')) IS NULL", [false, false, true, true]),
+        ("ip IN (list('bad_ips')) OR ip IS NULL", [true, false, true, true]),
+        ("lower(ip) IN list('bad_ips') AND 1 = 1", [true, false, false, false]),
+        ("'10.0.0.2' IN list('bad_ips')", [true; 4]),
+    ] {
+        assert_eq!(holds(condition, &events), expected, "{condition}");
+    }
+}
+
+#[test]
+fn keys_convert_as_fields_do() {
+    let events = [r#"{"p":22}"#, r#"{"p":"22"}"#, r#"{"p":22.0}"#, r#"{"p":23}"#, r#"{"p":"x"}"#];
+    assert_eq!(holds("p IN list('ports')", &events), [true, true, true, false, false]);
+    assert_eq!(holds("p + 58 IN list('ports')", &events), [true, true, true, false, false]);
+    // What is known to be text stays text.
+    assert_eq!(holds("lower(p) IN list('ports')", &events), [true, true, false, false, false]);
+    assert_eq!(holds("p = 'x' AND p NOT IN list('bad_ips')", &events)[4], true);
+}
+
+#[test]
+fn networks_hold_addresses() {
+    let events = [r#"{"ip":"10.1.1.1"}"#, r#"{"ip":"10.9.1.1"}"#, r#"{"ip":"192.0.2.1"}"#, r#"{"ip":"?"}"#];
+    assert_eq!(holds("ip IN list('nets')", &events), [true, true, false, false]);
+    assert_eq!(holds("ip NOT IN list('nets')", &events), [false, false, true, false]);
+    assert_eq!(holds("lookup('nets', ip).site = 'lab'", &events), [false, true, false, false]);
+}
+
+#[test]
+fn columns_are_read_as_fields_are() {
+    let h1 = r#"{"host":"h1","who":"ada"}"#;
+    for (expr, expected) in [
+        ("lookup('assets', host).owner", r#""ada""#),
+        ("lookup('assets', host).tier", "1"),
+        ("lookup('assets', host).tier + 1", "2"),
+        ("lookup('assets', host).tier > 1", "false"),
+        ("lookup('assets', host).\"owner\" || '!'", r#""ada!""#),
+        ("lookup('assets', host).at.city", r#""Oslo""#),
+        ("lookup('assets', host).at", r#"{"city":"Oslo"}"#),
+        ("lookup('assets', host).critical", "null"),
+        ("lookup('assets', host).lent > 1h", "true"),
+        ("lookup('assets', host).owner = who", "true"),
+        ("lookup('assets', 'h3').tags", r#"["a","b"]"#),
+        ("lookup('assets', 'h2').tier * 2", "5.0"),
+        ("lookup('assets', 'h2').critical AND host = 'h1'", "true"),
+        ("coalesce(lookup('assets', 'h9').owner, 'nobody')", r#""nobody""#),
+        ("lookup('people', lookup('assets', host).owner).team", r#""red""#),
+        ("CASE WHEN host IN list('assets') THEN 'known' END", r#""known""#),
+        ("host IN list('assets')", "true"),
+    ] {
+        assert_eq!(value(expr, h1), expected, "{expr}");
+    }
+}
+
+#[test]
+fn all_spellings_of_one_look_up_are_one() {
+    let mut compiler = compiler();
+    let mut condition = |text: &str| compiler.predicate(text, &scope()).unwrap();
+    let one = condition("lookup('assets', host).owner = 'ada' AND ip IN list('bad_ips')");
+    assert_eq!(one, condition("LOOKUP( 'assets' , (host) ).owner='ada' and (ip in (list('bad_ips')))"));
+    assert_ne!(one, condition("lookup('assets', host).owner = 'ada' AND ip IN list('nets')"));
+    let normalized = compiler.normalized(one).to_owned();
+    assert!(normalized.contains("assets@1") && normalized.contains("bad_ips@1"), "{normalized}");
+}
+
+#[test]
+fn what_a_key_is_used_as_is_told_to_other_expressions() {
+    let compiler = compiler();
+    let mut scope = EventScope::default();
+    compiler.learn_predicate("port IN list('ports')", &mut scope);
+    let mut compiler = compiler;
+    let id = compiler.predicate("port = other", &scope).unwrap();
+    assert!(compiler.normalized(id).contains("port:number"), "{}", compiler.normalized(id));
+}
+
+#[test]
+fn windows_and_sequences_look_up_too() {
+    let mut compiler = compiler();
+    let emit = ["lookup('assets', host).owner", "count(distinct lookup('assets', peer).owner)"];
+    let having = Some("max(lookup('assets', peer).tier) >= 3 AND host IN list('assets')");
+    let exprs = compiler.window_exprs(having, &emit, &["host"], &scope()).unwrap();
+    let (by, results) = ([Value::Json("\"h1\"".into())], [Value::Int(3), Value::Int(2)]);
+    assert!(exprs.having.as_ref().unwrap().holds(&results, &by));
+    assert_eq!(exprs.emit[0].evaluate(&results, &by), Value::Json("\"ada\"".into()));
+    assert_eq!(exprs.emit[1].evaluate(&results, &by), Value::Int(2));
+    assert_eq!(exprs.aggregates.len(), 2);
+
+    let named = |name: &str| EventScope { step: Some(name.to_owned()), ..EventScope::default() };
+    let steps = [named("login"), named("export")];
+    let emit = ["lookup('assets', login.host).owner", "lookup('assets', last(login).host).at.city"];
+    let exprs = compiler.sequence_exprs(Some("login.ip IN list('nets')"), &emit, &steps).unwrap();
+    assert_eq!(exprs.values.len(), 3);
+    let value_of = |value: &crate::StepValue| match compiler.normalized_value(value.argument.unwrap()) {
+        text if text.contains("ip") => Value::Text("10.0.0.9".into()),
+        _ => Value::Text("h1".into()),
+    };
+    let values: Vec<Value> = exprs.values.iter().map(value_of).collect();
+    assert!(exprs.having.as_ref().unwrap().holds(&values, &[]));
+    assert_eq!(exprs.emit[0].evaluate(&values, &[]), Value::Json("\"ada\"".into()));
+    assert_eq!(exprs.emit[1].evaluate(&values, &[]), Value::Json("\"Oslo\"".into()));
+}
+
+#[test]
+fn conditions_that_look_back_are_told_from_others() {
+    let mut compiler = compiler();
+    let named = |name: &str| EventScope { step: Some(name.to_owned()), ..EventScope::default() };
+    let all = [named("login"), named("export")];
+    let steps = Steps { all: &all, visible: &[true, true] };
+    let mut condition = |text: &str| {
+        let found = compiler.step_condition(text, &all[1], steps).unwrap();
+        (found.predicate.is_some(), found.cross.len())
+    };
+    assert_eq!(condition("lookup('assets', host).owner = 'ada'"), (true, 0));
+    assert_eq!(condition("lookup('assets', login.host).owner = lookup('assets', host).owner"), (false, 1));
+    assert_eq!(condition("lookup('assets', host).tier > login.tier AND ip IN list('nets')"), (true, 1));
+    assert_eq!(condition("login.ip IN list('nets')"), (false, 1));
+}
+
+#[test]
+fn mistakes_have_a_place_and_a_remedy() {
+    for (condition, slice, message, help) in [
+        ("ip IN list('bad_ip')", "'bad_ip'", "there is no list `bad_ip`", "did you mean `bad_ips`?"),
+        (
+            "ip IN list('xyz')",
+            "'xyz'",
+            "there is no list `xyz`",
+            "lists: assets, bad_ips, nets, people, ports",
+        ),
+        (
+            "lookup('assets', host).onwer = 'x'",
+            "onwer",
+            "the list `assets` has no `onwer`",
+            "did you mean `owner`?",
+        ),
+        ("lookup('assets', host).at.town = 'x'", "town", "the list `assets` has no `at.town`", "it has city"),
+        (
+            "lookup('assets', host).owner.x = 'x'",
+            "x",
+            "the list `assets` has no `owner.x`",
+            "there is nothing below it",
+        ),
+        (
+            "lookup('assets', host) = 'x'",
+            "lookup('assets', host)",
+            "`lookup` finds a row, not a value",
+            "name a column of it: lookup('assets', host).owner",
+        ),
+        (
+            "ip = list('bad_ips')",
+            "list('bad_ips')",
+            "`list` stands after IN only",
+            "as in ip IN list('bad_ips')",
+        ),
+        (
+            "ip IN list(bad_ips)",
+            "list(bad_ips)",
+            "`list` takes the name of a list, in single quotes",
+            "as in ip IN list('bad_ips')",
+        ),
+        (
+            "lookup(assets, host).owner = 'x'",
+            "lookup(assets, host)",
+            "`lookup` takes the name of a list, in single quotes, and the value to look up",
+            "as in lookup('assets', host).owner",
+        ),
+        (
+            "ip IN ('x', list('bad_ips'))",
+            "ip IN ('x', list('bad_ips'))",
+            "a list stands alone after IN",
+            "join several conditions with OR",
+        ),
+        (
+            "to_date(at) IN list('bad_ips')",
+            "to_date(at)",
+            "`to_date(at)` cannot be looked up in a list",
+            "CAST(to_date(at) AS VARCHAR) makes text",
+        ),
+    ] {
+        let found = problem(condition);
+        assert_eq!(
+            (&condition[found.range.0..found.range.1], found.message.as_str(), found.help.as_deref()),
+            (slice, message, Some(help)),
+            "{condition}"
+        );
+    }
+    let found = problem("port + 1 IN list('bad_ips')");
+    assert_eq!(
+        found.message,
+        "`port + 1` is a number, but the keys of the list `bad_ips` do not go with that: the key `10.0.0.1` is not a \
+         number (row 1)"
+    );
+    let empty = Compiler::new(Arc::new(Schemas::empty())).predicate("a IN list('b')", &scope()).unwrap_err();
+    assert_eq!(empty[0].help.as_deref(), Some("name it beside `rules`: lists: [ { name: b, file: b.csv } ]"));
+}
+
+#[test]
+fn a_list_that_could_not_be_read_brings_no_mistakes_of_its_own() {
+    let mut lists = Lists::default();
+    let definition = ListDefinition { name: "assets", version: "", key: "host", networks: false, open: true };
+    lists.insert(List::unread(definition));
+    let mut compiler = Compiler::new(Arc::new(Schemas::empty())).with_lists(Arc::new(lists));
+    for text in ["lookup('assets', host).any.thing > 3", "port + 1 IN list('assets')"] {
+        assert!(compiler.predicate(text, &scope()).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn rows_that_make_no_list_are_told() {
+    let error = |key: &str, networks: bool, rows: &[&str]| {
+        let error = list("l", key, networks, rows).unwrap_err();
+        (error.row, error.other, error.message)
+    };
+    let cases = [
+        (error("a", false, &[r#"{"a":1}"#, "{}"]), (1, None, "the row has no `a`")),
+        (error("a", false, &[r#"{"a":null}"#]), (0, None, "the row has no `a`")),
+        (error("a", false, &["[1]"]), (0, None, "the row is no JSON object")),
+        (error("a", false, &[r#"{"a":[1]}"#]), (0, None, "the key `a` is an object or array")),
+        (
+            error("a", false, &[r#"{"a":1}"#, r#"{"a":2}"#, r#"{"a":1.0}"#]),
+            (2, Some(0), "the key `1.0` stands twice"),
+        ),
+        (error("a", false, &[r#"{"a":"x"}"#, r#"{"a":"x"}"#]), (1, Some(0), "the key `x` stands twice")),
+        (
+            error("a", true, &[r#"{"a":"10.0.0.0/8"}"#, r#"{"a":"x"}"#]),
+            (1, None, "the key `x` is no network"),
+        ),
+    ];
+    for (found, (row, other, message)) in cases {
+        assert_eq!(found, (row, other, message.to_owned()));
+    }
+}
+
+#[test]
+fn sizes_of_lists_in_use_are_told() {
+    let lists = lists();
+    let mut compiler = Compiler::new(Arc::new(Schemas::empty())).with_lists(Arc::clone(&lists));
+    compiler.predicate("ip IN list('bad_ips') OR lookup('assets', host).owner = 'x'", &scope()).unwrap();
+    compiler.value("lookup('assets', host).tier", &scope()).unwrap();
+    let sizes = lists.sizes();
+    let told: Vec<(&str, usize)> = sizes.iter().map(|size| (size.name.as_str(), size.entries)).collect();
+    assert_eq!(told, [("assets", 3), ("bad_ips", 2)]);
+    assert!(sizes.iter().all(|size| size.bytes > 50), "{sizes:?}");
+}
