@@ -30,7 +30,7 @@ mod weight;
 
 pub use self::error::Error;
 pub use self::matches::{EMBEDDED_BYTES_MAX, Match};
-pub use self::merge::{Delivery, InputId, InputIndex, Mark, Merge, Place, Progress};
+pub use self::merge::{Delivery, InputId, InputIndex, Mark, Merge, Offer, Place, Progress};
 pub use self::plan::{Plan, compile};
 pub use self::position::{Again, Position, Terms};
 pub use self::prepare::{Counts, DeadLetter, Prepared, Preparer};
