@@ -67,6 +67,12 @@ impl Bounded {
         self.task.held()
     }
 
+    /// The lists whose topics are none of the inputs, with these topics: nothing was in them.
+    pub(crate) fn lists_not_read(&self) -> impl Iterator<Item = (&str, &str)> {
+        let is_input = |topic: &str| self.task.inputs().any(|view| &*view.id.topic == topic);
+        self.plan.list_topics().filter(move |(_, topic)| !is_input(topic))
+    }
+
     /// What each rule did not take into account.
     pub(crate) fn missed(&self) -> impl Iterator<Item = Missed> {
         self.task.missed()

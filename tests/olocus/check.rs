@@ -49,6 +49,7 @@ messages! {
 
     functions: ["functions"];
     patterns: ["patterns"];
+    lists: ["lists"];
     steps_in_emit: ["steps_in_emit"];
     fields_against_schemas: ["fields"];
     syntax_of_expressions: ["sql_syntax"];

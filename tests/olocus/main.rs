@@ -18,6 +18,7 @@ mod idle;
 mod late;
 mod letters;
 mod limits;
+mod lists;
 mod login;
 mod outage;
 mod pipes;

@@ -138,6 +138,14 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         Err(_) if run.matches.closed() => return Ok(ExitCode::SUCCESS),
         outcome => outcome?,
     }
+    for (list, topic) in run.bounded.lists_not_read() {
+        output::tell(|err| {
+            writeln!(
+                err,
+                "olocus: the list `{list}` was empty, because its topic was not read: add --topic {topic}"
+            )
+        });
+    }
     let missed: Vec<_> = run.bounded.missed().collect();
     output::tell(|err| run.summary.print(args.summary, &missed, args.at_limit, err));
     Ok(if run.summary.saw_no_event() { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -6,8 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use olocus_cep::rule::{
-    ExpectedMatch, List, ListContent, ListSource, Rule, RuleFile, RuleTest, TEST_START, TestEvent,
-    TypePattern,
+    ExpectedMatch, List, Rule, RuleFile, RuleTest, TEST_START, TestEvent, TestList, TypePattern,
 };
 use olocus_document::{Diagnostics, format_duration};
 use olocus_event::{CloudEvent, Keyring, OutRecord, Record};
@@ -106,20 +105,14 @@ fn run_test(
 
 /// A list as it is in a test: with the rows that the test gives it; without any, those of its file. No topic is read.
 fn held_in(test: &RuleTest, file: &RuleFile, list: &List) -> List {
-    let key = match (&list.source, &list.content) {
-        (ListSource::Topic { key, .. }, _) => &key.value,
-        (ListSource::File { .. }, Some(content)) => &content.key,
-        (ListSource::File { .. }, None) => return list.clone(),
+    let named = test.lists.iter().find(|held| held.name.value == list.name.value);
+    let nothing = || TestList { name: list.name.clone(), rows: Vec::new() };
+    let held = match (named, &list.content) {
+        (Some(held), _) => held.content(&file.file, list),
+        (None, Some(_)) => return list.clone(),
+        (None, None) => nothing().content(&file.file, list),
     };
-    let held = test.lists.iter().find(|held| held.name.value == list.name.value);
-    let content = match (held, &list.content) {
-        (Some(held), _) => Arc::new(held.content(&file.file, key)),
-        (None, Some(content)) => Arc::clone(content),
-        (None, None) => {
-            Arc::new(ListContent { file: Arc::clone(&file.file), key: key.clone(), rows: Vec::new() })
-        }
-    };
-    List { content: Some(content), ..list.clone() }
+    List { content: held.map(Arc::new), ..list.clone() }
 }
 
 /// The plan of this rule alone; a disabled rule is tested like any other.

@@ -13,7 +13,7 @@ use olocus_event::Kind;
 
 use crate::aggregate::Aggregate;
 use crate::functions::{FINITE, FUNCTIONS};
-use crate::lists::{Lists, LookupCall};
+use crate::lists::{Lists, Lookup, LookupCall};
 use crate::literal::duration_of;
 use crate::logic::Logic;
 use crate::names::{Origin, Scope};
@@ -148,16 +148,12 @@ impl Form {
         }
     }
 
-    /// The columns that it reads.
-    pub(crate) fn columns(&self) -> Vec<Column> {
+    /// The columns that a value reads.
+    pub(crate) fn columns(&self) -> &[Column] {
         match self {
-            Self::Bare(column) => vec![column.clone()],
-            Self::Value(leaf) => leaf.columns.clone(),
-            Self::Condition(logic) => {
-                let mut columns = Vec::new();
-                logic.for_each(&mut |leaf| columns.extend(leaf.columns.iter().cloned()));
-                columns
-            }
+            Self::Bare(column) => std::slice::from_ref(column),
+            Self::Value(leaf) => &leaf.columns,
+            Self::Condition(_) => &[],
         }
     }
 
@@ -208,6 +204,15 @@ pub(crate) struct Column {
 }
 
 impl Column {
+    /// A look-up in a list that changes while rules run, if it is made of one.
+    pub(crate) fn live_lookup(&self) -> Option<&Lookup> {
+        match &self.origin {
+            Origin::Lookup(lookup) if lookup.is_live() => Some(lookup),
+            Origin::Lookup(lookup) => lookup.key.columns().iter().find_map(Self::live_lookup),
+            _ => None,
+        }
+    }
+
     /// Whether it is made of anything of earlier events.
     pub(crate) fn looks_back(&self) -> bool {
         match &self.origin {

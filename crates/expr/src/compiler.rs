@@ -302,6 +302,9 @@ impl Compiler {
     fn add_lookups(&mut self, columns: &[Column]) -> Result<(), Problem> {
         for column in columns {
             let Origin::Lookup(lookup) = &column.origin else { continue };
+            if lookup.is_live() {
+                return Err(lookup.misplaced());
+            }
             if self.input_names.contains_key(&column.name) {
                 continue;
             }

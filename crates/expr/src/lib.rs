@@ -56,7 +56,7 @@ mod window;
 pub use aggregate::Aggregate;
 pub use compiler::Compiler;
 pub use index::{Access, Columns, Found, Index};
-pub use lists::{List, ListDefinition, ListError, ListSize, Lists};
+pub use lists::{List, ListDefinition, ListError, ListSize, Lists, RowTime, Table, TableSpec, Tables};
 pub use names::EventScope;
 pub use problem::Problem;
 pub use program::{MetaColumns, PredicateId, Predicates, Program, ValueId};
@@ -64,7 +64,8 @@ pub use readable::readable;
 pub use reads::FieldRead;
 pub use schema::{SchemaError, Schemas};
 pub use sequence::{
-    Comparison, CrossCondition, CrossExpr, CrossInput, SequenceExprs, StepCondition, StepValue, Steps,
+    Comparison, CrossCondition, CrossExpr, CrossInput, LiveCondition, SequenceExprs, StepCondition,
+    StepValue, Steps,
 };
 pub use stack::on_deep_stack;
 pub use uses::FieldUses;

@@ -7,7 +7,7 @@ use olocus_event::{Column as EventColumn, Kind, Value};
 use crate::analyze::{Column, Form, Leaf};
 use crate::atom::{Atom, Input, Inputs};
 use crate::compiler::unplannable;
-use crate::lists::{Key, Lookups};
+use crate::lists::{Key, Lookups, Tables};
 use crate::logic::Logic;
 use crate::names::Origin;
 use crate::problem::Problem;
@@ -66,7 +66,12 @@ impl OneRow {
         &self.normalized
     }
 
-    pub(crate) fn evaluate<'a>(&self, values: impl Iterator<Item = Cow<'a, Value>>) -> Value {
+    /// The value where lists that change while rules run are as in `tables`.
+    pub(crate) fn evaluate<'a>(
+        &self,
+        values: impl Iterator<Item = Cow<'a, Value>>,
+        tables: &Tables,
+    ) -> Value {
         let values: Vec<Cow<'_, Value>> = values.collect();
         let null = || Cow::Owned(Value::Null);
         let given = |position: usize| values.get(position).cloned().unwrap_or_else(null);
@@ -82,8 +87,8 @@ impl OneRow {
                 LocalInput::Given(position, kind) => EventColumn::of_value(&given(position), kind),
                 LocalInput::Lookup(lookup) => {
                     let (probe, target) = self.lookups.get(lookup);
-                    let probe = &self.lookups.probes()[probe];
-                    target.column(&probe.rows(&row, |input| columns[input].clone()))
+                    let column = |input: usize| columns[input].clone();
+                    self.lookups.probes()[probe].column(target, &row, column, tables)
                 }
             };
             row.0.push(column.clone().into());

@@ -14,7 +14,7 @@ const RECURSION_MAX: usize = 100;
 
 /// Parses exactly one expression.
 pub(crate) fn parse(text: &str) -> Result<Expr, Problem> {
-    let tokens = with_lists_in_parentheses(lex(text)?);
+    let tokens = with_lists_in_parentheses(&lex(text)?);
     if tokens.is_empty() {
         return Err(Problem::new("syntax", (0, text.len()), "the expression is empty"));
     }
@@ -38,7 +38,7 @@ pub(crate) fn parse(text: &str) -> Result<Expr, Problem> {
 }
 
 /// Puts the parentheses that SQL wants after `IN` around `list(…)`.
-fn with_lists_in_parentheses(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+fn with_lists_in_parentheses(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     let is_word = |at: usize, text: &str| match tokens.get(at).map(|token| &token.token) {
         Some(Token::Word(word)) => word.quote_style.is_none() && word.value.eq_ignore_ascii_case(text),
         _ => false,

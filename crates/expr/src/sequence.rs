@@ -8,6 +8,7 @@ use olocus_event::{Kind, Value};
 use crate::aggregate::Aggregate;
 use crate::analyze::{AnalyzedAggregate, Column, Form, Goal, Leaf, analyze, uses};
 use crate::compiler::Compiler;
+use crate::lists::{Lookup, Tables};
 use crate::logic::Logic;
 use crate::names::{EventScope, MatchScope, Origin, Scope};
 use crate::one_row::OneRow;
@@ -29,8 +30,19 @@ pub struct Steps<'a> {
 pub struct StepCondition {
     /// The part that the event decides alone.
     pub predicate: Option<PredicateId>,
+    /// The part that looks something up in lists which change while rules run.
+    pub live: Option<LiveCondition>,
     /// The parts that compare it with earlier events.
     pub cross: Vec<CrossCondition>,
+}
+
+/// A condition on one event that depends on the moment at which it is asked.
+#[derive(Debug)]
+pub struct LiveCondition {
+    row: OneRow,
+    inputs: Vec<ValueId>,
+    /// By input, whether it is a time, which travels as its nanoseconds.
+    times: Vec<bool>,
 }
 
 /// A condition on an event and on earlier ones.
@@ -111,6 +123,7 @@ impl StepCondition {
     #[must_use]
     pub fn normalized(&self, compiler: &Compiler) -> String {
         let alone = self.predicate.iter().map(|id| compiler.normalized(*id).to_owned());
+        let alone = alone.chain(self.live.iter().map(|live| live.normalized().to_owned()));
         let cross = self.cross.iter().map(|cross| match cross {
             CrossCondition::Compare { input, operator, value } => {
                 format!("{} {operator:?} {}", compiler.normalized_value(*input), value.normalized(compiler))
@@ -118,6 +131,26 @@ impl StepCondition {
             CrossCondition::Expr(expr) => expr.row.normalized().to_owned(),
         });
         alone.chain(cross).collect::<Vec<_>>().join(" AND ")
+    }
+}
+
+impl LiveCondition {
+    /// The values of the event that it reads, in the order in which [`holds`](Self::holds) takes them.
+    #[must_use]
+    pub fn inputs(&self) -> &[ValueId] {
+        &self.inputs
+    }
+
+    /// Whether the condition is TRUE where lists are as in `tables`; NULL is not.
+    #[must_use]
+    pub fn holds(&self, values: &[Value], tables: &Tables) -> bool {
+        self.row.evaluate(timed(values, &self.times), tables) == Value::Bool(true)
+    }
+
+    /// The condition in normalised form: the same for all spellings of one meaning.
+    #[must_use]
+    pub fn normalized(&self) -> &str {
+        self.row.normalized()
     }
 }
 
@@ -137,12 +170,16 @@ impl CrossExpr {
     /// Whether the condition is TRUE; NULL is not.
     #[must_use]
     pub fn holds(&self, values: &[Value]) -> bool {
-        let values = values.iter().zip(&self.times).map(|(value, is_time)| match value {
-            Value::Int(nanoseconds) if *is_time => Cow::Owned(Value::Time(*nanoseconds)),
-            value => Cow::Borrowed(value),
-        });
-        self.row.evaluate(values) == Value::Bool(true)
+        self.row.evaluate(timed(values, &self.times), &Tables::default()) == Value::Bool(true)
     }
+}
+
+/// Values of which some are times that travel as their nanoseconds.
+fn timed<'a>(values: &'a [Value], times: &'a [bool]) -> impl Iterator<Item = Cow<'a, Value>> {
+    values.iter().zip(times).map(|(value, is_time)| match value {
+        Value::Int(nanoseconds) if *is_time => Cow::Owned(Value::Time(*nanoseconds)),
+        value => Cow::Borrowed(value),
+    })
 }
 
 impl StepValue {
@@ -198,16 +235,41 @@ impl Compiler {
             Logic::And(parts) => parts,
             other => vec![other],
         };
-        let (cross, mut alone): (Vec<_>, Vec<_>) = parts.into_iter().partition(looks_back);
-        let alone = match alone.len() {
-            0 => None,
-            1 => alone.pop(),
-            _ => Some(Logic::And(alone)),
-        };
-        let predicate = alone.map(|alone| self.predicate_of(alone)).transpose()?;
+        let (cross, alone): (Vec<_>, Vec<_>) = parts.into_iter().partition(looks_back);
+        let condition = self.event_condition(alone)?;
         let cross =
             cross.into_iter().map(|part| self.cross_condition(part, &taken)).collect::<Result<_, _>>()?;
-        Ok(StepCondition { predicate, cross })
+        Ok(StepCondition { cross, ..condition })
+    }
+
+    /// A condition on one event: what it decides alone, and what depends on lists that change while rules run.
+    ///
+    /// # Errors
+    ///
+    /// All mistakes that could be found.
+    pub fn condition(&mut self, text: &str, event: &EventScope) -> Result<StepCondition, Vec<Problem>> {
+        let analyzed = analyze(text, Scope::Event(event), self.known(), Goal::Condition)?;
+        let parts = match analyzed.condition(text)? {
+            Logic::And(parts) => parts,
+            other => vec![other],
+        };
+        self.event_condition(parts)
+    }
+
+    /// All of these conditions on one event.
+    fn event_condition(&mut self, parts: Vec<Logic<Leaf>>) -> Result<StepCondition, Vec<Problem>> {
+        let (live, alone): (Vec<_>, Vec<_>) = parts.into_iter().partition(is_live);
+        let predicate = all_of(alone).map(|alone| self.predicate_of(alone)).transpose()?;
+        let live = all_of(live).map(|live| self.live_condition(live)).transpose()?;
+        Ok(StepCondition { predicate, live, cross: Vec::new() })
+    }
+
+    fn live_condition(&mut self, live: Logic<Leaf>) -> Result<LiveCondition, Vec<Problem>> {
+        let mut columns = Vec::new();
+        let row = OneRow::new(Form::Condition(live), &mut columns).map_err(|problem| vec![problem])?;
+        let times = columns.iter().map(|column| column.kind == Kind::Time).collect();
+        let inputs = columns.into_iter().map(|column| self.value_of(Form::Bare(column), false));
+        Ok(LiveCondition { row, inputs: inputs.collect::<Result<_, _>>()?, times })
     }
 
     /// The expressions over the matches of a sequence: its `having`, and what it emits. Every field is that of a step.
@@ -273,6 +335,7 @@ impl Compiler {
         part: Logic<Leaf>,
         taken: &[StepValue],
     ) -> Result<CrossCondition, Vec<Problem>> {
+        refuse_live(&part)?;
         if let Some((event, operator, aggregate)) = comparison(&part) {
             let (input, value) = (self.value_of(Form::Bare(event.clone()), false)?, taken[aggregate]);
             return Ok(CrossCondition::Compare { input, operator, value });
@@ -296,6 +359,30 @@ fn looks_back(part: &Logic<Leaf>) -> bool {
         found |= leaf.columns.iter().any(Column::looks_back);
     });
     found
+}
+
+/// Whether a condition looks something up in a list that changes while rules run.
+fn is_live(part: &Logic<Leaf>) -> bool {
+    let mut found = false;
+    part.for_each(&mut |leaf| found |= leaf.columns.iter().any(|column| column.live_lookup().is_some()));
+    found
+}
+
+fn refuse_live(part: &Logic<Leaf>) -> Result<(), Vec<Problem>> {
+    let mut problem = None;
+    part.for_each(&mut |leaf| {
+        let lookup = leaf.columns.iter().find_map(Column::live_lookup);
+        problem = problem.take().or_else(|| lookup.map(Lookup::misplaced));
+    });
+    problem.map_or(Ok(()), |problem| Err(vec![problem]))
+}
+
+/// One condition of several, which holds if all do; `None` of none.
+fn all_of(mut parts: Vec<Logic<Leaf>>) -> Option<Logic<Leaf>> {
+    match parts.len() {
+        0 | 1 => parts.pop(),
+        _ => Some(Logic::And(parts)),
+    }
 }
 
 /// Takes a condition for a comparison of a value of the event with what an aggregate came to.

@@ -6,6 +6,7 @@ use olocus_event::{Kind, Value};
 
 use crate::aggregate::Aggregate;
 use crate::analyze::Column;
+use crate::lists::Tables;
 use crate::names::Origin;
 use crate::one_row::OneRow;
 use crate::program::ValueId;
@@ -56,6 +57,12 @@ impl ScalarExpr {
     /// values of the fields that a window is grouped by.
     #[must_use]
     pub fn evaluate(&self, aggregates: &[Value], by: &[Value]) -> Value {
+        self.evaluate_with(aggregates, by, &Tables::default())
+    }
+
+    /// The value where lists that change while rules run are as in `tables`; see [`evaluate`](Self::evaluate).
+    #[must_use]
+    pub fn evaluate_with(&self, aggregates: &[Value], by: &[Value], tables: &Tables) -> Value {
         let result = |index: usize| aggregates.get(index).unwrap_or(&Value::Null);
         let value = |input: &ScalarInput| match *input {
             ScalarInput::Aggregate(index) => Cow::Borrowed(result(index)),
@@ -65,13 +72,19 @@ impl ScalarExpr {
             }),
             ScalarInput::By(index) => Cow::Borrowed(by.get(index).unwrap_or(&Value::Null)),
         };
-        self.row.evaluate(self.inputs.iter().map(value))
+        self.row.evaluate(self.inputs.iter().map(value), tables)
     }
 
     /// Whether the expression is TRUE; NULL is not.
     #[must_use]
     pub fn holds(&self, aggregates: &[Value], by: &[Value]) -> bool {
-        self.evaluate(aggregates, by) == Value::Bool(true)
+        self.holds_with(aggregates, by, &Tables::default())
+    }
+
+    /// Whether the expression is TRUE where lists that change while rules run are as in `tables`.
+    #[must_use]
+    pub fn holds_with(&self, aggregates: &[Value], by: &[Value], tables: &Tables) -> bool {
+        self.evaluate_with(aggregates, by, tables) == Value::Bool(true)
     }
 
     /// The expression in normalised form: the same for all spellings of one meaning.

@@ -6,7 +6,7 @@ use olocus_cep::pattern::RegisterFunction;
 use olocus_cep::{Finding, Found, Key, Scalar, Taken};
 use olocus_event::time::format_rfc3339;
 use olocus_event::{JsonText, Value};
-use olocus_expr::ScalarExpr;
+use olocus_expr::{ScalarExpr, Tables};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json};
@@ -39,22 +39,22 @@ pub struct Match {
 }
 
 /// Turns a finding into a match, or into nothing where `having` does not hold.
-pub(crate) fn make_match(plan: &Plan, finding: Finding<Arc<StoredEvent>>) -> Option<Match> {
+pub(crate) fn make_match(plan: &Plan, tables: &Tables, finding: Finding<Arc<StoredEvent>>) -> Option<Match> {
     let Finding { rule: index, key, found } = finding;
     let rule = &plan.rules[index];
     match (found, &rule.output) {
         (Found::Match { events }, OutputPlan::Sequence { .. }) => {
-            sequence_match(rule, index, key, &events, None)
+            sequence_match(rule, tables, (index, key), &events, None)
         }
         (Found::Timeout { events, at }, OutputPlan::Sequence { .. }) => {
-            sequence_match(rule, index, key, &events, Some(at))
+            sequence_match(rule, tables, (index, key), &events, Some(at))
         }
         (
             Found::Summary { first, last, counts, registers, timed_out },
             OutputPlan::Sequence { steps, .. },
         ) => {
             let registers: Vec<Value> = registers.into_iter().map(value).collect();
-            let (emit, holds) = judge(rule, |slot| {
+            let (emit, holds) = judge(rule, tables, |slot| {
                 slot.register
                     .and_then(|register| registers.get(register.index()))
                     .cloned()
@@ -78,7 +78,7 @@ pub(crate) fn make_match(plan: &Plan, finding: Finding<Arc<StoredEvent>>) -> Opt
             Some(frame.finish(rule, identity, Whole::Summary(Box::new(summary))))
         }
         (window @ Found::Window { .. }, OutputPlan::Window { having, emit }) => {
-            window_match(rule, index, key, window, having.as_ref(), emit)
+            window_match(rule, tables, (index, key), window, (having.as_ref(), emit))
         }
         (
             Found::Match { .. } | Found::Timeout { .. } | Found::Summary { .. } | Found::Window { .. },
@@ -92,13 +92,13 @@ pub(crate) fn make_match(plan: &Plan, finding: Finding<Arc<StoredEvent>>) -> Opt
 /// A match of a sequence, or a partial match that ran out of time, which is told whatever `having` says.
 fn sequence_match(
     rule: &RulePlan,
-    index: usize,
-    key: Key,
+    tables: &Tables,
+    (index, key): (usize, Key),
     events: &[Taken<Arc<StoredEvent>>],
     timed_out: Option<i64>,
 ) -> Option<Match> {
     let OutputPlan::Sequence { steps, .. } = &rule.output else { return None };
-    let (emit, holds) = judge(rule, |slot| value_of(slot, events));
+    let (emit, holds) = judge(rule, tables, |slot| value_of(slot, events));
     if timed_out.is_none() && !holds {
         return None;
     }
@@ -124,13 +124,18 @@ fn sequence_match(
 }
 
 /// What a rule emits for a match of its sequence, and whether `having` holds for it.
-fn judge(rule: &RulePlan, value: impl FnMut(&SequenceValue) -> Value) -> (Members<'_, JsonText>, bool) {
+fn judge<'a>(
+    rule: &'a RulePlan,
+    tables: &Tables,
+    value: impl FnMut(&SequenceValue) -> Value,
+) -> (Members<'a, JsonText>, bool) {
     let OutputPlan::Sequence { values, having, emit, .. } = &rule.output else {
         return (Members(Vec::new()), false);
     };
     let values: Vec<Value> = values.iter().map(value).collect();
-    let emit = emit.iter().map(|(name, expr)| (name.as_str(), expr.evaluate(&values, &[]).to_json()));
-    (Members(emit.collect()), having.as_ref().is_none_or(|having| having.holds(&values, &[])))
+    let emit =
+        emit.iter().map(|(name, expr)| (name.as_str(), expr.evaluate_with(&values, &[], tables).to_json()));
+    (Members(emit.collect()), having.as_ref().is_none_or(|having| having.holds_with(&values, &[], tables)))
 }
 
 /// A value of a match, from its events.
@@ -152,19 +157,20 @@ fn value_of(slot: &SequenceValue, events: &[Taken<Arc<StoredEvent>>]) -> Value {
 
 fn window_match(
     rule: &RulePlan,
-    index: usize,
-    key: Key,
+    tables: &Tables,
+    (index, key): (usize, Key),
     window: Found<Arc<StoredEvent>>,
-    having: Option<&ScalarExpr>,
-    emit: &[(String, ScalarExpr)],
+    (having, emit): (Option<&ScalarExpr>, &[(String, ScalarExpr)]),
 ) -> Option<Match> {
     let Found::Window { start, end, count, first, last, events, aggregates } = window else { return None };
     let aggregates: Vec<Value> = aggregates.into_iter().map(value).collect();
     let by = key_values(rule, &key);
-    if having.is_some_and(|having| !having.holds(&aggregates, &by)) {
+    if having.is_some_and(|having| !having.holds_with(&aggregates, &by, tables)) {
         return None;
     }
-    let emit = emit.iter().map(|(name, expr)| (name.as_str(), expr.evaluate(&aggregates, &by).to_json()));
+    let emit = emit
+        .iter()
+        .map(|(name, expr)| (name.as_str(), expr.evaluate_with(&aggregates, &by, tables).to_json()));
     let mut identity = Identity::of(rule, &key);
     identity.number(start);
     identity.number(end);

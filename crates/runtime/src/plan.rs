@@ -15,7 +15,7 @@ use std::sync::Arc;
 use olocus_cep::Limits;
 use olocus_cep::pattern::{RegisterFunction, RegisterId, StepId};
 use olocus_cep::rule::{Action, MatchLimit, Severity, StateBounds, TypePattern};
-use olocus_expr::{ListSize, PredicateId, Program, ScalarExpr, ValueId};
+use olocus_expr::{ListSize, LiveCondition, PredicateId, Program, ScalarExpr, TableSpec, ValueId};
 
 use crate::source::SourceSpec;
 
@@ -33,8 +33,22 @@ pub struct Plan {
     pub(crate) inputs: Vec<ValueId>,
     /// What rules read of events once they are part of a match.
     pub(crate) retained: Vec<ValueId>,
+    /// Those that feed `tables` come first.
     pub(crate) sources: Vec<SourcePlan>,
+    /// What the lists that stay as they are take.
     pub(crate) lists: Vec<ListSize>,
+    /// What rules ask of lists in topics.
+    pub(crate) tables: Vec<Arc<TableSpec>>,
+    /// Conditions on rows that depend on the tables, which are as they are when a row's turn has come.
+    pub(crate) live: Vec<LiveTest>,
+}
+
+/// A condition on a row that depends on tables.
+#[derive(Debug)]
+pub(crate) struct LiveTest {
+    pub(crate) condition: LiveCondition,
+    /// Slots of [`Plan::inputs`], in the order of [`LiveCondition::inputs`].
+    pub(crate) inputs: Vec<usize>,
 }
 
 /// A rule, compiled.
@@ -91,11 +105,13 @@ pub(crate) struct SequenceValue {
     pub(crate) register: Option<RegisterId>,
 }
 
-/// A distinct question that rules ask of a single event: is it of one of these types, and does this hold?
+/// A distinct question that rules ask of a single event: is it of one of these types, and do these hold?
 #[derive(Debug)]
 pub(crate) struct Test {
     pub(crate) types: Vec<TypePattern>,
     pub(crate) predicate: Option<PredicateId>,
+    /// Position in [`Plan::live`].
+    pub(crate) live: Option<usize>,
     /// Whom the answer is for, by rule.
     pub(crate) links: Vec<Link>,
     /// Those of them in which it can begin something, ascending.
@@ -168,6 +184,14 @@ impl Plan {
         &self.lists
     }
 
+    /// The lists in topics that rules use: their names and topics.
+    pub fn list_topics(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.tables.iter().zip(&self.sources).filter_map(|(table, source)| {
+            let topic = source.spec.topics.first()?.literal()?;
+            Some((table.name.as_str(), topic))
+        })
+    }
+
     /// The sources, in the order in which they claim topics.
     pub fn sources(&self) -> impl Iterator<Item = &SourceSpec> {
         self.sources.iter().map(|source| &source.spec)
@@ -203,6 +227,16 @@ impl Plan {
     /// Whether some source names `topic`, rather than a pattern that it matches.
     pub(crate) fn names_topic(&self, topic: &str) -> bool {
         self.sources().any(|source| source.topics.iter().any(|pattern| pattern.literal() == Some(topic)))
+    }
+
+    /// The table that a source feeds, if its records are no events.
+    pub(crate) fn table_of(&self, source: usize) -> Option<usize> {
+        (source < self.tables.len()).then_some(source)
+    }
+
+    /// The table that a topic feeds, if its records are no events.
+    pub(crate) fn table_of_topic(&self, topic: &str) -> Option<usize> {
+        self.table_of(self.source_of(topic)?)
     }
 
     /// The first source that reads `topic`.

@@ -191,16 +191,28 @@ impl Resume {
     /// Judges the next record that had been delivered again. If it was still waiting for its turn, this is the
     /// progress by which it was judged.
     pub(crate) fn was_held(&mut self, input: &InputId, offset: i64, time: i64) -> Option<Progress> {
-        let mut bound = 0;
-        for terms in self.again.terms.iter().take_while(|terms| terms.from <= offset) {
-            bound = terms.bound;
-            self.progress.raise(terms.floor);
-        }
+        let bound = self.bound_at(offset);
         let judged = self.progress;
         let on_time = self.progress.judge(time, bound) == Delivery::OnTime;
         let released =
             self.again.frontier.as_ref().is_some_and(|mark| (time, input) <= (mark.time, &mark.input));
         (on_time && !released).then_some(judged)
+    }
+
+    /// The time of the next record where no record is late: that of its input where the record is older.
+    pub(crate) fn not_late(&mut self, offset: i64, time: i64) -> i64 {
+        self.bound_at(offset);
+        self.progress.reached().map_or(time, |reached| reached.max(time))
+    }
+
+    /// The out-of-orderness bound at an offset; what holds from there on is taken into account.
+    fn bound_at(&mut self, offset: i64) -> i64 {
+        let mut bound = 0;
+        for terms in self.again.terms.iter().take_while(|terms| terms.from <= offset) {
+            bound = terms.bound;
+            self.progress.raise(terms.floor);
+        }
+        bound
     }
 }
 

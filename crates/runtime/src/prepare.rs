@@ -1,6 +1,8 @@
 //! The stateless first stage: records of one partition → times, types and the rows that some rule asks for.
 
-use std::collections::HashMap;
+mod update;
+
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow::array::BooleanBufferBuilder;
@@ -15,6 +17,8 @@ use crate::merge::InputId;
 use crate::plan::{Plan, SourcePlan, Test};
 use crate::slots::Slots;
 use crate::weight::{self, Weigh};
+
+pub(crate) use self::update::Update;
 
 /// Turns records into what the task is fed with. It keeps no state between batches, so batches may be
 /// prepared by any thread and cut anywhere.
@@ -40,7 +44,7 @@ pub struct Prepared {
     /// Event time by row.
     pub(crate) times: Vec<i64>,
     /// The rows on which some test holds, ascending.
-    pub(crate) hits: Vec<(usize, Arc<Hit>)>,
+    pub(crate) hits: Vec<(usize, Item)>,
     pub(crate) dead: Vec<DeadLetter>,
     oldest_logged: Option<i64>,
     /// What the preparation counted.
@@ -71,6 +75,15 @@ pub struct DeadLetter {
     pub code: &'static str,
     /// The cause in words.
     pub cause: String,
+}
+
+/// What travels with a record until its turn comes.
+#[derive(Debug)]
+pub(crate) enum Item {
+    /// A row that rules ask for.
+    Hit(Arc<Hit>),
+    /// A change of a table.
+    Update(Box<Update>),
 }
 
 /// A row on which at least one test holds, with all that rules may still need of it.
@@ -119,11 +132,14 @@ const TYPES_REMEMBERED: usize = 4096;
 impl Preparer {
     /// A preparer for the rules and sources of `plan`.
     pub fn new(plan: Arc<Plan>, keyring: &Arc<Keyring>, limits: Limits) -> Preparer {
-        let decoder = |source: &SourcePlan| {
-            let projection = Arc::clone(plan.program.projection());
+        let decoder = |(at, source): (usize, &SourcePlan)| {
+            let projection = match plan.table_of(at) {
+                Some(table) => Arc::new(plan.tables[table].projection()),
+                None => Arc::clone(plan.program.projection()),
+            };
             Decoder::new(source.spec.format, projection, Arc::clone(keyring), limits)
         };
-        let decoders = plan.sources.iter().map(decoder).collect();
+        let decoders = plan.sources.iter().enumerate().map(decoder).collect();
         let needs = plan.tests.iter().map(|test| Needs::of(&plan, test)).collect();
         Preparer { plan, decoders, needs, tests_of_type: HashMap::new(), passes_over_letters: false }
     }
@@ -188,6 +204,8 @@ impl Preparer {
     ) -> Prepared {
         let input = InputId { topic: Arc::clone(topic), partition };
         let end = records.last().map_or(0, |record| record.offset.saturating_add(1));
+        let table = self.plan.table_of(source);
+        let removed = if table.is_some() { update::give_bodies(records) } else { BTreeSet::new() };
         let decoded = self.decoders[source].decode(topic, partition, std::mem::take(records));
         *records = decoded.rest;
         let next = records.first().map_or(end, |record| record.offset);
@@ -205,8 +223,11 @@ impl Preparer {
         let meta = self.meta(source, &mut batch, &input, &mut dead);
         let mut counts =
             Counts { events: batch.len() as u64, unconverted: decoded.unconverted, ..Counts::default() };
-        let hits = self.hits(&batch, &meta, &mut counts);
-        let oldest_logged = if self.plan.takes_record_time(source) {
+        let hits = match table {
+            Some(table) => update::updates(&batch, table, self.plan.tables[table].key_kinds.len(), &removed),
+            None => self.hits(&batch, &meta, &mut counts),
+        };
+        let oldest_logged = if table.is_none() && self.plan.takes_record_time(source) {
             let by_record = (0..batch.len()).filter(|&row| batch.ce_time(row).is_none());
             by_record.map(|row| batch.record_timestamp(row)).min()
         } else {
@@ -269,7 +290,7 @@ impl Preparer {
         meta
     }
 
-    fn hits(&mut self, batch: &Batch, meta: &MetaColumns, counts: &mut Counts) -> Vec<(usize, Arc<Hit>)> {
+    fn hits(&mut self, batch: &Batch, meta: &MetaColumns, counts: &mut Counts) -> Vec<(usize, Item)> {
         let plan = Arc::clone(&self.plan);
         let predicates = plan.program.predicates(batch, meta);
         counts.failed += predicates.failed;
@@ -296,7 +317,7 @@ impl Preparer {
     }
 
     /// Takes from the batch what the rows found need later on.
-    fn store(&self, batch: &Batch, meta: &MetaColumns, found: &[(usize, u32)]) -> Vec<(usize, Arc<Hit>)> {
+    fn store(&self, batch: &Batch, meta: &MetaColumns, found: &[(usize, u32)]) -> Vec<(usize, Item)> {
         let plan = &*self.plan;
         let mut keys: Vec<Option<Vec<Values>>> = plan.keys.iter().map(|_| None).collect();
         let column = |id: &ValueId| plan.program.value(*id, batch, meta);
@@ -340,7 +361,7 @@ impl Preparer {
                 weight: 0,
             };
             hit.weight = hit.weigh();
-            hits.push((row, Arc::new(hit)));
+            hits.push((row, Item::Hit(Arc::new(hit))));
         }
         hits
     }
@@ -433,9 +454,12 @@ impl Hit {
     }
 }
 
-impl Weigh for Arc<Hit> {
+impl Weigh for Item {
     fn weight(&self) -> usize {
-        self.weight
+        match self {
+            Item::Hit(hit) => hit.weight,
+            Item::Update(update) => update.weight(),
+        }
     }
 }
 
@@ -449,6 +473,7 @@ impl StoredEvent {
 impl Needs {
     fn of(plan: &Plan, test: &Test) -> Needs {
         let mut needs = Needs { keys: test.keys.clone(), ..Needs::default() };
+        needs.inputs.extend(test.live.iter().flat_map(|live| &plan.live[*live].inputs));
         for rule in test.rules() {
             let rule = &plan.rules[rule];
             needs.inputs.extend(rule.inputs.iter().flatten());

@@ -4,6 +4,8 @@
 //! the same outputs, byte for byte, however the records were cut into batches or interleaved between
 //! partitions; only how many records of each input lie before a decision matters.
 
+mod lists;
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
@@ -11,18 +13,23 @@ use olocus_cep::{Engine, Finding, Key, KeyGroup, Limiter, Row, Weighing};
 
 use crate::Error;
 use crate::matches::{Match, make_match};
-use crate::merge::{Delivery, InputId, InputIndex, Merge};
+use crate::merge::{Delivery, InputId, InputIndex, Merge, Place};
 use crate::plan::{KeyIndex, Plan, RulePlan, Test};
 use crate::position::{Again, Position, Resume, Terms, continue_terms};
-use crate::prepare::{DeadLetter, Hit, Prepared, StoredEvent};
+use crate::prepare::{DeadLetter, Hit, Item, Prepared, StoredEvent};
 use crate::weight;
 use olocus_event::Record;
+use olocus_expr::{ListSize, Tables};
+
+use self::lists::{apply, standing, update};
 
 /// Evaluates the rules of a plan over all inputs of an application.
 #[derive(Debug)]
 pub struct Task {
     plan: Arc<Plan>,
-    merge: Merge<Arc<Hit>>,
+    merge: Merge<Item>,
+    /// The lists in topics, as they are at the time up to which everything has been released.
+    tables: Tables,
     engine: Engine<Arc<StoredEvent>>,
     /// By rule: how many of its matches are told.
     limiters: Vec<Option<Limiter>>,
@@ -123,6 +130,9 @@ struct InputState {
     /// Whether records from before a restart are still to be read again. Until all of them are held again, nothing
     /// may be released: time has passed them already.
     rereading: bool,
+    /// Of an input that feeds a table: the offset before which its records had been delivered before a restart. They are
+    /// all read again, from the first one on.
+    table: Option<i64>,
 }
 
 impl Outputs {
@@ -155,6 +165,7 @@ impl Task {
         let limiters = plan.rules.iter().map(limiter).collect();
         Task {
             missing_keys: vec![0; plan.rules.len()],
+            tables: Tables::new(&plan.tables),
             plan,
             merge: Merge::default(),
             engine,
@@ -176,6 +187,7 @@ impl Task {
         }
         let next = saved.as_ref().map(|saved| saved.next);
         let saved = saved.unwrap_or_else(|| Position::at(0));
+        let table = self.plan.table_of_topic(&id.topic).map(|_| saved.next);
         let floor = saved.progress.floor;
         let again = saved.again.as_ref();
         // A bound that cannot be remembered beside those before it does not hold yet.
@@ -188,8 +200,8 @@ impl Task {
             joined => continue_terms(again, saved.next, bound, joined),
         };
         let resume = Resume::of(saved);
-        let rereading = resume.is_some();
-        self.inputs.push(InputState { next, terms, resume, rereading });
+        let rereading = resume.is_some() || table.is_some_and(|delivered| delivered > 0);
+        self.inputs.push(InputState { next, terms, resume, rereading, table });
     }
 
     /// Whether the task has this input.
@@ -206,7 +218,11 @@ impl Task {
             return Err(Error::unknown_input(&prepared.input));
         };
         let state = &mut self.inputs[index.get()];
-        let seen = |offset: i64| state.resume.as_ref().is_some_and(|resume| resume.covers(offset));
+        let before = state.table;
+        let seen = |offset: i64| {
+            before.is_some_and(|before| offset < before)
+                || state.resume.as_ref().is_some_and(|resume| resume.covers(offset))
+        };
         for dead in prepared.dead.into_iter().filter(|dead| !seen(dead.record.offset)) {
             self.outputs.add_dead(dead);
         }
@@ -214,6 +230,11 @@ impl Task {
         for row in 0..prepared.times.len() {
             let hit = hits.next_if(|(at, _)| *at == row).map(|(_, hit)| hit);
             let (offset, time) = (prepared.batch.offset(row), prepared.times[row]);
+            if let Some(before) = before {
+                let place = Place { time, input: prepared.input.clone(), offset };
+                update(&mut self.merge, &mut self.tables, (index, before), state.resume.as_mut(), place, hit);
+                continue;
+            }
             if let Some(resume) = state.resume.as_mut().filter(|resume| resume.covers(offset)) {
                 let judged = resume.was_held(&prepared.input, offset, time);
                 if let (Some(judged), Some(hit)) = (judged, hit) {
@@ -227,7 +248,9 @@ impl Task {
             }
         }
         state.next = state.next.max(Some(prepared.next));
-        if state.resume.as_ref().is_some_and(|resume| prepared.next >= resume.next) {
+        if state.resume.as_ref().is_some_and(|resume| prepared.next >= resume.next)
+            || before.is_some_and(|before| prepared.next >= before)
+        {
             state.rereading = false;
         }
         self.release()
@@ -390,6 +413,11 @@ impl Task {
         (self.merge.held(), self.merge.held_bytes())
     }
 
+    /// Sizes of the lists in topics, with how many of their rows did not fit.
+    pub fn tables(&self) -> impl Iterator<Item = (ListSize, u64)> {
+        self.tables.iter().map(|table| (table.size(), table.refused()))
+    }
+
     /// Sizes of the state.
     pub fn stats(&self) -> TaskStats {
         let engine = self.engine.stats();
@@ -424,42 +452,49 @@ impl Task {
         if self.is_rereading() {
             return Ok(());
         }
-        let Task { plan, merge, engine, limiters, asked, findings, outputs, missing_keys, .. } = self;
+        let Task { plan, merge, tables, engine, limiters, asked, findings, outputs, missing_keys, .. } = self;
         let mut failure = None;
-        merge.release(|place, hit| {
+        merge.release(|place, item| {
             if failure.is_some() {
                 return;
             }
             if engine.next_timer().is_some_and(|timer| timer <= place.time) {
                 engine.advance(place.time, findings);
+                emit(plan, tables, limiters, findings, outputs);
             }
-            count_missing_keys(plan, &hit, missing_keys);
-            if let Err(error) = evaluate(plan, engine, &hit, asked, findings) {
+            let hit = match item {
+                Item::Hit(hit) => hit,
+                Item::Update(update) => return apply(tables, *update, &place),
+            };
+            let tests = standing(plan, tables, &hit);
+            count_missing_keys(plan, &hit, &tests, missing_keys);
+            if let Err(error) = evaluate(plan, engine, &hit, &tests, asked, findings) {
                 failure = Some(error);
             }
-            emit(plan, limiters, findings, outputs);
+            emit(plan, tables, limiters, findings, outputs);
         });
         if let Some(error) = failure {
             return Err(error);
         }
         if let Some(progress) = merge.progress() {
             engine.advance(progress, findings);
-            emit(plan, limiters, findings, outputs);
+            emit(plan, tables, limiters, findings, outputs);
         }
         Ok(())
     }
 }
 
-/// Offers a row to every rule to which one of its tests means something.
+/// Offers a row to every rule to which one of these tests means something.
 fn evaluate(
     plan: &Plan,
     engine: &mut Engine<Arc<StoredEvent>>,
     hit: &Hit,
+    tests: &[u32],
     asked: &mut Vec<(usize, u64)>,
     findings: &mut Vec<Finding<Arc<StoredEvent>>>,
 ) -> Result<(), Error> {
     asked.clear();
-    collect_asked(plan, engine, hit, asked);
+    collect_asked(plan, engine, hit, tests, asked);
     for &(rule, steps) in &*asked {
         let rule_plan = &plan.rules[rule];
         let Some(key) = key_of(rule_plan, hit) else { continue };
@@ -480,8 +515,14 @@ fn evaluate(
 /// The rules to show a row to, ascending, each with the bits that its tests set: those in which it may begin something, and
 /// of those to which it means something else the ones that hold something under the row's key. With many rules over one
 /// kind of event, the latter are few.
-fn collect_asked(plan: &Plan, engine: &Engine<Arc<StoredEvent>>, hit: &Hit, asked: &mut Vec<(usize, u64)>) {
-    let tests = || hit.tests.iter().map(|&test| &plan.tests[test as usize]);
+fn collect_asked(
+    plan: &Plan,
+    engine: &Engine<Arc<StoredEvent>>,
+    hit: &Hit,
+    tests: &[u32],
+    asked: &mut Vec<(usize, u64)>,
+) {
+    let tests = || tests.iter().map(|&test| &plan.tests[test as usize]);
     let bits = |rule: usize| tests().filter_map(|test| test.bits(rule)).reduce(|bits, more| bits | more);
     asked.extend(tests().flat_map(|test| &test.begins).map(|&rule| (rule, 0)));
     if tests().any(Test::has_later) {
@@ -503,8 +544,8 @@ fn collect_asked(plan: &Plan, engine: &Engine<Arc<StoredEvent>>, hit: &Hit, aske
 }
 
 /// Counts the row for each rule that would look at it if it had the rule's key.
-fn count_missing_keys(plan: &Plan, hit: &Hit, missing: &mut [u64]) {
-    let tests = || hit.tests.iter().map(|&test| &plan.tests[test as usize]);
+fn count_missing_keys(plan: &Plan, hit: &Hit, tests: &[u32], missing: &mut [u64]) {
+    let tests = || tests.iter().map(|&test| &plan.tests[test as usize]);
     if tests().all(|test| test.keys.iter().all(|&key| hit.keys[key].is_some())) {
         return;
     }
@@ -530,11 +571,12 @@ fn key_of<'a>(rule: &RulePlan, hit: &'a Hit) -> Option<&'a Key> {
 
 fn emit(
     plan: &Plan,
+    tables: &Tables,
     limiters: &mut [Option<Limiter>],
     findings: &mut Vec<Finding<Arc<StoredEvent>>>,
     outputs: &mut Outputs,
 ) {
-    for found in findings.drain(..).filter_map(|finding| make_match(plan, finding)) {
+    for found in findings.drain(..).filter_map(|finding| make_match(plan, tables, finding)) {
         let told = match &mut limiters[found.rule] {
             Some(limiter) if found.timed_out.is_none() => limiter.admits(&found.key, found.end),
             Some(_) | None => true,

@@ -12,6 +12,7 @@ use super::plain::{Results, Value};
 use super::{Group, Index, Leaves, Node, Ranges};
 use crate::atom::{Input, Inputs};
 use crate::logic::Logic;
+use crate::lists;
 use crate::native::Point;
 use crate::native::{View, place};
 use crate::program::{MetaColumns, Place, PredicateId, Program, meta_column};
@@ -26,7 +27,7 @@ pub struct Columns<'a> {
     made: Vec<OnceCell<Column>>,
     inputs: Vec<OnceCell<Input>>,
     /// By probe of the program's look-ups, the rows of its list that were found.
-    looked_up: Vec<OnceCell<Vec<u32>>>,
+    looked_up: Vec<OnceCell<Vec<lists::Found<u32>>>>,
 }
 
 /// What [`Index::find`] found.

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use datafusion_sql::sqlparser::ast::{AccessExpr, Expr, Ident, UnaryOperator, Value, ValueWithSpan};
 use olocus_event::{FieldPath, Kind};
 
-use super::index::Index;
 use super::list::List;
-use super::lookup::{Asked, Lookup, LookupCall};
+use super::lookup::{Asked, KeyIndex, Lookup, LookupCall};
 use crate::analyze::{Analyzer, Column, Form, Reference, marked};
 use crate::lex::range_of;
 use crate::names::{Origin, range};
@@ -168,7 +167,8 @@ impl Analyzer<'_> {
             Asked::Member => (kind, None),
             Asked::Column(_) => (None, kind),
         };
-        self.lookups.push(LookupCall { list, key, class, index, asked });
+        let range = self.range(like);
+        self.lookups.push(LookupCall { list, key, class, index, asked, range });
         let origin = Origin::LookupCall(self.lookups.len() - 1);
         let reference = Reference {
             origin,
@@ -183,7 +183,7 @@ impl Analyzer<'_> {
 
     /// Decides as what a key is read, which is what the list's keys are unless the key is something else already, and
     /// finds the index for that.
-    fn index_for(&mut self, list: &List, key: &mut Expr) -> Option<(Class, Arc<Index>)> {
+    fn index_for(&mut self, list: &List, key: &mut Expr) -> Option<(Class, KeyIndex)> {
         let natural = Class::from(list.key_kind());
         let typed = match list.is_of_networks() {
             true => self.require(key, natural),
@@ -225,8 +225,8 @@ impl Analyzer<'_> {
             Asked::Column(path) => format!("{LOOKUP}('{list}', {of}).{path}"),
         };
         let name = format!("{text}:{}", kind_name(kind));
-        let (list, index, asked) = (Arc::clone(&call.list), Arc::clone(&call.index), call.asked.clone());
-        let lookup = Lookup { list, key, index, asked, text };
+        let (list, index, asked) = (Arc::clone(&call.list), call.index.clone(), call.asked.clone());
+        let lookup = Lookup { list, key, index, asked, text, range: call.range };
         Column { name, origin: Origin::Lookup(Arc::new(lookup)), kind }
     }
 }

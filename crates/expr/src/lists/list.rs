@@ -8,7 +8,9 @@ use bytes::Bytes;
 use olocus_event::{Decoder, FieldPath, Format, Keyring, Kind, Limits, Projection, Record, Value};
 
 use super::index::{BadKey, Index};
+use super::lookup::{KeyIndex, Target};
 use super::shape::Shape;
+use super::table::TableSpec;
 
 /// A named set or table, whose rows have a key each.
 pub struct List {
@@ -21,12 +23,17 @@ pub struct List {
     /// `None` where there may be other rows.
     shape: Option<Shape>,
     /// The keys as they are read where nothing asks for anything.
-    natural: Option<(Kind, Arc<Index>)>,
+    natural: Option<(Kind, Arc<Index<u32>>)>,
     /// The keys, in each way in which expressions read them.
-    indexes: Mutex<HashMap<Kind, Arc<Index>>>,
+    indexes: Mutex<HashMap<Kind, Arc<Index<u32>>>>,
     /// The columns that expressions read.
-    columns: Mutex<HashMap<(FieldPath, Kind), Arc<[Value]>>>,
+    columns: Mutex<Columns>,
+    /// Of a list that changes while rules run: the number of its table, and what expressions ask of it.
+    live: Option<(usize, Mutex<TableSpec>)>,
 }
+
+/// The values of columns by row, each column in the kinds in which it is read.
+type Columns = HashMap<(FieldPath, Kind), Arc<[Value]>>;
 
 /// What a list is, beside its rows.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +64,8 @@ pub struct ListError {
 }
 
 impl List {
-    /// A list of these rows, each the JSON text of an object.
+    /// A list of these rows, each the JSON text of an object. It has the columns of the `others` as well, but not their
+    /// rows.
     ///
     /// # Errors
     ///
@@ -65,9 +73,11 @@ impl List {
     pub fn of_rows<'a>(
         definition: ListDefinition<'_>,
         rows: impl IntoIterator<Item = &'a str>,
+        others: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, ListError> {
         let mut list = Self::unread(definition);
         let mut shape = Shape::default();
+        others.into_iter().filter_map(|row| serde_json::from_str(row).ok()).for_each(|row| shape.add(&row));
         for (row, text) in rows.into_iter().enumerate() {
             let json: serde_json::Value = serde_json::from_str(text)
                 .map_err(|error| ListError::new(row, format!("the row is not JSON: {error}")))?;
@@ -93,11 +103,7 @@ impl List {
         list.shape = (!definition.open).then_some(shape);
         let kind = list.key_kind();
         let keys = list.decode(&list.key, kind)?;
-        let index = match definition.networks {
-            true => Index::of_networks(&keys),
-            false => Index::of_values(&keys),
-        };
-        let index = index.map_err(|bad| list.error(bad, kind))?;
+        let index = Index::of_keys(kind, definition.networks, &keys).map_err(|bad| list.error(bad, kind))?;
         list.natural = Some((kind, Arc::new(index)));
         Ok(list)
     }
@@ -113,9 +119,23 @@ impl List {
             rows: Vec::new(),
             shape: None,
             natural: None,
+            live: None,
             indexes: Mutex::default(),
             columns: Mutex::default(),
         }
+    }
+
+    /// A list that records keep up to date while rules run, as the table of that number.
+    #[must_use]
+    pub fn live(definition: ListDefinition<'_>, table: usize) -> Self {
+        let spec = TableSpec {
+            name: definition.name.to_owned(),
+            networks: definition.networks,
+            key: FieldPath::new([definition.key]),
+            key_kinds: Vec::new(),
+            columns: Vec::new(),
+        };
+        Self { live: Some((table, Mutex::new(spec))), ..Self::unread(definition) }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -156,24 +176,45 @@ impl List {
     /// # Errors
     ///
     /// A row whose key is no such value, or the same as that of another.
-    pub(crate) fn index(&self, kind: Kind) -> Result<Arc<Index>, ListError> {
+    pub(crate) fn index(&self, kind: Kind) -> Result<KeyIndex, ListError> {
+        if let Some((table, spec)) = &self.live {
+            let mut spec = spec.lock().unwrap_or_else(PoisonError::into_inner);
+            return Ok(KeyIndex::Live { table: *table, key: place(&mut spec.key_kinds, kind) });
+        }
         let mut indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(index) = indexes.get(&kind) {
-            return Ok(Arc::clone(index));
+            return Ok(KeyIndex::Fixed(Arc::clone(index)));
         }
         let index = match &self.natural {
             Some((natural, index)) if *natural == kind => Arc::clone(index),
             _ => {
                 let keys = self.decode(&self.key, kind)?;
-                Arc::new(Index::of_values(&keys).map_err(|bad| self.error(bad, kind))?)
+                Arc::new(Index::of_keys(kind, false, &keys).map_err(|bad| self.error(bad, kind))?)
             }
         };
         indexes.insert(kind, Arc::clone(&index));
-        Ok(index)
+        Ok(KeyIndex::Fixed(index))
+    }
+
+    /// What makes a column of what stands at a path, as `kind`.
+    pub(crate) fn target(&self, path: &FieldPath, kind: Kind) -> Target {
+        match &self.live {
+            Some((_, spec)) => {
+                let mut spec = spec.lock().unwrap_or_else(PoisonError::into_inner);
+                Target::Live { column: place(&mut spec.columns, (path.clone(), kind)), kind }
+            }
+            None => Target::Column { values: self.column(path, kind), kind },
+        }
+    }
+
+    /// The number of its table, where it changes while rules run, and what expressions have asked of it so far.
+    pub(crate) fn table(&self) -> Option<(usize, TableSpec)> {
+        let (table, spec) = self.live.as_ref()?;
+        Some((*table, spec.lock().unwrap_or_else(PoisonError::into_inner).clone()))
     }
 
     /// By row, what stands at a path, as `kind`.
-    pub(crate) fn column(&self, path: &FieldPath, kind: Kind) -> Arc<[Value]> {
+    fn column(&self, path: &FieldPath, kind: Kind) -> Arc<[Value]> {
         let mut columns = self.columns.lock().unwrap_or_else(PoisonError::into_inner);
         let column = columns.entry((path.clone(), kind)).or_insert_with(|| {
             // All rows could be decoded when the list was made.
@@ -248,6 +289,14 @@ impl List {
             },
         }
     }
+}
+
+/// The position of an item, which is added where it is missing.
+fn place<T: PartialEq>(items: &mut Vec<T>, item: T) -> usize {
+    items.iter().position(|known| *known == item).unwrap_or_else(|| {
+        items.push(item);
+        items.len() - 1
+    })
 }
 
 impl ListError {

@@ -7,10 +7,12 @@ use arrow::array::BooleanArray;
 use datafusion_sql::sqlparser::ast::Expr;
 use olocus_event::{Column, FieldPath, Kind, Value};
 
-use super::index::{ABSENT, Index, UNKNOWN};
+use super::index::{Found, Index};
 use super::list::List;
+use super::table::Tables;
 use crate::analyze::Form;
 use crate::atom::{Atom, Inputs};
+use crate::problem::Problem;
 use crate::types::Class;
 use crate::values::Values;
 
@@ -19,9 +21,22 @@ use crate::values::Values;
 pub(crate) struct Lookup {
     pub(crate) list: Arc<List>,
     pub(crate) key: Form,
-    pub(crate) index: Arc<Index>,
+    pub(crate) index: KeyIndex,
     pub(crate) asked: Asked,
     pub(crate) text: String,
+    /// Where it stands in its expression.
+    pub(crate) range: (usize, usize),
+}
+
+/// Where keys are found.
+#[derive(Clone, Debug)]
+pub(crate) enum KeyIndex {
+    Fixed(Arc<Index<u32>>),
+    /// In the table of a list that changes while rules run, among the keys of a kind.
+    Live {
+        table: usize,
+        key: usize,
+    },
 }
 
 /// What is asked of the row of a key.
@@ -39,8 +54,9 @@ pub(crate) struct LookupCall {
     /// The value looked up, resolved and typed.
     pub(crate) key: Expr,
     pub(crate) class: Class,
-    pub(crate) index: Arc<Index>,
+    pub(crate) index: KeyIndex,
     pub(crate) asked: Asked,
+    pub(crate) range: (usize, usize),
 }
 
 /// The look-ups of a program or expression.
@@ -56,7 +72,7 @@ pub(crate) struct Lookups {
 pub(crate) struct Probe {
     /// Equal for equal questions.
     text: String,
-    index: Arc<Index>,
+    index: KeyIndex,
     key: Key,
 }
 
@@ -72,7 +88,15 @@ pub(crate) enum Key {
 #[derive(Debug)]
 pub(crate) enum Target {
     Member,
-    Column { values: Arc<[Value]>, kind: Kind },
+    Column {
+        values: Arc<[Value]>,
+        kind: Kind,
+    },
+    /// The column of this number of a table.
+    Live {
+        column: usize,
+        kind: Kind,
+    },
 }
 
 impl Lookup {
@@ -80,8 +104,25 @@ impl Lookup {
     pub(crate) fn target(&self, kind: Kind) -> Target {
         match &self.asked {
             Asked::Member => Target::Member,
-            Asked::Column(path) => Target::Column { values: self.list.column(path, kind), kind },
+            Asked::Column(path) => self.list.target(path, kind),
         }
+    }
+
+    /// What is said where a list that changes while rules run has no place.
+    pub(crate) fn misplaced(&self) -> Problem {
+        let message = format!(
+            "nothing can be looked up in the list `{}` here, because it is in a topic",
+            self.list.name()
+        );
+        Problem::new("misplaced-list", self.range, message).with_help(
+            "lists in topics belong into conditions on one event, joined with others by AND, and into `having` and `emit`, \
+             outside of aggregates; lists in files may stand anywhere",
+        )
+    }
+
+    /// Whether the list may change while rules run.
+    pub(crate) fn is_live(&self) -> bool {
+        matches!(self.index, KeyIndex::Live { .. })
     }
 }
 
@@ -106,7 +147,7 @@ impl Lookups {
         let probe = match self.probes.iter().position(|known| known.text == text) {
             Some(probe) => probe,
             None => {
-                self.probes.push(Probe { text, index: Arc::clone(&lookup.index), key });
+                self.probes.push(Probe { text, index: lookup.index.clone(), key });
                 self.probes.len() - 1
             }
         };
@@ -131,28 +172,70 @@ impl Lookups {
 }
 
 impl Probe {
-    /// By row, the list's row of the key, [`ABSENT`] or [`UNKNOWN`].
-    pub(crate) fn rows(&self, inputs: &dyn Inputs, column: impl FnOnce(usize) -> Column) -> Vec<u32> {
-        let keys = match &self.key {
+    /// By row, the list's row of the key. Of a list that changes while rules run it tells nothing:
+    /// [`column`](Self::column) does, at one moment.
+    pub(crate) fn rows(&self, inputs: &dyn Inputs, column: impl FnOnce(usize) -> Column) -> Vec<Found<u32>> {
+        match &self.index {
+            KeyIndex::Fixed(index) => index.probe(&self.keys(inputs, column), inputs.rows()),
+            KeyIndex::Live { .. } => vec![Found::Unknown; inputs.rows()],
+        }
+    }
+
+    /// What is asked of the list, for one row of inputs.
+    pub(crate) fn column(
+        &self,
+        target: &Target,
+        inputs: &dyn Inputs,
+        column: impl FnOnce(usize) -> Column,
+        tables: &Tables,
+    ) -> Column {
+        let KeyIndex::Live { table, key } = self.index else {
+            return target.column(&self.rows(inputs, column));
+        };
+        let found = tables.find(table, key, self.keys(inputs, column).get(0));
+        match *target {
+            Target::Live { column, kind } => {
+                let value = match found {
+                    Found::Entry(columns) => columns.get(column).unwrap_or(&Value::Null),
+                    Found::Absent | Found::Unknown => &Value::Null,
+                };
+                Column::of_value(value, kind)
+            }
+            Target::Member | Target::Column { .. } => member([found].into_iter()),
+        }
+    }
+
+    fn keys(&self, inputs: &dyn Inputs, column: impl FnOnce(usize) -> Column) -> Values {
+        match &self.key {
             Key::Input(input) => Values::of_column(column(*input), false),
             Key::Atom(atom) => Values::of_evaluated(&atom.evaluate(inputs), inputs.rows()),
-        };
-        self.index.probe(&keys, inputs.rows())
+        }
     }
 }
 
 impl Target {
     /// The column for these rows of the list.
-    pub(crate) fn column(&self, rows: &[u32]) -> Column {
+    pub(crate) fn column(&self, rows: &[Found<u32>]) -> Column {
         match self {
-            Self::Member => {
-                let is_member = |row: &u32| (*row != UNKNOWN).then_some(*row != ABSENT);
-                Column::Bool(rows.iter().map(is_member).collect::<BooleanArray>())
-            }
+            Self::Member => member(rows.iter().copied()),
             Self::Column { values, kind } => {
-                let value = |row: &u32| values.get(*row as usize).unwrap_or(&Value::Null);
+                let value = |row: &Found<u32>| match row {
+                    Found::Entry(row) => &values[*row as usize],
+                    Found::Absent | Found::Unknown => &Value::Null,
+                };
                 Column::of_values(rows.iter().map(value), *kind)
             }
+            Self::Live { kind, .. } => Column::of_values(rows.iter().map(|_| &Value::Null), *kind),
         }
     }
+}
+
+/// Whether keys were found.
+fn member<V>(found: impl Iterator<Item = Found<V>>) -> Column {
+    let is_member = |found: Found<V>| match found {
+        Found::Entry(_) => Some(true),
+        Found::Absent => Some(false),
+        Found::Unknown => None,
+    };
+    Column::Bool(found.map(is_member).collect::<BooleanArray>())
 }

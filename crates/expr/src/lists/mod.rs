@@ -9,13 +9,16 @@ mod index;
 mod list;
 mod lookup;
 mod shape;
+mod table;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use self::list::{List, ListDefinition, ListError};
+pub use self::table::{RowTime, Table, TableSpec, Tables};
 
 pub(crate) use self::call::{LIST, LOOKUP, calls_list, is_call};
+pub(crate) use self::index::Found;
 pub(crate) use self::lookup::{Key, Lookup, LookupCall, Lookups};
 
 /// The lists that expressions can name.
@@ -54,6 +57,14 @@ impl Lists {
             bytes: list.weight(),
         };
         used.map(size).collect()
+    }
+
+    /// What expressions ask of the lists that change while rules run, by the number of their tables.
+    #[must_use]
+    pub fn tables(&self) -> Vec<TableSpec> {
+        let mut tables: Vec<(usize, TableSpec)> = self.0.values().filter_map(|list| list.table()).collect();
+        tables.sort_by_key(|(table, _)| *table);
+        tables.into_iter().map(|(_, spec)| spec).collect()
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Arc<List>> {

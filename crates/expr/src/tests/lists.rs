@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use olocus_event::Value;
+use olocus_event::{Kind, Value};
 
 use super::{decode, scope};
-use crate::{Compiler, EventScope, List, ListDefinition, ListError, Lists, Problem, Schemas, Steps};
+use crate::{
+    Compiler, EventScope, List, ListDefinition, ListError, Lists, Problem, RowTime, Schemas, Steps,
+    TableSpec, Tables,
+};
 
 fn list(name: &str, key: &str, networks: bool, rows: &[&str]) -> Result<List, ListError> {
     let definition = ListDefinition { name, version: "1", key, networks, open: false };
-    List::of_rows(definition, rows.iter().copied())
+    List::of_rows(definition, rows.iter().copied(), [])
 }
 
 fn lists() -> Arc<Lists> {
@@ -310,4 +313,112 @@ fn sizes_of_lists_in_use_are_told() {
     let told: Vec<(&str, usize)> = sizes.iter().map(|size| (size.name.as_str(), size.entries)).collect();
     assert_eq!(told, [("assets", 3), ("bad_ips", 2)]);
     assert!(sizes.iter().all(|size| size.bytes > 50), "{sizes:?}");
+}
+
+#[test]
+fn a_list_may_have_columns_without_values() {
+    let definition = ListDefinition { name: "l", version: "1", key: "k", networks: false, open: false };
+    let made = List::of_rows(definition, [r#"{"k":1}"#], [r#"{"k":"a","n":2}"#]).unwrap();
+    let mut lists = Lists::default();
+    lists.insert(made);
+    let mut compiler = Compiler::new(Arc::new(Schemas::empty())).with_lists(Arc::new(lists));
+    assert!(compiler.predicate("lookup('l', x).n > 1", &scope()).is_ok());
+    assert!(compiler.predicate("lookup('l', x).m > 1", &scope()).is_err());
+}
+
+fn live() -> (Compiler, Arc<Lists>) {
+    let mut lists = (*lists()).clone();
+    for (table, (name, key, networks)) in
+        [("hosts", "id", false), ("zones", "net", true)].into_iter().enumerate()
+    {
+        let definition = ListDefinition { name, version: "topic", key, networks, open: true };
+        lists.insert(List::live(definition, table));
+    }
+    let lists = Arc::new(lists);
+    (Compiler::new(Arc::new(Schemas::empty())).with_lists(Arc::clone(&lists)), lists)
+}
+
+/// Tables with these rows, each a table, the key of a record and JSON.
+fn tables(lists: &Lists, rows: &[(usize, &'static str, &str)]) -> Tables {
+    let specs: Vec<Arc<TableSpec>> = lists.tables().into_iter().map(Arc::new).collect();
+    let mut tables = Tables::new(&specs);
+    for (offset, (table, record, row)) in (0i64..).zip(rows) {
+        let projection = specs[*table].projection();
+        let value = |(path, kind): &(olocus_event::FieldPath, Kind)| {
+            let json: serde_json::Value = serde_json::from_str(row).unwrap();
+            let found = path.segments().fold(json, |json, name| json.get(name).cloned().unwrap_or_default());
+            let column = olocus_event::Column::of_value(&Value::Json(found.to_string().into()), *kind);
+            column.value(0)
+        };
+        let values = projection.columns.iter().map(value).collect();
+        let at = RowTime { time: offset, partition: 0, offset };
+        tables.get_mut(*table).unwrap().apply(&record.as_bytes().into(), at, Some(values));
+    }
+    tables
+}
+
+#[test]
+fn lists_that_change_are_asked_when_the_moment_has_come() {
+    let (mut compiler, lists) = live();
+    let text = "n > 3 AND lookup('hosts', host).tier > 1 AND ip IN list('zones') AND (n < 9 OR n + 0 NOT IN list('hosts'))";
+    let condition = compiler.condition(text, &scope()).unwrap();
+    assert!(compiler.normalized(condition.predicate.unwrap()).contains("n:number"));
+    let live = condition.live.unwrap();
+    let asked: Vec<&str> = live.inputs().iter().map(|input| compiler.normalized_value(*input)).collect();
+    assert_eq!(asked, ["host:text", "ip:text", "n:number"]);
+    let specs = lists.tables();
+    assert_eq!(specs.iter().map(|spec| spec.name.as_str()).collect::<Vec<_>>(), ["hosts", "zones"]);
+    assert_eq!(specs[0].key_kinds, [Kind::Text, Kind::Number]);
+
+    let rows = [
+        (0, "a", r#"{"id":"h1","tier":2}"#),
+        (0, "b", r#"{"id":12,"tier":1}"#),
+        (1, "c", r#"{"net":"10.0.0.0/8"}"#),
+    ];
+    let tables = tables(&lists, &rows);
+    let holds = |host: &str, ip: &str, n: i64, tables: &Tables| {
+        live.holds(&[Value::Text(host.into()), Value::Text(ip.into()), Value::Int(n)], tables)
+    };
+    assert!(holds("h1", "10.1.1.1", 4, &tables));
+    assert!(holds("h1", "10.1.1.1", 13, &tables));
+    assert!(!holds("h1", "10.1.1.1", 12, &tables), "12 is a key");
+    assert!(!holds("h1", "11.1.1.1", 4, &tables));
+    assert!(!holds("12", "10.1.1.1", 4, &tables), "its tier is 1");
+    assert!(!holds("h1", "10.1.1.1", 4, &Tables::default()), "nothing is known yet");
+}
+
+#[test]
+fn what_matches_emit_is_looked_up_when_they_are_found() {
+    let (mut compiler, lists) = live();
+    let named = EventScope { step: Some("login".to_owned()), ..EventScope::default() };
+    let emit = ["lookup('hosts', login.host).owner", "coalesce(lookup('hosts', 'h2').owner, 'nobody')"];
+    let exprs = compiler.sequence_exprs(Some("login.host IN list('hosts')"), &emit, &[named]).unwrap();
+    let tables = tables(&lists, &[(0, "a", r#"{"id":"h1","owner":"ada"}"#)]);
+    let values = [Value::Text("h1".into())];
+    let having = exprs.having.as_ref().unwrap();
+    assert!(having.holds_with(&values, &[], &tables) && !having.holds(&values, &[]));
+    assert_eq!(exprs.emit[0].evaluate_with(&values, &[], &tables), Value::Json("\"ada\"".into()));
+    assert_eq!(exprs.emit[1].evaluate_with(&values, &[], &tables), Value::Text("nobody".into()));
+}
+
+#[test]
+fn lists_that_change_have_their_places() {
+    let message = |problems: Vec<Problem>, text: &str| {
+        let problem = &problems[0];
+        (problem.message.clone(), text[problem.range.0..problem.range.1].to_owned())
+    };
+    let expected = "nothing can be looked up in the list `hosts` here, because it is in a topic".to_owned();
+    let (mut compiler, _) = live();
+    let text = "max(lookup('hosts', host).tier)";
+    let problems = compiler.window_exprs(None, &[text], &[], &scope()).unwrap_err();
+    let problems = problems.into_iter().map(|(_, problem)| problem).collect();
+    assert_eq!(message(problems, text), (expected.clone(), "lookup('hosts', host).tier".to_owned()));
+    let text = "lookup('hosts', host).tier + 1";
+    assert_eq!(message(compiler.value(text, &scope()).unwrap_err(), text).0, expected);
+    let named = |name: &str| EventScope { step: Some(name.to_owned()), ..EventScope::default() };
+    let all = [named("login"), named("export")];
+    let text = "host = 'x' AND lookup('hosts', login.host).tier = 1";
+    let steps = Steps { all: &all, visible: &[true, true] };
+    let problems = compiler.step_condition(text, &all[1], steps).unwrap_err();
+    assert_eq!(message(problems, text), (expected, "lookup('hosts', login.host).tier".to_owned()));
 }

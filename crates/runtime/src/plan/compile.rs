@@ -7,13 +7,16 @@ use olocus_cep::pattern::RegisterFunction;
 use olocus_cep::rule::{Action, Body, Include, Rule, RuleFile, TypePattern, Window, check_unique_names};
 use olocus_cep::{AggregateFunction, WindowPlan};
 use olocus_document::{Diagnostic, Diagnostics, Scalar, SourceFile, Spanned};
-use olocus_expr::{Aggregate, Compiler, EventScope, Lists, PredicateId, Problem, Schemas, ValueId};
+use olocus_expr::{
+    Aggregate, Compiler, EventScope, Lists, LiveCondition, PredicateId, Problem, Schemas, StepCondition,
+    ValueId,
+};
 
 use super::draft::check_draft;
-use super::lists::lists_of;
+use super::lists::{lists_of, table_sources};
 use super::sequence::sorted;
 use super::{
-    Conditions, KeyIndex, KeyPlan, Link, OutputPlan, Plan, RulePlan, SequenceValue, SourcePlan, Test, doubts,
+    Conditions, KeyIndex, KeyPlan, Link, LiveTest, OutputPlan, Plan, RulePlan, SequenceValue, SourcePlan, Test, doubts,
     version,
 };
 use crate::source::SourceSpec;
@@ -43,7 +46,10 @@ fn compile_here(
     for (file, rule) in all_rules(files).filter(|(_, rule)| rule.enabled) {
         rules.extend(compilation.rule(file, rule, rules.len()));
     }
-    let Compilation { compiler, mut tests, keys, inputs, retained, .. } = compilation;
+    let Compilation { compiler, mut tests, keys, inputs, retained, live, .. } = compilation;
+    // Rules that are not run read no topics.
+    let tables = lists.tables();
+    let tables_read = table_sources(files, &tables, diagnostics);
     for (_, rule) in all_rules(files) {
         doubts::check(rule, schemas, diagnostics);
     }
@@ -62,8 +68,20 @@ fn compile_here(
         test.keys.sort_unstable();
         test.keys.dedup();
     }
-    let lists = lists.sizes();
-    Some(Plan { program: compiler.finish(), rules, tests, keys, inputs, retained, sources, lists })
+    let plain = |spec| SourcePlan { spec, time: None, event_type: None, key: None };
+    let sources = tables_read.into_iter().map(plain).chain(sources).collect();
+    Some(Plan {
+        program: compiler.finish(),
+        rules,
+        tests,
+        keys,
+        inputs,
+        retained,
+        sources,
+        lists: lists.sizes(),
+        tables: tables.into_iter().map(Arc::new).collect(),
+        live,
+    })
 }
 
 fn all_rules(files: &[RuleFile]) -> impl Iterator<Item = (&Arc<SourceFile>, &Rule)> {
@@ -73,11 +91,19 @@ fn all_rules(files: &[RuleFile]) -> impl Iterator<Item = (&Arc<SourceFile>, &Rul
 pub(super) struct Compilation<'a> {
     pub(super) compiler: Compiler,
     tests: Vec<Test>,
-    test_ids: HashMap<(Vec<TypePattern>, Option<PredicateId>), usize>,
+    test_ids: HashMap<(Vec<TypePattern>, Asks), usize>,
+    live: Vec<LiveTest>,
     keys: Vec<KeyPlan>,
     inputs: Vec<ValueId>,
     retained: Vec<ValueId>,
     pub(super) diagnostics: &'a mut Diagnostics,
+}
+
+/// The conditions of a [`Test`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Asks {
+    predicate: Option<PredicateId>,
+    live: Option<usize>,
 }
 
 /// What the body of a rule becomes.
@@ -98,6 +124,7 @@ impl<'a> Compilation<'a> {
             compiler: Compiler::new(schemas).with_lists(Arc::clone(lists)),
             tests: Vec::new(),
             test_ids: HashMap::new(),
+            live: Vec::new(),
             keys: Vec::new(),
             inputs: Vec::new(),
             retained: Vec::new(),
@@ -159,7 +186,7 @@ impl<'a> Compilation<'a> {
         filter.iter().for_each(|text| self.compiler.learn_predicate(&text.value, &mut scope));
         self.compiler.learn_window_exprs(having, &emit, &by, &mut scope);
         let key = self.key(rule, std::slice::from_ref(&scope));
-        let predicate = self.filter(filter, &scope);
+        let condition = self.filter(filter, &scope);
         let exprs = match self.compiler.window_exprs(having, &emit, &by, &scope) {
             Ok(exprs) => exprs,
             Err(problems) => {
@@ -168,13 +195,14 @@ impl<'a> Compilation<'a> {
                 return None;
             }
         };
-        let (predicate, key) = (predicate.ok()?, key?);
-        let mut meaning = vec![format!("{window:?}"), self.step_meaning("", event, predicate, None)];
+        let (condition, key) = (condition.ok()?, key?);
+        let mut meaning = vec![format!("{window:?}"), self.step_meaning("", event, &condition, None)];
         meaning.extend(exprs.having.iter().map(|having| format!("having {}", having.normalized())));
         for ((name, _), expr) in rule.emit.iter().zip(&exprs.emit) {
             meaning.push(format!("emit {}={}", name.value, expr.normalized()));
         }
-        self.ask(sorted(event), predicate, (index, 1), true, true);
+        let asks = self.asks(condition);
+        self.ask(sorted(event), asks, (index, 1), true, true);
         let inputs = exprs.aggregates.iter().map(|(_, value)| value.map(|value| self.input(value))).collect();
         let machine = olocus_cep::Plan::Window {
             window: window_plan(window),
@@ -185,11 +213,30 @@ impl<'a> Compilation<'a> {
         Some(CompiledBody { machine, opaque: Arc::default(), inputs, output, meaning, key })
     }
 
-    /// The predicate of a `where`; `Err` once its mistakes have been reported.
-    fn filter(&mut self, text: Option<&Scalar>, scope: &EventScope) -> Result<Option<PredicateId>, ()> {
-        let Some(text) = text else { return Ok(None) };
-        let compiled = self.compiler.predicate(&text.value, scope);
-        self.report(text, compiled).map(Some).ok_or(())
+    /// The condition of a `where`; `Err` once its mistakes have been reported.
+    fn filter(&mut self, text: Option<&Scalar>, scope: &EventScope) -> Result<StepCondition, ()> {
+        let Some(text) = text else { return Ok(StepCondition::default()) };
+        let compiled = self.compiler.condition(&text.value, scope);
+        self.report(text, compiled).ok_or(())
+    }
+
+    /// What a condition asks of an event alone.
+    pub(super) fn asks(&mut self, condition: StepCondition) -> Asks {
+        let StepCondition { predicate, live, .. } = condition;
+        Asks { predicate, live: live.map(|live| self.live(live)) }
+    }
+
+    /// The position of a condition in [`Plan::live`].
+    fn live(&mut self, condition: LiveCondition) -> usize {
+        let inputs: Vec<usize> =
+            condition.inputs().iter().map(|value| slot(&mut self.inputs, *value)).collect();
+        let is_same = |known: &LiveTest| {
+            known.condition.normalized() == condition.normalized() && known.inputs == inputs
+        };
+        self.live.iter().position(is_same).unwrap_or_else(|| {
+            self.live.push(LiveTest { condition, inputs });
+            self.live.len() - 1
+        })
     }
 
     /// The rule's `by` list: `None` where it has a mistake, `Some(None)` where the rule has none.
@@ -216,17 +263,18 @@ impl<'a> Compilation<'a> {
     pub(super) fn ask(
         &mut self,
         types: Vec<TypePattern>,
-        predicate: Option<PredicateId>,
+        asks: Asks,
         (rule, bits): (usize, u64),
         begins: bool,
         reads: bool,
     ) {
         let next = self.tests.len();
-        let id = *self.test_ids.entry((types.clone(), predicate)).or_insert(next);
+        let id = *self.test_ids.entry((types.clone(), asks)).or_insert(next);
         if id == next {
             self.tests.push(Test {
                 types,
-                predicate,
+                predicate: asks.predicate,
+                live: asks.live,
                 links: Vec::new(),
                 begins: Vec::new(),
                 reads: false,
@@ -259,13 +307,14 @@ impl<'a> Compilation<'a> {
         &self,
         name: &str,
         types: &[Spanned<TypePattern>],
-        predicate: Option<PredicateId>,
+        condition: &StepCondition,
         within: Option<i64>,
     ) -> String {
         let mut types: Vec<&str> = types.iter().map(|pattern| pattern.value.as_str()).collect();
         types.sort_unstable();
-        let condition = predicate.map(|predicate| self.compiler.normalized(predicate));
-        format!("{name} {types:?} {condition:?} {within:?}")
+        let live = condition.live.as_ref().map(LiveCondition::normalized).unwrap_or_default();
+        let condition = condition.predicate.map(|predicate| self.compiler.normalized(predicate));
+        format!("{name} {types:?} {condition:?} {within:?}{live}")
     }
 
     pub(super) fn report<T>(&mut self, text: &Scalar, compiled: Result<T, Vec<Problem>>) -> Option<T> {

@@ -88,7 +88,7 @@ impl Check<'_> {
 
     fn filter(&mut self, text: Option<&Scalar>, scope: &EventScope) {
         if let Some(text) = text {
-            let compiled = self.compiler.predicate(&text.value, scope);
+            let compiled = self.compiler.condition(&text.value, scope);
             self.report(text, compiled, |_| true);
         }
     }

@@ -2,24 +2,57 @@
 
 use std::sync::Arc;
 
-use olocus_cep::rule::{List, ListContent, ListKind, ListSource, RuleFile, TestList};
+use olocus_cep::rule::{List, ListContent, ListKind, ListSource, RuleFile, TestList, TypePattern};
 use olocus_document::{Diagnostic, Diagnostics, SourceFile};
-use olocus_expr::{ListDefinition, Lists};
+use olocus_expr::{ListDefinition, Lists, TableSpec};
 use sha2::{Digest, Sha256};
+
+use crate::source::SourceSpec;
+
+/// The sources that feed the tables of lists in topics, in the order of the tables. Of lists that no rule asks for
+/// anything, they read nothing.
+pub(super) fn table_sources(
+    files: &[RuleFile],
+    tables: &[TableSpec],
+    diagnostics: &mut Diagnostics,
+) -> Vec<SourceSpec> {
+    let mut sources = Vec::with_capacity(tables.len());
+    for table in tables {
+        let mut topics = Vec::new();
+        let list = all_lists(files).find(|(_, list)| list.name.value == table.name);
+        if let Some((file, List { source: ListSource::Topic { topic, .. }, .. })) = list
+            && !table.key_kinds.is_empty()
+        {
+            match TypePattern::parse(&topic.value) {
+                Ok(topic) => topics.push(topic),
+                Err(_) => {
+                    let message = format!("the topic `{}` cannot be read for a list", topic.value);
+                    let problem = Diagnostic::error("bad-topic", file, topic.span, message);
+                    diagnostics.push(problem.with_help("dots stand between other characters, one at a time"));
+                }
+            }
+        }
+        sources.push(SourceSpec::of(topics));
+    }
+    sources
+}
 
 /// Makes the lists of all files, and reports what is wrong with them and with those that tests bring along.
 pub(super) fn lists_of(files: &[RuleFile], diagnostics: &mut Diagnostics) -> Arc<Lists> {
     let mut lists = Lists::default();
-    for (file, list) in all_lists(files) {
-        lists.insert(match &list.content {
-            Some(content) => match made(list, content, diagnostics) {
+    let mut tables = 0..;
+    for (_, list) in all_lists(files) {
+        lists.insert(match (&list.content, &list.source) {
+            (Some(content), _) => match made(list, content, diagnostics) {
                 Some(list) => list,
                 None => unread(list),
             },
-            None => {
-                report_unread(file, list, diagnostics);
-                unread(list)
+            (None, ListSource::Topic { key, .. }) => {
+                let table = tables.next().unwrap_or_default();
+                olocus_expr::List::live(definition(list, &key.value, "topic"), table)
             }
+            // Whoever tried to read the file has reported why it could not.
+            (None, ListSource::File { .. }) => unread(list),
         });
     }
     for file in files {
@@ -36,7 +69,8 @@ fn all_lists(files: &[RuleFile]) -> impl Iterator<Item = (&Arc<SourceFile>, &Lis
 fn made(list: &List, content: &ListContent, diagnostics: &mut Diagnostics) -> Option<olocus_expr::List> {
     let version = version(list, content);
     let definition = definition(list, &content.key, &version);
-    match olocus_expr::List::of_rows(definition, content.rows.iter().map(|row| row.json.as_str())) {
+    let others = content.stands_for.iter().flat_map(|other| texts(other));
+    match olocus_expr::List::of_rows(definition, texts(content), others) {
         Ok(list) => Some(list),
         Err(error) => {
             let span = |row: usize| content.rows[row].span;
@@ -49,6 +83,10 @@ fn made(list: &List, content: &ListContent, diagnostics: &mut Diagnostics) -> Op
             None
         }
     }
+}
+
+fn texts(content: &ListContent) -> impl Iterator<Item = &str> {
+    content.rows.iter().map(|row| row.json.as_str())
 }
 
 fn unread(list: &List) -> olocus_expr::List {
@@ -79,27 +117,12 @@ fn version(list: &List, content: &ListContent) -> String {
     crate::hex(&hash.finalize()[..8])
 }
 
-/// A file that could not be read is reported by whoever tried.
-fn report_unread(file: &Arc<SourceFile>, list: &List, diagnostics: &mut Diagnostics) {
-    let (message, help) = match &list.source {
-        ListSource::File { .. } if diagnostics.has_errors() => return,
-        ListSource::File { .. } => {
-            ("the file of the list was not read", "load the rules from a folder or file")
-        }
-        ListSource::Topic { .. } => (
-            "lists from topics cannot be used yet",
-            "keep the list in a file: this version of the engine reads no topic for it",
-        ),
-    };
-    diagnostics.push(Diagnostic::error("not-yet-active", file, list.span, message).with_help(help));
-}
-
 /// Reports what is wrong with the rows that a test has a list hold.
 fn check_held(files: &[RuleFile], file: &Arc<SourceFile>, held: &TestList, diagnostics: &mut Diagnostics) {
     match all_lists(files).find(|(_, list)| list.name.value == held.name.value) {
         Some((_, list)) => {
-            if let Some(key) = key_of(list) {
-                made(list, &held.content(file, key), diagnostics);
+            if let Some(content) = held.content(file, list) {
+                made(list, &content, diagnostics);
             }
         }
         None => {
@@ -111,14 +134,5 @@ fn check_held(files: &[RuleFile], file: &Arc<SourceFile>, held: &TestList, diagn
                 None => problem.with_help("name a list of `lists`, at the top of a rule file"),
             });
         }
-    }
-}
-
-/// The member of the rows that is their key; `None` where that is not known.
-fn key_of(list: &List) -> Option<&str> {
-    match (&list.source, &list.content) {
-        (ListSource::Topic { key, .. }, _) => Some(&key.value),
-        (ListSource::File { .. }, Some(content)) => Some(&content.key),
-        (ListSource::File { .. }, None) => None,
     }
 }

@@ -11,7 +11,7 @@ use olocus_document::{Diagnostic, SourceFile, Spanned};
 use olocus_expr::{Comparison, CrossCondition, CrossInput, SequenceExprs, StepCondition, StepValue};
 
 use super::asked::{Scopes, name};
-use super::compile::{BodyTexts, Compilation, CompiledBody, register_function};
+use super::compile::{Asks, BodyTexts, Compilation, CompiledBody, register_function};
 use super::conditions::{Condition, Conditions, Place};
 use super::{OutputPlan, SequenceValue};
 
@@ -22,8 +22,8 @@ struct Machine {
     inputs: Vec<Option<usize>>,
     registers: Vec<Register>,
     opaque: Vec<Condition>,
-    /// By bit of the rule's rows: types and condition of the test that sets it.
-    tests: Vec<(Vec<TypePattern>, Option<olocus_expr::PredicateId>)>,
+    /// By bit of the rule's rows: types and conditions of the test that sets it.
+    tests: Vec<(Vec<TypePattern>, Asks)>,
 }
 
 impl Compilation<'_> {
@@ -109,13 +109,14 @@ impl Compilation<'_> {
                     self.report(text, compiled)
                 }
             };
-            let Some(found) = found else {
+            let Some(mut found) = found else {
                 complete = false;
                 continue;
             };
             meaning.push(self.asked_meaning(asked, &found));
-            let bit = Some(machine.bit(asked.event(), found.predicate));
-            let cross = found.cross.into_iter().map(|cross| self.cross(cross, machine)).collect();
+            let StepCondition { cross, .. } = &mut found;
+            let cross = std::mem::take(cross).into_iter().map(|cross| self.cross(cross, machine)).collect();
+            let bit = Some(machine.bit(asked.event(), self.asks(found)));
             conditions.push(pattern::Condition { bit, cross });
         }
         complete.then_some(conditions)
@@ -192,15 +193,15 @@ impl Compilation<'_> {
         machine: &Machine,
         index: usize,
     ) {
-        for (bit, (types, predicate)) in machine.tests.iter().enumerate() {
+        for (bit, (types, asks)) in machine.tests.iter().enumerate() {
             let bits = 1 << bit;
-            self.ask(types.clone(), *predicate, (index, bits), pattern.begins(automaton, bits), true);
+            self.ask(types.clone(), *asks, (index, bits), pattern.begins(automaton, bits), true);
         }
         if automaton.states().any(|(_, state)| state.stirs(0)) {
             let begins = automaton.begins(0);
             match &sequence.from {
-                Some(from) => self.ask(sorted(from), None, (index, 0), begins, true),
-                None => self.ask(vec![TypePattern::everything()], None, (index, 0), begins, false),
+                Some(from) => self.ask(sorted(from), Asks::default(), (index, 0), begins, true),
+                None => self.ask(vec![TypePattern::everything()], Asks::default(), (index, 0), begins, false),
             }
         }
     }
@@ -219,8 +220,8 @@ impl Compilation<'_> {
 
 impl Machine {
     /// The bit that says whether a row is of one of these types and satisfies the condition.
-    fn bit(&mut self, types: &[Spanned<TypePattern>], predicate: Option<olocus_expr::PredicateId>) -> u8 {
-        let test = (sorted(types), predicate);
+    fn bit(&mut self, types: &[Spanned<TypePattern>], asks: Asks) -> u8 {
+        let test = (sorted(types), asks);
         let at = self.tests.iter().position(|known| *known == test).unwrap_or_else(|| {
             self.tests.push(test);
             self.tests.len() - 1

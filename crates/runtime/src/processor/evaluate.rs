@@ -160,11 +160,11 @@ impl<'a> Evaluator<'a> {
         // Inputs that were read before set the pace which new ones start at.
         starts.sort_by_key(|start| start.committed.is_none());
         let mut read = Vec::new();
-        for Start { id, position, committed } in starts {
+        for Start { id, position, read_from, committed } in starts {
             let Some(source) = self.shared.plan.source_of(&id.topic) else { continue };
             let Some(spec) = self.shared.plan.sources().nth(source) else { continue };
             let running = (started || committed.is_none()) && self.task.progress().is_some();
-            read.push((partition(&id), position.offset));
+            read.push((partition(&id), read_from));
             self.idleness.add(id.clone(), spec.idle_after);
             self.joined.push((id.clone(), committed));
             self.task.add_input(id, spec.out_of_order, Some(position), running);

@@ -44,6 +44,10 @@ pub(super) fn describe() {
     describe_gauge!("olocus_state_bytes", "Estimated size of partial matches, windows and held records");
     describe_gauge!("olocus_partial_matches", "Partial matches of all sequence rules");
     describe_gauge!("olocus_window_events", "Events in windows");
+    describe_counter!(
+        "olocus_list_rows_refused_total",
+        "Rows of a list in a topic that did not fit, by list"
+    );
     describe_gauge!("olocus_list_entries", "Keys of a list that rules look values up in, by list");
     describe_gauge!("olocus_list_bytes", "Estimated size of what rules use of a list, by list");
     describe_gauge!("olocus_keys", "Keys with state, summed over rules");
@@ -174,6 +178,11 @@ pub(super) fn gauges(
     gauge!("olocus_keys").set(stats.keys as f64);
     gauge!("olocus_held_records").set(stats.held as f64);
     gauge!("olocus_held_bytes").set(stats.held_bytes as f64);
+    for (list, refused) in task.tables() {
+        gauge!("olocus_list_entries", "list" => list.name.clone()).set(list.entries as f64);
+        gauge!("olocus_list_bytes", "list" => list.name.clone()).set(list.bytes as f64);
+        counter!("olocus_list_rows_refused_total", "list" => list.name).absolute(refused);
+    }
     if let Some(progress) = task.progress() {
         gauge!("olocus_watermark_delay_seconds").set(now.saturating_sub(progress) as f64 / 1e9);
     }

@@ -22,6 +22,8 @@ const OUTPUTS: [&str; 3] = [".dead-letter", ".late", ".webhooks"];
 pub(super) struct Start {
     pub(super) id: InputId,
     pub(super) position: Position,
+    /// Where to begin to read: at the position, but for what feeds tables, which are made anew of all their records.
+    pub(super) read_from: i64,
     /// What an earlier run committed, if one did.
     pub(super) committed: Option<GroupOffset>,
 }
@@ -101,15 +103,20 @@ impl Shared {
             let range = self.transport.offsets(partition)?;
             let id = InputId { topic: Arc::clone(&partition.topic), partition: partition.partition };
             super::metrics::joined(&id);
+            let feeds_table = self.plan.table_of_topic(&partition.topic).is_some();
             let mut position = match &committed {
                 Some(found) => Position::parse(found.offset, &found.metadata)?,
+                None if feeds_table => Position::at(range.start),
                 None => Position::at(match self.options.start_at {
                     StartAt::Earliest => range.start,
                     StartAt::End => range.stable_end,
                     StartAt::Time(time) => self.transport.offset_at(partition, time)?,
                 }),
             };
-            if position.offset < range.start {
+            if feeds_table && position.offset < range.start {
+                position.offset = range.start;
+                position.next = position.next.max(range.start);
+            } else if position.offset < range.start {
                 let gone = range.start - position.offset;
                 tracing::warn!(topic = %partition.topic, partition = partition.partition, records = gone,
                     "records were deleted by the log's retention before they were read");
@@ -121,7 +128,8 @@ impl Shared {
                     end = range.end, "the topic is shorter than what was committed of it, as if created anew; reading it from its start");
                 position = Position::at(range.start);
             }
-            starts.push(Start { id, position, committed });
+            let read_from = if feeds_table { range.start } else { position.offset };
+            starts.push(Start { id, position, read_from, committed });
         }
         let counts = partitions.iter().map(|place| (&*place.topic, place.partition.unsigned_abs() + 1));
         let mut largest = BTreeMap::new();
@@ -181,6 +189,10 @@ impl Shared {
             config: BTreeMap::new(),
         });
         spec.partitions = spec.partitions.or(self.options.default_partitions);
+        if self.plan.table_of_topic(name).is_some() {
+            // It has to keep the latest record of each key, which it surely does if it keeps all of them.
+            spec.config.entry("retention.ms".to_owned()).or_insert_with(|| "-1".to_owned());
+        }
         let topics = &self.options.topics;
         if [&topics.dead_letter, &topics.late].into_iter().any(|letters| &**letters == name) {
             let limit = spec.config.entry("max.message.bytes".to_owned());

@@ -5,5 +5,6 @@ mod bounds;
 mod containers;
 mod determinism;
 mod evaluation;
+mod lists;
 mod restart;
 mod support;

@@ -56,7 +56,7 @@ fn content(folder: &Path, rules: &Arc<SourceFile>, list: &List) -> Outcome<Optio
         ListFormat::Ndjson => ndjson::rows(&source, wanted),
     };
     let table = table.map_err(|error| Box::new(error.locate(&source, rules, key.as_ref())))?;
-    Ok(Some(ListContent { file: source, key: table.key, rows: table.rows }))
+    Ok(Some(ListContent { file: source, key: table.key, rows: table.rows, stands_for: None }))
 }
 
 /// The bytes of a file, unpacked; one more than there may be at most.

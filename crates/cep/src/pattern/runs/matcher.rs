@@ -84,7 +84,8 @@ impl<E: Clone> Matcher for Runs<E> {
         let run = shared.arena.bytes_per_run() + begun;
         match shared.arena.summaries {
             None => (run, Nodes::<E>::bytes_per_node() + Events::<E>::bytes_per_event()),
-            Some(_) => (run, Events::<E>::bytes_per_event()),
+            // The first event and the last.
+            Some(_) => (run + 2 * Events::<E>::bytes_per_event(), 0),
         }
     }
 

@@ -63,6 +63,17 @@ pub enum ListKind {
     Cidr,
 }
 
+impl List {
+    /// The member of the rows that is their key; `None` where only the file tells it, and has not been read.
+    pub fn key(&self) -> Option<&str> {
+        match (&self.source, &self.content) {
+            (ListSource::Topic { key, .. }, _) => Some(&key.value),
+            (ListSource::File { .. }, Some(content)) => Some(&content.key),
+            (ListSource::File { .. }, None) => None,
+        }
+    }
+}
+
 impl ListKind {
     /// Both, in the order in which messages name them.
     pub const ALL: [ListKind; 2] = [ListKind::Exact, ListKind::Cidr];
@@ -90,6 +101,8 @@ pub struct ListContent {
     pub key: String,
     /// The rows in the order of the file.
     pub rows: Vec<ListRow>,
+    /// What the rows stand for in a test: the columns are those of both.
+    pub stands_for: Option<Arc<ListContent>>,
 }
 
 /// A row of a list.
@@ -111,8 +124,9 @@ pub struct TestList {
 }
 
 impl TestList {
-    /// The rows as those of a list with this key.
-    pub fn content(&self, file: &Arc<SourceFile>, key: &str) -> ListContent {
+    /// What the list holds in the test; `None` where its key is not known. The test stands in `file`.
+    pub fn content(&self, file: &Arc<SourceFile>, list: &List) -> Option<ListContent> {
+        let key = list.key()?;
         let row = |row: &Spanned<Value>| {
             let json = match &row.value {
                 Value::Object(_) => row.value.to_string(),
@@ -120,6 +134,11 @@ impl TestList {
             };
             ListRow { json, span: row.span }
         };
-        ListContent { file: Arc::clone(file), key: key.to_owned(), rows: self.rows.iter().map(row).collect() }
+        Some(ListContent {
+            file: Arc::clone(file),
+            key: key.to_owned(),
+            rows: self.rows.iter().map(row).collect(),
+            stands_for: list.content.clone(),
+        })
     }
 }
