@@ -288,11 +288,8 @@ fn damaged_parts_are_told() {
         let cut = [parts[0].clone(), parts[1][..place].to_vec()];
         assert_eq!(error(&cut), "part 1 of the snapshot is damaged", "cut at {place}");
     }
-    let [first, second] = parts.clone();
-    assert_eq!(
-        error(&[second.clone(), first.clone()]),
-        "part 0 of the snapshot does not follow the one before it"
-    );
+    let [first, second] = parts;
+    assert_eq!(error(&[second, first.clone()]), "part 0 of the snapshot does not follow the one before it");
     assert_eq!(
         error(&[first.clone(), first.clone()]),
         "part 1 of the snapshot does not follow the one before it"
