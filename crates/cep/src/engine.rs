@@ -201,7 +201,8 @@ impl<E: Clone> Engine<E> {
         self.registry.keys.rules(key)
     }
 
-    /// Shows a row to a rule; what that completes is appended to `out`, by start, oldest first.
+    /// Shows a row to a rule; what that completes is appended to `out`, always in the same order: of runs and windows by
+    /// start, oldest first, and of [sets](crate::pattern::EvaluatorKind::Sets) as they are walked through, which is newest first.
     ///
     /// Rows come in event-time order, those of one time in the order in which they shall count. Timers that are due at
     /// the row's time must have fired: call [`advance`](Self::advance) with that time before.
