@@ -19,7 +19,8 @@ fn the_rules_that_ship_have_no_mistakes_and_pass_their_tests() {
 #[test]
 fn every_example_of_the_language_reference_passes_its_tests() {
     let read = |name: &str| std::fs::read_to_string(root().join(name)).unwrap();
-    let pages = ["rules/README.md", "rules/patterns.md", "rules/lists.md", "README.md"];
+    let pages =
+        ["rules/README.md", "rules/patterns.md", "rules/aggregates.md", "rules/lists.md", "README.md"];
     let reference = pages.map(read).concat();
     let folder = tempfile::tempdir().unwrap();
     // Blocks of lists say how their files are called.

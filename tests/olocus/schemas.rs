@@ -147,6 +147,13 @@ rules:
     on_timeout: [ { log: debug } ]
     tests:
       - { name: one, events: [ { at: 0s, type: begun } ], expect: none, timeouts: [ {} ] }
+  - name: window_with_an_estimate
+    window: { tumbling: 1h, event: many }
+    emit: { times: count(distinct meta.time) }
+    tests:
+      - name: more different values than are counted
+        events: [ { at: 0s, repeat: 1100, every: 1ms, type: many } ]
+        expect: [ {} ]
 ";
 
 #[test]

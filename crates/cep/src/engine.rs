@@ -132,6 +132,8 @@ pub enum Found<E> {
         events: Vec<E>,
         /// The results of the plan's aggregates, in their order.
         aggregates: Vec<Scalar>,
+        /// Positions of those that are estimates, ascending.
+        approximate: Vec<usize>,
     },
 }
 

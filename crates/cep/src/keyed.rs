@@ -4,13 +4,12 @@ use std::collections::VecDeque;
 use std::fmt::Debug;
 
 use crate::agenda::{Agenda, Entry, Wake};
-use crate::aggregate::DISTINCT_VALUE_BYTES;
 use crate::engine::{Found, Output, Registry, Row, Saved};
 use crate::error::{Error, Limit};
 use crate::keys::{KeyId, KeyNumbers, KeyRef};
 use crate::limits::{Limits, Overflow};
 use crate::slots::{SlotId, Slots};
-use crate::snapshot::wire::{Read, Reader, Writer};
+use crate::snapshot::wire::{Damaged, Read, Reader, Writer};
 use crate::stats::Stats;
 
 /// What a kind of window holds for one key: a queue of *entries* (events or panes), each with an
@@ -25,9 +24,9 @@ pub(crate) trait State: Sized {
 
     fn new(plan: &Self::Plan) -> Self;
 
-    /// By how much [`enter`](Self::enter) would raise what is held for a key (`None`: a key that holds nothing yet);
-    /// `None` if the row has no place in this rule.
-    fn growth(state: Option<&Self>, plan: &Self::Plan, row: &Row<'_, Self::Event>) -> Option<usize>;
+    /// By how much [`enter`](Self::enter) would raise what is held for a key (`None`: a key that holds nothing yet), at
+    /// most; `None` if the row has no place in this rule.
+    fn growth(state: Option<&Self>, plan: &Self::Plan, row: &Row<'_, Self::Event>) -> Option<Demand>;
 
     /// Takes a row in. If that makes a new entry, it has this age.
     fn enter(
@@ -62,6 +61,9 @@ pub(crate) trait State: Sized {
     /// Drops the oldest entry; returns how many events are lost with it.
     fn drop_oldest(&mut self) -> u64;
 
+    /// Frees what can be made again.
+    fn release(&mut self) {}
+
     /// Estimated size of one entry.
     fn entry_bytes(plan: &Self::Plan) -> usize;
 
@@ -73,10 +75,19 @@ pub(crate) trait State: Sized {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Held {
     pub(crate) entries: usize,
-    /// Distinct values that the entries remember; they count against the limit like entries.
+    /// Events and distinct values that the entries remember; they count against the limit like entries.
     pub(crate) values: usize,
-    /// What events and texts in them own, in bytes.
+    /// What entries own, these values included, in bytes.
     pub(crate) heap: usize,
+}
+
+/// By how much a row would change what is held. Less may be held where a sketch takes the place of values, or a light
+/// event that of a heavy one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Demand {
+    pub(crate) entries: usize,
+    pub(crate) values: isize,
+    pub(crate) heap: isize,
 }
 
 /// What one rule holds for all its keys. A key that holds nothing takes no memory.
@@ -165,6 +176,9 @@ impl<S: State> Keyed<S> {
                 out.push(key, found);
             });
         });
+        if self.bytes() > self.ceiling.bytes {
+            self.change(slot, |state, _| state.release());
+        }
         self.settle(slot, out.registry);
     }
 
@@ -222,10 +236,7 @@ impl<S: State> Keyed<S> {
         let plan = &self.plan;
         self.slots.load(saved.group, saved.keys, registry, rest, |reader| S::load(plan, reader))?;
         for (_, state) in self.slots.iter() {
-            let held = state.held();
-            self.held.entries += held.entries;
-            self.held.values += held.values;
-            self.held.heap += held.heap;
+            self.held = self.held.and(state.held()).ok_or(Damaged)?;
         }
         self.rebuild_ages();
         Ok(())
@@ -239,7 +250,6 @@ impl<S: State> Keyed<S> {
         self.slots.bytes()
             + self.slots.len() * Self::bytes_of_state(&self.plan)
             + self.held.entries * Self::bytes_per_entry(&self.plan)
-            + self.held.values * DISTINCT_VALUE_BYTES
             + self.held.heap
     }
 
@@ -266,42 +276,64 @@ impl<S: State> Keyed<S> {
         row: &Row<'_, S::Event>,
         registry: &mut Registry,
     ) -> Result<bool, Error> {
-        let Some(least) = S::growth(None, &self.plan, row) else {
-            return Ok(false);
-        };
-        if slot.is_none() && self.slots.len() >= self.ceiling.keys {
-            // With a limit of no keys at all there is none to drop.
-            self.dropped_at = Some(Limit::Keys);
-            if !self.may_drop(Limit::Keys, self.ceiling.keys)? || !self.drop_oldest_key(registry) {
-                self.dropped += 1;
-                return Ok(false);
-            }
-        }
         loop {
             let state = slot.and_then(|slot| self.slots.get(slot));
-            let growth = S::growth(state, &self.plan, row).unwrap_or(0);
-            let mut bytes = row.event.weight();
-            if growth > 0 {
-                bytes += Self::bytes_per_entry(&self.plan);
-            }
-            if state.is_none() {
-                bytes += Self::bytes_per_key(&self.plan) + key.heap_bytes();
+            let Some(demand) = S::growth(state, &self.plan, row) else {
+                return Ok(false);
+            };
+            let is_new = state.is_none();
+            let Some((limit, most)) = self.exceeded(key, demand, is_new) else {
+                return Ok(true);
+            };
+            if !self.may_drop(limit, most)? {
+                return Ok(self.refuse(limit));
             }
             // What would not even fit into an empty rule is not worth emptying it.
-            let (limit, most, fits_alone) =
-                if growth > 0 && self.held.entries + self.held.values + growth > self.ceiling.held {
-                    (Limit::WindowEvents, self.ceiling.held, least <= self.ceiling.held)
-                } else if self.bytes() + bytes > self.ceiling.bytes {
-                    (Limit::StateBytes, self.ceiling.bytes, bytes <= self.ceiling.bytes)
-                } else {
-                    return Ok(true);
-                };
-            self.dropped_at = Some(limit);
-            if !self.may_drop(limit, most)? || !fits_alone || !self.drop_oldest_entry(registry) {
-                self.dropped += 1;
-                return Ok(false);
+            let alone = S::growth(None, &self.plan, row).unwrap_or_default();
+            let fits_alone = match limit {
+                Limit::WindowEvents => added(alone.entries, alone.values) <= most,
+                Limit::StateBytes => added(0, self.bytes_of(key, alone, true)) <= most,
+                _ => true,
+            };
+            let has_room = match limit {
+                Limit::Keys => self.drop_oldest_key(registry),
+                _ => fits_alone && self.drop_oldest_entry(registry),
+            };
+            if !has_room {
+                return Ok(self.refuse(limit));
             }
+            self.dropped_at = Some(limit);
         }
+    }
+
+    /// The limit that the row would exceed, and how much it allows.
+    fn exceeded(&self, key: &KeyRef<'_>, demand: Demand, is_new: bool) -> Option<(Limit, usize)> {
+        let Ceiling { held, keys, bytes, .. } = self.ceiling;
+        let entries = added(self.held.entries + self.held.values + demand.entries, demand.values);
+        let grows = demand.entries > 0 || demand.values > 0;
+        let demanded = self.bytes_of(key, demand, is_new);
+        if is_new && self.slots.len() >= keys {
+            Some((Limit::Keys, keys))
+        } else if grows && entries > held {
+            Some((Limit::WindowEvents, held))
+        } else if demanded > 0 && added(self.bytes(), demanded) > bytes {
+            Some((Limit::StateBytes, bytes))
+        } else {
+            None
+        }
+    }
+
+    /// By how much a demand would raise [`bytes`](Self::bytes).
+    fn bytes_of(&self, key: &KeyRef<'_>, demand: Demand, is_new: bool) -> isize {
+        let of_key = if is_new { Self::bytes_per_key(&self.plan) + key.heap_bytes() } else { 0 };
+        (demand.entries * Self::bytes_per_entry(&self.plan) + of_key) as isize + demand.heap
+    }
+
+    /// Counts a row as refused.
+    fn refuse(&mut self, limit: Limit) -> bool {
+        self.dropped += 1;
+        self.dropped_at = Some(limit);
+        false
     }
 
     fn may_drop(&self, limit: Limit, most: usize) -> Result<bool, Error> {
@@ -386,4 +418,17 @@ impl<S: State> Keyed<S> {
         live.sort_unstable_by_key(|(age, _)| *age);
         self.ages = live.into();
     }
+}
+
+impl Held {
+    /// Both together; `None` if that is more than there can be.
+    fn and(self, other: Held) -> Option<Held> {
+        let heap = self.heap.checked_add(other.heap).filter(|heap| isize::try_from(*heap).is_ok())?;
+        let entries = self.entries.checked_add(other.entries)?;
+        Some(Held { entries, values: self.values.checked_add(other.values)?, heap })
+    }
+}
+
+fn added(held: usize, growth: isize) -> usize {
+    held.saturating_add_signed(growth)
 }

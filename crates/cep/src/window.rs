@@ -6,12 +6,17 @@
 mod aligned;
 mod count;
 mod kept;
+mod merged;
 mod pane;
 mod queue;
 mod session;
+mod totals;
 mod trailing;
 
 pub(crate) use aligned::{Aligned, AlignedPlan};
 pub(crate) use count::{Count, CountPlan};
 pub(crate) use session::{Session, SessionPlan};
 pub(crate) use trailing::{Trailing, TrailingPlan};
+
+#[cfg(test)]
+mod tests;

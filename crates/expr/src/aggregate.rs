@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use crate::fraction::Fraction;
+use crate::percentile::PERCENTILE;
+
 /// A function of all events of a window, or of those that a match has taken for a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Aggregate {
@@ -13,14 +16,18 @@ pub enum Aggregate {
     Sum,
     /// The mean of the argument's numbers.
     Avg,
+    /// The standard deviation of the argument's numbers, as a sample.
+    StdDev,
     /// The least value of the argument.
     Min,
     /// The greatest value of the argument.
     Max,
-    /// The argument's value on the first event; of steps only.
+    /// The argument's value on the first event.
     First,
-    /// The argument's value on the last event; of steps only.
+    /// The argument's value on the last event.
     Last,
+    /// The value below which this fraction of the argument's numbers lies.
+    Percentile(Fraction),
 }
 
 impl Aggregate {
@@ -30,11 +37,14 @@ impl Aggregate {
             ("count", true) => Self::CountDistinct,
             ("sum", false) => Self::Sum,
             ("avg", false) => Self::Avg,
+            ("stddev", false) => Self::StdDev,
             // Duplicates change neither extreme.
             ("min", _) => Self::Min,
             ("max", _) => Self::Max,
             ("first", false) => Self::First,
             ("last", false) => Self::Last,
+            // Its fraction is among its arguments.
+            ("median" | PERCENTILE, false) => Self::Percentile(Fraction::HALF),
             _ => return None,
         })
     }
@@ -48,6 +58,9 @@ impl Aggregate {
     pub(crate) fn call(self, argument: &str) -> String {
         match self {
             Self::CountDistinct => format!("count(distinct {argument})"),
+            Self::Percentile(fraction) if fraction != Fraction::HALF => {
+                format!("{self}({argument}, {fraction})")
+            }
             _ => format!("{self}({argument})"),
         }
     }
@@ -60,10 +73,13 @@ impl fmt::Display for Aggregate {
             Self::CountDistinct => "count distinct",
             Self::Sum => "sum",
             Self::Avg => "avg",
+            Self::StdDev => "stddev",
             Self::Min => "min",
             Self::Max => "max",
             Self::First => "first",
             Self::Last => "last",
+            Self::Percentile(Fraction::HALF) => "median",
+            Self::Percentile(_) => PERCENTILE,
         })
     }
 }

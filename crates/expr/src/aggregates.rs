@@ -8,20 +8,12 @@ use olocus_event::Kind;
 
 use crate::aggregate::Aggregate;
 use crate::analyze::{AggregateCall, Analyzer, Reference};
-use crate::functions::{AGGREGATES, STEP_AGGREGATES};
 use crate::names::{MatchScope, Origin, Scope};
+use crate::percentile::{PERCENTILE, take_fraction};
 use crate::problem::Problem;
 use crate::syntax::{arguments, function_name, inside, operands, take};
 
 impl<'a> Analyzer<'a> {
-    /// Whether a function of that name is an aggregate here, or would be elsewhere.
-    pub(crate) fn is_aggregate(&self, name: &str) -> bool {
-        match self.scope {
-            Scope::Match(_) | Scope::Taken { .. } => STEP_AGGREGATES.contains(&name),
-            Scope::Event(_) | Scope::Window { .. } => AGGREGATES.contains(&name),
-        }
-    }
-
     pub(crate) fn resolve_aggregate(&mut self, expr: &mut Expr, name: &str, range: (usize, usize)) {
         let problem = |message: String| Problem::new("misplaced-aggregate", range, message);
         let (event, steps) = match self.scope {
@@ -43,13 +35,22 @@ impl<'a> Analyzer<'a> {
             return;
         };
         let distinct = matches!(list.duplicate_treatment, Some(DuplicateTreatment::Distinct));
-        let Some(aggregate) = Aggregate::parse(name, distinct) else {
+        let Some(mut aggregate) = Aggregate::parse(name, distinct) else {
             self.report(
                 Problem::new("unsupported", range, format!("`{name}` takes no DISTINCT"))
                     .with_help("count(distinct x) counts different values"),
             );
             return;
         };
+        if name == PERCENTILE {
+            match take_fraction(list, range, |argument| self.range(argument)) {
+                Ok(fraction) => aggregate = Aggregate::Percentile(fraction),
+                Err(problem) => {
+                    self.report(problem);
+                    return;
+                }
+            }
+        }
         let Some(argument) = argument(list, aggregate, steps.is_some()) else {
             let usage = match (name, steps) {
                 ("count", None) => "count(*), count(x) or count(distinct x)",

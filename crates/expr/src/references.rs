@@ -110,19 +110,21 @@ impl Analyzer<'_> {
             Aggregate::Min | Aggregate::Max | Aggregate::First | Aggregate::Last => {
                 typed.class.kind().map_or(typed, Typed::from)
             }
-            Aggregate::Sum | Aggregate::Avg => match typed.class {
-                Class::Duration => Kind::Duration.into(),
-                Class::Number | Class::Null => Kind::Number.into(),
-                class => {
-                    let message = format!(
-                        "`{function}` needs numbers, but `{}` is {}",
-                        self.written(argument),
-                        class.noun()
-                    );
-                    self.report(Problem::new("type-mismatch", self.range(argument), message));
-                    Kind::Number.into()
+            Aggregate::Sum | Aggregate::Avg | Aggregate::StdDev | Aggregate::Percentile(_) => {
+                match typed.class {
+                    Class::Duration => Kind::Duration.into(),
+                    Class::Number | Class::Null => Kind::Number.into(),
+                    class => {
+                        let message = format!(
+                            "`{function}` needs numbers, but `{}` is {}",
+                            self.written(argument),
+                            class.noun()
+                        );
+                        self.report(Problem::new("type-mismatch", self.range(argument), message));
+                        Kind::Number.into()
+                    }
                 }
-            },
+            }
         }
     }
 }

@@ -7,10 +7,11 @@ use datafusion_sql::sqlparser::ast::{
 
 use crate::aggregate::Aggregate;
 use crate::analyze::{Analyzer, Reference, marker};
-use crate::functions::{AGGREGATES, FUNCTIONS, STEP_AGGREGATES, is_network, refusal};
+use crate::functions::{AGGREGATES, FUNCTIONS, aggregate_elsewhere, is_network, refusal};
 use crate::lex::range_of;
 use crate::lists::calls_list;
 use crate::names::{Origin, Scope};
+use crate::percentile::{self, PERCENTILE, plain_percentile};
 use crate::problem::Problem;
 use crate::syntax::{arguments, function_name, inside, operands, take};
 
@@ -99,11 +100,20 @@ impl Analyzer<'_> {
             self.report(Problem::new("unknown-function", name_range, message));
             return;
         };
+        if let Some(here) = aggregate_elsewhere(&name).filter(|_| FUNCTIONS.public(&name).is_none()) {
+            let message = format!("there is no function `{name}`");
+            let problem = Problem::new("unknown-function", name_range, message);
+            self.report(problem.with_help(format!("did you mean `{here}`?")));
+            return;
+        }
+        if name == PERCENTILE {
+            plain_percentile(function);
+        }
         if let Some(problem) = odd_call(function, &name, name_range) {
             self.report(problem);
             return;
         }
-        if self.is_aggregate(&name) {
+        if AGGREGATES.contains(&name.as_str()) {
             self.resolve_aggregate(expr, &name, name_range);
             return;
         }
@@ -149,8 +159,7 @@ impl Analyzer<'_> {
     fn unknown_function(&self, name: &str, range: (usize, usize)) -> Problem {
         let problem = Problem::new("unknown-function", range, format!("there is no function `{name}`"));
         let aggregates = match self.scope {
-            Scope::Window { .. } => AGGREGATES.as_slice(),
-            Scope::Match(_) => STEP_AGGREGATES.as_slice(),
+            Scope::Window { .. } | Scope::Match(_) => AGGREGATES.as_slice(),
             Scope::Event(_) | Scope::Taken { .. } => &[],
         };
         match olocus_document::suggest(name, aggregates.iter().copied().chain(FUNCTIONS.names())) {
@@ -276,7 +285,11 @@ fn odd_call(function: &Function, name: &str, range: (usize, usize)) -> Option<Pr
         && !function.uses_odbc_syntax;
     let clauses = matches!(&function.args, FunctionArguments::List(list) if !list.clauses.is_empty());
     if !plain || clauses {
-        return problem(format!("`{name}` takes plain arguments only"));
+        let found = problem(format!("`{name}` takes plain arguments only"));
+        return match name {
+            PERCENTILE => found.map(|it| it.with_help(percentile::USAGE)),
+            _ => found,
+        };
     }
     if let FunctionArguments::Subquery(_) = function.args {
         return problem("queries inside of expressions are not supported".to_owned());

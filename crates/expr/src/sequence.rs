@@ -185,7 +185,7 @@ fn timed<'a>(values: &'a [Value], times: &'a [bool]) -> impl Iterator<Item = Cow
 impl StepValue {
     fn normalized(&self, compiler: &Compiler) -> String {
         let argument = self.argument.map_or("*", |argument| compiler.normalized_value(argument));
-        format!("{}({}.{argument})", self.function, self.step)
+        self.function.call(&format!("{}.{argument}", self.step))
     }
 }
 

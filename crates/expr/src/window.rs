@@ -75,6 +75,14 @@ impl ScalarExpr {
         self.row.evaluate(self.inputs.iter().map(value), tables)
     }
 
+    /// Which aggregates it reads, by their positions, some of them more than once.
+    pub fn aggregates(&self) -> impl Iterator<Item = usize> {
+        self.inputs.iter().filter_map(|input| match *input {
+            ScalarInput::Aggregate(position) | ScalarInput::Times(position) => Some(position),
+            ScalarInput::By(_) => None,
+        })
+    }
+
     /// Whether the expression is TRUE; NULL is not.
     #[must_use]
     pub fn holds(&self, aggregates: &[Value], by: &[Value]) -> bool {

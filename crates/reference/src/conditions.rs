@@ -70,9 +70,29 @@ fn value(register: &Register, taken: &[(StepId, Event)]) -> Scalar {
             numbers if numbers.is_empty() => Scalar::Null,
             numbers => Scalar::Float(numbers.iter().sum::<f64>() / numbers.len() as f64),
         },
+        AggregateFunction::StdDev => deviation(&numbers()),
         AggregateFunction::Min => extreme(&values, Ordering::Less),
         AggregateFunction::Max => extreme(&values, Ordering::Greater),
+        AggregateFunction::Percentile { billionths } => percentile(numbers(), billionths),
     }
+}
+
+fn deviation(numbers: &[f64]) -> Scalar {
+    if numbers.len() < 2 {
+        return Scalar::Null;
+    }
+    let count = numbers.len() as f64;
+    let mean = numbers.iter().sum::<f64>() / count;
+    let squares: f64 = numbers.iter().map(|number| (number - mean).powi(2)).sum();
+    Scalar::Float((squares / (count - 1.0)).sqrt())
+}
+
+fn percentile(mut numbers: Vec<f64>, billionths: u32) -> Scalar {
+    numbers.sort_by(f64::total_cmp);
+    let Some(last) = numbers.len().checked_sub(1) else { return Scalar::Null };
+    let place = last as f64 * f64::from(billionths) / 1e9;
+    let (lower, upper) = (numbers[place.floor() as usize], numbers[place.ceil() as usize]);
+    Scalar::Float(lower + (upper - lower) * place.fract())
 }
 
 fn sum(values: &[Scalar]) -> Scalar {

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json};
 use sha2::{Digest, Sha256};
 
-use crate::plan::{OutputPlan, Plan, RulePlan, SequenceValue};
+use crate::plan::{OutputPlan, Plan, RulePlan, SequenceValue, WindowValue};
 use crate::prepare::{StoredEvent, scalar};
 
 /// Bytes of events that a match embeds at most (`include: events`).
@@ -54,12 +54,10 @@ pub(crate) fn make_match(plan: &Plan, tables: &Tables, finding: Finding<Arc<Stor
             OutputPlan::Sequence { steps, .. },
         ) => {
             let registers: Vec<Value> = registers.into_iter().map(value).collect();
-            let (emit, holds) = judge(rule, tables, |slot| {
-                slot.register
-                    .and_then(|register| registers.get(register.index()))
-                    .cloned()
-                    .unwrap_or(Value::Null)
-            });
+            let Judged { emit, approximate, holds } = judge(rule, tables, |slot| {
+                let register = slot.register.and_then(|register| registers.get(register.index()));
+                (register.cloned().unwrap_or(Value::Null), false)
+            })?;
             if timed_out.is_none() && !holds {
                 return None;
             }
@@ -74,11 +72,12 @@ pub(crate) fn make_match(plan: &Plan, tables: &Tables, finding: Finding<Arc<Stor
                 last: Reference::of(&last),
                 counts: Members(counts),
             };
-            let frame = Frame { rule: index, key, start: first.time, end: last.time, timed_out, emit };
+            let (start, end) = (first.time, last.time);
+            let frame = Frame { rule: index, key, start, end, timed_out, emit, approximate };
             Some(frame.finish(rule, identity, Whole::Summary(Box::new(summary))))
         }
-        (window @ Found::Window { .. }, OutputPlan::Window { having, emit }) => {
-            window_match(rule, tables, (index, key), window, (having.as_ref(), emit))
+        (window @ Found::Window { .. }, OutputPlan::Window { .. }) => {
+            window_match(rule, tables, (index, key), window)
         }
         (
             Found::Match { .. } | Found::Timeout { .. } | Found::Summary { .. } | Found::Window { .. },
@@ -98,7 +97,7 @@ fn sequence_match(
     timed_out: Option<i64>,
 ) -> Option<Match> {
     let OutputPlan::Sequence { steps, .. } = &rule.output else { return None };
-    let (emit, holds) = judge(rule, tables, |slot| value_of(slot, events));
+    let Judged { emit, approximate, holds } = judge(rule, tables, |slot| value_of(slot, events))?;
     if timed_out.is_none() && !holds {
         return None;
     }
@@ -119,38 +118,65 @@ fn sequence_match(
             named.push((name.as_str(), references));
         }
     }
-    let frame = Frame { rule: index, key, start, end, timed_out, emit };
+    let frame = Frame { rule: index, key, start, end, timed_out, emit, approximate };
     Some(frame.finish(rule, identity, Whole::Events(Members(named))))
 }
 
-/// What a rule emits for a match of its sequence, and whether `having` holds for it.
+/// What a rule makes of the values of what was found.
+struct Judged<'a> {
+    emit: Members<'a, JsonText>,
+    /// The emitted names whose values rest on estimates.
+    approximate: Vec<&'a str>,
+    /// Whether `having` holds.
+    holds: bool,
+}
+
+impl<'a> Judged<'a> {
+    fn new(
+        having: Option<&ScalarExpr>,
+        emit: &'a [(String, ScalarExpr)],
+        (values, estimates): (&[Value], &[bool]),
+        by: &[Value],
+        tables: &Tables,
+    ) -> Judged<'a> {
+        let is_estimate = |position: usize| estimates.get(position).copied().unwrap_or(false);
+        let rests = emit.iter().filter(|(_, expr)| expr.aggregates().any(is_estimate));
+        let told = emit
+            .iter()
+            .map(|(name, expr)| (name.as_str(), expr.evaluate_with(values, by, tables).to_json()));
+        Judged {
+            emit: Members(told.collect()),
+            approximate: rests.map(|(name, _)| name.as_str()).collect(),
+            holds: having.is_none_or(|having| having.holds_with(values, by, tables)),
+        }
+    }
+}
+
+/// Judges a match of a sequence by its values, of each of which is told whether it is an estimate.
 fn judge<'a>(
     rule: &'a RulePlan,
     tables: &Tables,
-    value: impl FnMut(&SequenceValue) -> Value,
-) -> (Members<'a, JsonText>, bool) {
-    let OutputPlan::Sequence { values, having, emit, .. } = &rule.output else {
-        return (Members(Vec::new()), false);
-    };
-    let values: Vec<Value> = values.iter().map(value).collect();
-    let emit =
-        emit.iter().map(|(name, expr)| (name.as_str(), expr.evaluate_with(&values, &[], tables).to_json()));
-    (Members(emit.collect()), having.as_ref().is_none_or(|having| having.holds_with(&values, &[], tables)))
+    value: impl FnMut(&SequenceValue) -> (Value, bool),
+) -> Option<Judged<'a>> {
+    let OutputPlan::Sequence { values, having, emit, .. } = &rule.output else { return None };
+    let (values, estimates): (Vec<Value>, Vec<bool>) = values.iter().map(value).unzip();
+    Some(Judged::new(having.as_ref(), emit, (&values, &estimates), &[], tables))
 }
 
-/// A value of a match, from its events.
-fn value_of(slot: &SequenceValue, events: &[Taken<Arc<StoredEvent>>]) -> Value {
+/// A value of a match, from its events; and whether it is an estimate.
+fn value_of(slot: &SequenceValue, events: &[Taken<Arc<StoredEvent>>]) -> (Value, bool) {
     let mut taken = events.iter().filter(|taken| taken.step == slot.step);
     let retained = |taken: &Taken<Arc<StoredEvent>>| {
         slot.retained
             .map_or(Value::Bool(true), |at| taken.event.retained.get(at).cloned().unwrap_or(Value::Null))
     };
     match slot.function {
-        RegisterFunction::First => taken.next().map_or(Value::Null, retained),
-        RegisterFunction::Last => taken.next_back().map_or(Value::Null, retained),
+        RegisterFunction::First => (taken.next().map_or(Value::Null, retained), false),
+        RegisterFunction::Last => (taken.next_back().map_or(Value::Null, retained), false),
         RegisterFunction::Aggregate(function) => {
             let values: Vec<Scalar> = taken.map(|taken| scalar(retained(taken))).collect();
-            value(function.over(&values))
+            let (result, is_estimate) = function.over(&values);
+            (value(result), is_estimate)
         }
     }
 }
@@ -160,17 +186,29 @@ fn window_match(
     tables: &Tables,
     (index, key): (usize, Key),
     window: Found<Arc<StoredEvent>>,
-    (having, emit): (Option<&ScalarExpr>, &[(String, ScalarExpr)]),
 ) -> Option<Match> {
-    let Found::Window { start, end, count, first, last, events, aggregates } = window else { return None };
+    let Found::Window { start, end, count, first, last, events, aggregates, approximate } = window else {
+        return None;
+    };
+    let OutputPlan::Window { values, having, emit } = &rule.output else { return None };
     let aggregates: Vec<Value> = aggregates.into_iter().map(value).collect();
+    let of = |event: &StoredEvent, slot: Option<usize>| {
+        slot.and_then(|slot| event.retained.get(slot)).cloned().unwrap_or(Value::Null)
+    };
+    let read = |value: &WindowValue| match *value {
+        WindowValue::Aggregate(position) => {
+            let result = aggregates.get(position).cloned().unwrap_or(Value::Null);
+            (result, approximate.contains(&position))
+        }
+        WindowValue::First { retained } => (of(&first, retained), false),
+        WindowValue::Last { retained } => (of(&last, retained), false),
+    };
+    let (values, estimates): (Vec<Value>, Vec<bool>) = values.iter().map(read).unzip();
     let by = key_values(rule, &key);
-    if having.is_some_and(|having| !having.holds_with(&aggregates, &by, tables)) {
+    if having.as_ref().is_some_and(|having| !having.holds_with(&values, &by, tables)) {
         return None;
     }
-    let emit = emit
-        .iter()
-        .map(|(name, expr)| (name.as_str(), expr.evaluate_with(&aggregates, &by, tables).to_json()));
+    let Judged { emit, approximate, .. } = Judged::new(None, emit, (&values, &estimates), &by, tables);
     let mut identity = Identity::of(rule, &key);
     identity.number(start);
     identity.number(end);
@@ -191,8 +229,8 @@ fn window_match(
         events_omitted: Some(omitted).filter(|&omitted| rule.include_events && omitted > 0),
     };
     let whole = Whole::Window(Box::new(window));
-    let (start, end, emit) = (first.time, last.time, Members(emit.collect()));
-    let frame = Frame { rule: index, key, start, end, timed_out: None, emit };
+    let (start, end) = (first.time, last.time);
+    let frame = Frame { rule: index, key, start, end, timed_out: None, emit, approximate };
     Some(frame.finish(rule, identity, whole))
 }
 
@@ -204,6 +242,7 @@ struct Frame<'a> {
     end: i64,
     timed_out: Option<i64>,
     emit: Members<'a, JsonText>,
+    approximate: Vec<&'a str>,
 }
 
 /// The data of a match, in the order in which it is written. What comes from events goes in as text, unread.
@@ -219,6 +258,8 @@ struct Data<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     timed_out: Option<String>,
     emit: Members<'a, JsonText>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    approximate: Vec<&'a str>,
     #[serde(flatten)]
     whole: Whole<'a>,
     #[serde(flatten)]
@@ -289,6 +330,7 @@ impl Frame<'_> {
             end: format_rfc3339(self.end),
             timed_out: self.timed_out.map(format_rfc3339),
             emit: self.emit,
+            approximate: self.approximate,
             whole,
             about: &rule.about,
         };

@@ -89,9 +89,38 @@ pub(crate) enum OutputPlan {
         emit: Vec<(String, ScalarExpr)>,
     },
     Window {
+        /// What the expressions read.
+        values: Vec<WindowValue>,
         having: Option<ScalarExpr>,
         emit: Vec<(String, ScalarExpr)>,
     },
+}
+
+/// A value of a window.
+#[derive(Debug)]
+pub(crate) enum WindowValue {
+    /// An aggregate of the machine, by its position.
+    Aggregate(usize),
+    /// A value of the first event.
+    First {
+        /// Its slot of [`Plan::retained`].
+        retained: Option<usize>,
+    },
+    /// A value of the last event.
+    Last {
+        /// Its slot of [`Plan::retained`].
+        retained: Option<usize>,
+    },
+}
+
+impl WindowValue {
+    /// The slot of [`Plan::retained`] that it is read from.
+    pub(crate) fn retained(&self) -> Option<usize> {
+        match self {
+            WindowValue::Aggregate(_) => None,
+            WindowValue::First { retained } | WindowValue::Last { retained } => *retained,
+        }
+    }
 }
 
 /// A value that a match of a sequence has.

@@ -40,6 +40,15 @@ impl Identity {
         })
     }
 
+    /// What it owns on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        match self {
+            // With the two reference counts.
+            Identity::Text(text) => text.len() + 2 * size_of::<usize>(),
+            Identity::Bool(_) | Identity::Int(_) | Identity::Wide(_) | Identity::Float(_) => 0,
+        }
+    }
+
     fn of_float(value: f64) -> Identity {
         if value.is_nan() {
             Identity::Float(f64::NAN.to_bits())

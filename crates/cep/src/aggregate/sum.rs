@@ -101,6 +101,31 @@ impl Sum {
         Scalar::Float(sum / count as f64)
     }
 
+    /// The sum in two floats: the nearest one, and the nearest to what that leaves.
+    pub(crate) fn in_two(&self) -> (f64, f64) {
+        let high = self.rounded(0);
+        if !high.is_finite() {
+            return (high, 0.0);
+        }
+        let mut rest = self.clone();
+        rest.add(&Scalar::Float(-high));
+        (high, rest.rounded(0))
+    }
+
+    /// Whether it can be that of so many numbers.
+    pub(crate) fn can_be(&self, numbers: u64) -> bool {
+        let counts = [self.integer_count, self.float_count].into_iter().chain(self.special);
+        let is_in_range = self.integers.unsigned_abs() <= u128::from(self.integer_count) << 64;
+        counts.into_iter().all(|count| count <= numbers)
+            && is_in_range
+            && self.floats.as_ref().is_none_or(|floats| floats.is_sound())
+    }
+
+    /// Estimated memory of one, beside its own size: most sums are of numbers of like size.
+    pub(crate) fn heap_bytes_estimated() -> usize {
+        size_of::<FixedPoint>() + 4 * size_of::<i64>()
+    }
+
     fn count(&self) -> u64 {
         self.integer_count + self.float_count
     }
@@ -149,6 +174,8 @@ const LIMB_BITS: usize = 32;
 const LIMB_MASK: i64 = 0xffff_ffff;
 /// Below 2³⁰ additions of less than 2³² no limb of 64 bits overflows.
 const UNSETTLED_MOST: u32 = 1 << 30;
+/// Sums of so many floats and integers that they can be counted have less bits.
+const LIMBS_MOST: usize = (FRACTION_BITS + 1024 + 64).div_ceil(LIMB_BITS) + 2;
 /// Bits below the point.
 const FRACTION_BITS: usize = 1074;
 /// Bits of a float's mantissa that are stored.
@@ -200,6 +227,14 @@ impl FixedPoint {
             self.limbs[other.low - self.low + index] += limb;
         }
         self.unsettled += other.unsettled + 2;
+    }
+
+    /// Whether its limbs are in their range.
+    fn is_sound(&self) -> bool {
+        let most = (u64::from(self.unsettled) + 1) << LIMB_BITS;
+        let is_narrow = self.low <= LIMBS_MOST && self.limbs.len() <= LIMBS_MOST - self.low;
+        let is_settled = self.unsettled < UNSETTLED_MOST;
+        is_narrow && is_settled && self.limbs.iter().all(|limb| limb.unsigned_abs() <= most)
     }
 
     /// Makes room for the limbs `from..to`.

@@ -2,13 +2,19 @@ use proptest::prelude::*;
 
 use super::{Accumulator, AggregateFunction, Scalar, Sliding};
 
-const ALL: [AggregateFunction; 6] = [
+const MEDIAN: AggregateFunction = AggregateFunction::Percentile { billionths: 500_000_000 };
+
+const ALL: [AggregateFunction; 10] = [
     AggregateFunction::Count,
     AggregateFunction::CountDistinct,
     AggregateFunction::Sum,
     AggregateFunction::Avg,
     AggregateFunction::Min,
     AggregateFunction::Max,
+    AggregateFunction::StdDev,
+    MEDIAN,
+    AggregateFunction::Percentile { billionths: 0 },
+    AggregateFunction::Percentile { billionths: 905_000_000 },
 ];
 
 fn text(value: &str) -> Scalar {
@@ -172,6 +178,31 @@ fn texts_are_ordered_by_their_bytes() {
     check(AggregateFunction::Max, &values, &text("é"));
     check(AggregateFunction::Max, &[text(""), Scalar::Int(9), Scalar::Bool(true)], &text(""));
     check(AggregateFunction::Min, &[text(""), Scalar::Int(9), Scalar::Bool(true)], &Scalar::Bool(true));
+}
+
+#[test]
+fn percentiles_lie_at_a_number_or_between_two() {
+    let percentile = |billionths| AggregateFunction::Percentile { billionths };
+    let numbers = [4, 1, 3, 2].map(Scalar::Int);
+    check(MEDIAN, &numbers, &Scalar::Float(2.5));
+    check(percentile(0), &numbers, &Scalar::Float(1.0));
+    check(percentile(250_000_000), &numbers, &Scalar::Float(1.75));
+    check(percentile(1_000_000_000), &numbers, &Scalar::Float(4.0));
+    check(percentile(333_333_333), &numbers, &Scalar::Float(1.0 + 0.999_999_999));
+    let twice = [7, 7, 7, 9].map(Scalar::Int);
+    check(MEDIAN, &twice, &Scalar::Float(7.0));
+    check(percentile(900_000_000), &twice, &Scalar::Float(8.4));
+    let mixed = [
+        text("1"),
+        Scalar::Int(1),
+        Scalar::Null,
+        Scalar::Float(f64::NAN),
+        Scalar::Float(2.0),
+        Scalar::Bool(true),
+    ];
+    check(MEDIAN, &mixed, &Scalar::Float(1.5));
+    check(MEDIAN, &[text("1")], &Scalar::Null);
+    check(MEDIAN, &[Scalar::Float(-0.0)], &Scalar::Float(0.0));
 }
 
 fn any_scalar() -> impl Strategy<Value = Scalar> {

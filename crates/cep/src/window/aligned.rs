@@ -5,8 +5,10 @@ use std::collections::VecDeque;
 use crate::agenda::Wake;
 use crate::aggregate::AggregateFunction;
 use crate::engine::{Found, Row};
-use crate::keyed::{Held, State};
-use crate::snapshot::wire::{Read, Reader, Writer};
+use crate::keyed::{Demand, Held, State};
+use crate::snapshot::wire::{Read, Reader, Writer, check};
+use crate::window::kept::Kept;
+use crate::window::merged::Merged;
 use crate::window::pane::{Pane, growth_of_new};
 
 /// Windows `[start, start + size)` with `start` a multiple of `every`, judged at their ends. Tumbling windows have
@@ -25,10 +27,15 @@ pub(crate) struct AlignedPlan {
 #[derive(Debug)]
 pub(crate) struct Aligned<E> {
     panes: VecDeque<Pane<E>>,
-    /// Distinct values that the panes remember.
+    merged: Merged,
+    /// Events in the panes.
+    events: u64,
+    /// Events and distinct values that the panes remember.
     values: usize,
-    /// What the events and texts of the panes own.
+    /// What these own.
     heap: usize,
+    /// How many events the panes keep.
+    kept: usize,
     /// End of the window that is judged next.
     end: Option<i64>,
 }
@@ -56,9 +63,53 @@ impl AlignedPlan {
 impl<E: Clone> Aligned<E> {
     fn pop(&mut self) -> Option<Pane<E>> {
         let pane = self.panes.pop_front()?;
+        self.merged.pop_pane();
+        self.count_out(&pane);
+        if self.panes.len() * 4 < self.panes.capacity() {
+            self.panes.shrink_to(self.panes.len() * 2);
+        }
+        Some(pane)
+    }
+
+    fn count_in(&mut self, pane: &Pane<E>) {
+        self.events += pane.count;
+        self.values += pane.values();
+        self.heap += pane.heap();
+        self.kept += pane.kept.len();
+    }
+
+    fn count_out(&mut self, pane: &Pane<E>) {
+        self.events -= pane.count;
         self.values -= pane.values();
         self.heap -= pane.heap();
-        Some(pane)
+        self.kept -= pane.kept.len();
+    }
+
+    /// The window that all panes together are.
+    fn window(&mut self, start: i64, end: i64) -> Option<Found<E>> {
+        let panes = &self.panes;
+        let totals = self.merged.totals(panes.len(), |index| panes.get(index).map(|pane| &pane.totals))?;
+        let results = totals.results();
+        let mut kept = Kept::new();
+        if self.kept > 0 {
+            for pane in panes {
+                kept.merge(&pane.kept);
+                if kept.is_full() {
+                    break;
+                }
+            }
+        }
+        let (first, last) = (panes.front()?.first.clone(), panes.back()?.last.clone());
+        Some(Found::Window {
+            start,
+            end,
+            count: self.events,
+            first,
+            last,
+            events: kept.into_events(),
+            aggregates: results.aggregates,
+            approximate: results.approximate,
+        })
     }
 }
 
@@ -67,11 +118,19 @@ impl<E: Clone> State for Aligned<E> {
     type Plan = AlignedPlan;
     const WAKE: Wake = Wake::Timer;
 
-    fn new(_: &AlignedPlan) -> Aligned<E> {
-        Aligned { panes: VecDeque::new(), values: 0, heap: 0, end: None }
+    fn new(plan: &AlignedPlan) -> Aligned<E> {
+        Aligned {
+            panes: VecDeque::new(),
+            merged: Merged::new(&plan.aggregates),
+            events: 0,
+            values: 0,
+            heap: 0,
+            kept: 0,
+            end: None,
+        }
     }
 
-    fn growth(state: Option<&Self>, plan: &AlignedPlan, row: &Row<'_, E>) -> Option<usize> {
+    fn growth(state: Option<&Self>, plan: &AlignedPlan, row: &Row<'_, E>) -> Option<Demand> {
         plan.first_end(row.time)?;
         let last = state.and_then(|state| state.panes.back());
         match last.filter(|pane| pane.start == plan.pane_start(row.time)) {
@@ -82,20 +141,19 @@ impl<E: Clone> State for Aligned<E> {
 
     fn enter(&mut self, plan: &AlignedPlan, row: &Row<'_, E>, age: u64, _: &mut dyn FnMut(Found<E>)) {
         let start = plan.pane_start(row.time);
-        match self.panes.back_mut().filter(|pane| pane.start == start) {
-            Some(pane) => {
-                self.values += pane.growth(row);
-                let before = pane.heap();
+        let pane = match self.panes.pop_back() {
+            Some(mut pane) if pane.start == start => {
+                self.count_out(&pane);
                 pane.add(row);
-                self.heap = self.heap + pane.heap() - before;
+                pane
             }
-            None => {
-                let pane = Pane::new(age, start, row, &plan.aggregates);
-                self.values += pane.values();
-                self.heap += pane.heap();
-                self.panes.push_back(pane);
+            earlier => {
+                self.panes.extend(earlier);
+                Pane::new(age, start, row, &plan.aggregates)
             }
-        }
+        };
+        self.count_in(&pane);
+        self.panes.push_back(pane);
         self.end = self.end.or_else(|| plan.first_end(row.time));
     }
 
@@ -105,47 +163,53 @@ impl<E: Clone> State for Aligned<E> {
 
     fn wake(&mut self, plan: &AlignedPlan, at: i64, found: &mut dyn FnMut(Found<E>)) {
         let start = at.saturating_sub(plan.size);
-        // Only the panes that later windows need stay; the first of the others can be taken as it is.
+        // Only the panes that later windows need stay.
         let next_end = at.checked_add(plan.every);
         let next_start = next_end.map_or(i64::MAX, |end| end.saturating_sub(plan.size));
-        let mut window: Option<Pane<E>> = None;
-        while self.panes.front().is_some_and(|pane| pane.start < next_start) {
-            let Some(pane) = self.pop() else { break };
-            match &mut window {
-                Some(window) => window.merge(&pane),
-                None => window = Some(pane),
+        let is_leaving = |pane: &Pane<E>| pane.start < next_start;
+        if self.panes.len() == 1 && self.panes.front().is_some_and(is_leaving) {
+            self.end = None;
+            if let Some(pane) = self.pop() {
+                found(pane.found(start, at));
             }
+            return;
         }
-        for pane in &self.panes {
-            match &mut window {
-                Some(window) => window.merge(pane),
-                None => window = Some(pane.clone()),
-            }
+        let window = self.window(start, at);
+        while self.panes.front().is_some_and(is_leaving) {
+            self.pop();
         }
         self.end = if self.panes.is_empty() { None } else { next_end };
         if let Some(window) = window {
-            found(window.found(start, at));
+            found(window);
         }
     }
 
     fn save(&self, writer: &mut Writer<'_, E>) {
         writer.put(&(self.panes.len() as u64, self.end));
         self.panes.iter().for_each(|pane| pane.save(writer));
+        self.merged.save(writer);
     }
 
-    fn load(_: &AlignedPlan, reader: &mut Reader<'_, '_, E>) -> Read<Aligned<E>> {
-        let (count, end): (u64, _) = reader.take()?;
-        let mut panes = VecDeque::new();
+    fn load(plan: &AlignedPlan, reader: &mut Reader<'_, '_, E>) -> Read<Aligned<E>> {
+        let mut aligned = Aligned::new(plan);
+        let count: u64;
+        (count, aligned.end) = reader.take()?;
         for _ in 0..count {
-            panes.push_back(Pane::load(reader)?);
+            let pane = Pane::load(&plan.aggregates, reader)?;
+            aligned.count_in(&pane);
+            // So neither the next pane nor the nodes over them can take a sum out of range.
+            check(i64::try_from(aligned.events).is_ok() && isize::try_from(aligned.heap).is_ok())?;
+            aligned.panes.push_back(pane);
         }
-        let values = panes.iter().map(Pane::values).sum();
-        let heap = panes.iter().map(Pane::heap).sum();
-        Ok(Aligned { panes, values, heap, end })
+        let panes = &aligned.panes;
+        let totals = |index: usize| panes.get(index).map(|pane: &Pane<E>| &pane.totals);
+        aligned.merged = Merged::load(&plan.aggregates, reader, panes.len(), totals)?;
+        Ok(aligned)
     }
 
     fn held(&self) -> Held {
-        Held { entries: self.panes.len(), values: self.values, heap: self.heap }
+        let heap = self.heap + self.merged.bytes();
+        Held { entries: self.panes.len(), values: self.values, heap }
     }
 
     fn ages(&self) -> impl Iterator<Item = u64> {
@@ -162,6 +226,10 @@ impl<E: Clone> State for Aligned<E> {
 
     fn drop_oldest(&mut self) -> u64 {
         self.pop().map_or(0, |pane| pane.count)
+    }
+
+    fn release(&mut self) {
+        self.merged.clear();
     }
 
     fn entry_bytes(plan: &AlignedPlan) -> usize {

@@ -3,7 +3,7 @@
 use crate::agenda::Wake;
 use crate::aggregate::AggregateFunction;
 use crate::engine::{Found, Row};
-use crate::keyed::{Held, State};
+use crate::keyed::{Demand, Held, State};
 use crate::snapshot::wire::{Read, Reader, Writer};
 use crate::window::queue::EventQueue;
 
@@ -33,9 +33,13 @@ impl<E: Clone> State for Count<E> {
         Count(EventQueue::new(&plan.aggregates))
     }
 
-    fn growth(state: Option<&Self>, plan: &CountPlan, _: &Row<'_, E>) -> Option<usize> {
-        let full = state.is_some_and(|state| state.0.len() >= plan.size);
-        Some(usize::from(!full))
+    fn growth(state: Option<&Self>, plan: &CountPlan, row: &Row<'_, E>) -> Option<Demand> {
+        let mut growth = EventQueue::growth(row, plan.aggregates.len());
+        if let Some(state) = state.filter(|state| state.0.len() >= plan.size) {
+            growth.entries = 0;
+            growth.heap -= state.0.first_heap() as isize;
+        }
+        Some(growth)
     }
 
     fn enter(&mut self, plan: &CountPlan, row: &Row<'_, E>, age: u64, found: &mut dyn FnMut(Found<E>)) {

@@ -22,6 +22,16 @@ impl<E: Clone> Kept<E> {
         self.events.len()
     }
 
+    /// Memory for one event, beside what it owns.
+    pub(crate) fn bytes_per_event() -> usize {
+        size_of::<(E, usize)>()
+    }
+
+    /// Whether there is room for nothing more.
+    pub(crate) fn is_full(&self) -> bool {
+        self.room == 0
+    }
+
     /// Whether [`add`](Self::add) would keep the row's event.
     pub(crate) fn takes(&self, row: &Row<'_, E>) -> bool {
         row.keep.is_some_and(|bytes| bytes <= self.room)

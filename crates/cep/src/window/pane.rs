@@ -2,27 +2,29 @@
 
 use std::mem::size_of;
 
-use crate::aggregate::{Accumulator, AggregateFunction, Scalar};
+use crate::aggregate::AggregateFunction;
 use crate::engine::{Found, Row};
-use crate::snapshot::wire::{Read, Reader, Writer};
+use crate::keyed::Demand;
+use crate::snapshot::wire::{Read, Reader, Writer, check};
 use crate::window::kept::Kept;
+use crate::window::totals::Totals;
 
 /// A run of events that are in the same windows: their aggregates, and of the events only the first, the last and those
 /// that are to be kept.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Pane<E> {
     pub(crate) age: u64,
     /// Start of the pane; of a session the time of its first event.
     pub(crate) start: i64,
     pub(crate) count: u64,
-    first: E,
-    last: E,
-    kept: Kept<E>,
-    /// What events and texts own.
-    heap: usize,
-    /// The part of `heap` that is the last event's; none while that is the first one.
-    heap_of_last: usize,
-    accumulators: Box<[Accumulator]>,
+    pub(crate) first: E,
+    pub(crate) last: E,
+    pub(crate) kept: Kept<E>,
+    pub(crate) totals: Totals,
+    /// What the events own.
+    weight: usize,
+    /// The part of `weight` that is the last event's; none while that is the first one.
+    weight_of_last: usize,
 }
 
 impl<E: Clone> Pane<E> {
@@ -34,9 +36,9 @@ impl<E: Clone> Pane<E> {
             first: row.event.make(),
             last: row.event.make(),
             kept: Kept::new(),
-            heap: row.event.weight(),
-            heap_of_last: 0,
-            accumulators: functions.iter().copied().map(Accumulator::new).collect(),
+            totals: Totals::new(functions),
+            weight: row.event.weight(),
+            weight_of_last: 0,
         };
         pane.add(row);
         pane
@@ -45,48 +47,34 @@ impl<E: Clone> Pane<E> {
     pub(crate) fn add(&mut self, row: &Row<'_, E>) {
         self.count += 1;
         self.last = row.event.make();
-        let heap_of_last = if self.count > 1 { row.event.weight() } else { 0 };
-        self.heap = self.heap - self.heap_of_last + heap_of_last;
-        self.heap_of_last = heap_of_last;
+        let weight_of_last = if self.count > 1 { row.event.weight() } else { 0 };
+        self.weight = self.weight - self.weight_of_last + weight_of_last;
+        self.weight_of_last = weight_of_last;
         if self.kept.takes(row) {
-            self.heap += row.event.weight();
+            self.weight += kept_bytes(row);
         }
         self.kept.add(row);
-        for (accumulator, input) in self.accumulators.iter_mut().zip(row.inputs) {
-            let before = accumulator.best_bytes();
-            self.heap += accumulator.growth(input) * input.heap_bytes();
-            accumulator.add(input);
-            self.heap = self.heap + accumulator.best_bytes() - before;
-        }
-    }
-
-    /// Adds a later pane to this one.
-    pub(crate) fn merge(&mut self, later: &Pane<E>) {
-        self.count += later.count;
-        self.last = later.last.clone();
-        self.kept.merge(&later.kept);
-        for (accumulator, other) in self.accumulators.iter_mut().zip(&later.accumulators) {
-            accumulator.merge(other);
-        }
+        self.totals.add(row.inputs);
     }
 
     pub(crate) fn save(&self, writer: &mut Writer<'_, E>) {
-        writer.put(&(self.age, self.start, self.count, self.heap as u64, self.heap_of_last as u64));
-        writer.put(&self.accumulators);
+        writer.put(&(self.age, self.start, self.count, self.weight as u64, self.weight_of_last as u64));
+        self.totals.save(writer);
         writer.put_event(&self.first);
         writer.put_event(&self.last);
         self.kept.save(writer);
     }
 
-    pub(crate) fn load(reader: &mut Reader<'_, '_, E>) -> Read<Pane<E>> {
-        let (age, start, count, heap, heap_of_last): (u64, i64, u64, u64, u64) = reader.take()?;
+    pub(crate) fn load(functions: &[AggregateFunction], reader: &mut Reader<'_, '_, E>) -> Read<Pane<E>> {
+        let (age, start, count, weight, weight_of_last): (u64, i64, u64, u64, u64) = reader.take()?;
+        check(count > 0 && weight_of_last <= weight && isize::try_from(weight).is_ok())?;
         Ok(Pane {
             age,
             start,
             count,
-            heap: heap as usize,
-            heap_of_last: heap_of_last as usize,
-            accumulators: reader.take()?,
+            weight: weight as usize,
+            weight_of_last: weight_of_last as usize,
+            totals: Totals::load(functions, count, reader)?,
             first: reader.take_event()?,
             last: reader.take_event()?,
             kept: Kept::load(reader)?,
@@ -95,36 +83,54 @@ impl<E: Clone> Pane<E> {
 
     /// Distinct values and events that are remembered.
     pub(crate) fn values(&self) -> usize {
-        self.accumulators.iter().map(Accumulator::values).sum::<usize>() + self.kept.len()
+        self.totals.values() + self.kept.len()
     }
 
-    /// What its events and texts own.
+    /// What its events and values own.
     pub(crate) fn heap(&self) -> usize {
-        self.heap
+        self.weight + self.totals.heap_bytes()
     }
 
-    /// By how many remembered values and events [`add`](Self::add) would make this grow.
-    pub(crate) fn growth(&self, row: &Row<'_, E>) -> usize {
-        let values = self.accumulators.iter().zip(row.inputs);
-        let values: usize = values.map(|(accumulator, input)| accumulator.growth(input)).sum();
-        values + usize::from(self.kept.takes(row))
+    /// By how much [`add`](Self::add) would make this grow, at most.
+    pub(crate) fn growth(&self, row: &Row<'_, E>) -> Demand {
+        let growth = self.totals.growth(row.inputs);
+        let takes = self.kept.takes(row);
+        let weight = row.event.weight() + if takes { kept_bytes(row) } else { 0 };
+        Demand {
+            entries: 0,
+            values: growth.values + isize::from(takes),
+            heap: growth.heap + weight as isize - self.weight_of_last as isize,
+        }
     }
 
     pub(crate) fn found(self, start: i64, end: i64) -> Found<E> {
-        let aggregates = self.accumulators.iter().map(Accumulator::result).collect();
-        let (first, last, events) = (self.first, self.last, self.kept.into_events());
-        Found::Window { start, end, count: self.count, first, last, events, aggregates }
+        let results = self.totals.results();
+        Found::Window {
+            start,
+            end,
+            count: self.count,
+            first: self.first,
+            last: self.last,
+            events: self.kept.into_events(),
+            aggregates: results.aggregates,
+            approximate: results.approximate,
+        }
     }
 
     pub(crate) fn bytes(functions: &[AggregateFunction]) -> usize {
-        size_of::<Pane<E>>() + functions.len() * size_of::<Accumulator>()
+        size_of::<Pane<E>>() - size_of::<Totals>() + Totals::bytes(functions)
     }
 }
 
 /// What a new pane would hold: itself and what of the row it must remember.
-pub(crate) fn growth_of_new<E: Clone>(functions: &[AggregateFunction], row: &Row<'_, E>) -> usize {
-    let values = functions.iter().zip(row.inputs).filter(|(function, input)| {
-        **function == AggregateFunction::CountDistinct && **input != Scalar::Null
-    });
-    1 + values.count() + usize::from(Kept::new().takes(row))
+pub(crate) fn growth_of_new<E: Clone>(functions: &[AggregateFunction], row: &Row<'_, E>) -> Demand {
+    let growth = Totals::new(functions).growth(row.inputs);
+    let takes = Kept::new().takes(row);
+    let weight = row.event.weight() + if takes { kept_bytes(row) } else { 0 };
+    Demand { entries: 1, values: growth.values + isize::from(takes), heap: growth.heap + weight as isize }
+}
+
+/// What it takes to keep an event.
+fn kept_bytes<E: Clone>(row: &Row<'_, E>) -> usize {
+    row.event.weight() + Kept::<E>::bytes_per_event()
 }

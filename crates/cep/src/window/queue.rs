@@ -5,7 +5,7 @@ use std::mem::size_of;
 
 use crate::aggregate::{AggregateFunction, Scalar, Sliding};
 use crate::engine::{Found, Row};
-use crate::keyed::Held;
+use crate::keyed::{Demand, Held};
 use crate::snapshot::wire::{Read, Reader, Writer, check};
 use crate::window::kept::Kept;
 
@@ -48,7 +48,7 @@ impl<E: Clone> EventQueue<E> {
             .map(|index| row.inputs.get(index).cloned().unwrap_or(Scalar::Null))
             .collect();
         let event = row.event.make();
-        let heap = row.event.weight() + inputs.iter().map(Scalar::heap_bytes).sum::<usize>();
+        let heap = row.event.weight() + heap_bytes(&inputs);
         self.add(Entry { age, time: row.time, event, keep: row.keep, heap, inputs });
     }
 
@@ -70,8 +70,8 @@ impl<E: Clone> EventQueue<E> {
         for _ in 0..count {
             type Rest = (u64, i64, Option<u64>, u64, Box<[Scalar]>);
             let (age, time, keep, heap, inputs): Rest = reader.take()?;
-            check(inputs.len() == functions.len())?;
             let (keep, heap) = (keep.map(|keep| keep as usize), heap as usize);
+            check(inputs.len() == functions.len() && queue.heap.checked_add(heap).is_some())?;
             queue.add(Entry { age, time, event: reader.take_event()?, keep, heap, inputs });
         }
         Ok(queue)
@@ -94,7 +94,21 @@ impl<E: Clone> EventQueue<E> {
         for (aggregate, input) in self.aggregates.iter_mut().zip(&entry.inputs) {
             aggregate.pop(entry.age, input);
         }
+        if self.entries.len() * 4 < self.entries.capacity() {
+            self.entries.shrink_to(self.entries.len() * 2);
+        }
         true
+    }
+
+    /// What pushing a row would add for so many aggregates.
+    pub(crate) fn growth(row: &Row<'_, E>, aggregates: usize) -> Demand {
+        let inputs = row.inputs.get(..aggregates).unwrap_or(row.inputs);
+        Demand { entries: 1, values: 0, heap: (row.event.weight() + heap_bytes(inputs)) as isize }
+    }
+
+    /// What the oldest event and its inputs own.
+    pub(crate) fn first_heap(&self) -> usize {
+        self.entries.front().map_or(0, |entry| entry.heap)
     }
 
     /// Time of the oldest event.
@@ -119,6 +133,7 @@ impl<E: Clone> EventQueue<E> {
             last: last.event.clone(),
             events: kept.into_events(),
             aggregates: self.aggregates.iter().map(Sliding::result).collect(),
+            approximate: Vec::new(),
         })
     }
 
@@ -144,6 +159,10 @@ impl<E: Clone> EventQueue<E> {
     }
 
     pub(crate) fn state_bytes(functions: &[AggregateFunction]) -> usize {
-        functions.len() * size_of::<Sliding>()
+        functions.iter().map(|function| size_of::<Sliding>() + function.heap_bytes()).sum()
     }
+}
+
+fn heap_bytes(inputs: &[Scalar]) -> usize {
+    inputs.iter().map(Scalar::heap_bytes).sum()
 }

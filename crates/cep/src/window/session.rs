@@ -3,7 +3,7 @@
 use crate::agenda::Wake;
 use crate::aggregate::AggregateFunction;
 use crate::engine::{Found, Row};
-use crate::keyed::{Held, State};
+use crate::keyed::{Demand, Held, State};
 use crate::snapshot::wire::{Read, Reader, Writer};
 use crate::window::pane::{Pane, growth_of_new};
 
@@ -42,7 +42,7 @@ impl<E: Clone> State for Session<E> {
         Session { open: None }
     }
 
-    fn growth(state: Option<&Self>, plan: &SessionPlan, row: &Row<'_, E>) -> Option<usize> {
+    fn growth(state: Option<&Self>, plan: &SessionPlan, row: &Row<'_, E>) -> Option<Demand> {
         match state.and_then(|state| state.open.as_ref()) {
             Some(open) => Some(open.pane.growth(row)),
             None => Some(growth_of_new(&plan.aggregates, row)),
@@ -80,9 +80,10 @@ impl<E: Clone> State for Session<E> {
         }
     }
 
-    fn load(_: &SessionPlan, reader: &mut Reader<'_, '_, E>) -> Read<Session<E>> {
+    fn load(plan: &SessionPlan, reader: &mut Reader<'_, '_, E>) -> Read<Session<E>> {
         let end: Option<i64> = reader.take()?;
-        let open = end.map(|end| Ok(Open { pane: Pane::load(reader)?, end })).transpose()?;
+        let open =
+            end.map(|end| Ok(Open { pane: Pane::load(&plan.aggregates, reader)?, end })).transpose()?;
         Ok(Session { open })
     }
 

@@ -3,7 +3,7 @@
 use crate::agenda::Wake;
 use crate::aggregate::AggregateFunction;
 use crate::engine::{Found, Row};
-use crate::keyed::{Held, State};
+use crate::keyed::{Demand, Held, State};
 use crate::snapshot::wire::{Read, Reader, Writer};
 use crate::window::queue::EventQueue;
 
@@ -33,8 +33,8 @@ impl<E: Clone> State for Trailing<E> {
         Trailing(EventQueue::new(&plan.aggregates))
     }
 
-    fn growth(_: Option<&Self>, _: &TrailingPlan, _: &Row<'_, E>) -> Option<usize> {
-        Some(1)
+    fn growth(_: Option<&Self>, plan: &TrailingPlan, row: &Row<'_, E>) -> Option<Demand> {
+        Some(EventQueue::growth(row, plan.aggregates.len()))
     }
 
     /// What has left the window is gone already: its expiry is due at `time + size`.

@@ -206,8 +206,26 @@ fn distinct_values_count_against_the_limit() {
         last: 4,
         events: vec![],
         aggregates: vec![Scalar::Int(2)],
+        approximate: vec![],
     };
     assert_eq!(bench.found[0].found, counted);
+}
+
+#[test]
+fn a_row_that_a_window_fails_on_is_not_counted_as_dropped() {
+    for shape in [WindowPlan::Count(5), WindowPlan::Tumbling(100), WindowPlan::Session(50)] {
+        let aggregates = vec![AggregateFunction::CountDistinct];
+        let plan = Plan::Window { window: shape, aggregates };
+        for limits in
+            [at_most(1, Overflow::Fail), Limits { state_bytes_per_rule: 0, ..keys(9, Overflow::Fail) }]
+        {
+            let mut bench = Bench::new(plan.clone(), limits);
+            let refused = (1..4).filter(|time| bench.try_feed(*time, "a", 1, *time).is_err()).count() as u64;
+            let stats = bench.engine.stats();
+            assert!(refused >= 2, "{plan}: {refused}");
+            assert_eq!((stats.dropped, stats.dropped_at), (0, None), "{plan}");
+        }
+    }
 }
 
 #[test]

@@ -26,6 +26,7 @@ fn any_window() -> impl Strategy<Value = Plan> {
         (1_i64..12).prop_map(WindowPlan::Tumbling),
         (1_i64..12, prop::option::of(1_i64..12))
             .prop_map(|(size, every)| WindowPlan::Sliding { size, every }),
+        (10_i64..40, 1_i64..3).prop_map(|(size, every)| WindowPlan::Sliding { size, every: Some(every) }),
         (1_i64..8).prop_map(WindowPlan::Session),
     ];
     let function = prop_oneof![
@@ -35,6 +36,9 @@ fn any_window() -> impl Strategy<Value = Plan> {
         Just(AggregateFunction::Avg),
         Just(AggregateFunction::Min),
         Just(AggregateFunction::Max),
+        Just(AggregateFunction::StdDev),
+        prop::sample::select(vec![0, 500_000_000, 950_000_000, 1_000_000_000])
+            .prop_map(|billionths| AggregateFunction::Percentile { billionths }),
     ];
     (window, prop::collection::vec(function, 0..=2))
         .prop_map(|(window, aggregates)| Plan::Window { window, aggregates })
@@ -139,8 +143,31 @@ proptest! {
     }
 
     #[test]
+    fn windows_stay_within_their_bytes(
+        plans in prop::collection::vec(any_window(), 1..3),
+        events in any_events(2),
+        state_bytes_per_rule in 0_usize..6_000,
+        policy in prop_oneof![Just(Overflow::DropOldest), Just(Overflow::DropNewest)],
+    ) {
+        let rules = plans.len();
+        let mut engine = Engine::new(plans, Limits { state_bytes_per_rule, policy, ..Limits::default() });
+        let mut out = Vec::new();
+        for (position, event) in events.iter().enumerate() {
+            let event = Event { steps: event.steps[..rules].to_vec(), ..event.clone() };
+            feed(&mut engine, position, &event, &mut out);
+            for rule in 0..rules {
+                let stats = engine.rule_stats(rule).unwrap();
+                prop_assert!(stats.bytes <= state_bytes_per_rule, "{} bytes", stats.bytes);
+            }
+        }
+        engine.advance(i64::MAX, &mut out);
+        let stats = engine.stats();
+        prop_assert_eq!(stats.bytes == 0, stats.window_events == 0);
+    }
+
+    #[test]
     fn limits_that_are_not_reached_change_nothing((plans, events) in any_case()) {
-        // Of each event: an entry, two distinct values, and the event itself where windows hand it on.
+        // Of each event: an entry, two remembered values, and the event itself where windows hand it on.
         let most = events.len() * 4;
         let limits = Limits {
             partial_matches_per_rule: most,

@@ -59,6 +59,7 @@ pub(crate) fn findings(plans: &[Plan], events: &[Event]) -> Findings {
                                 .iter()
                                 .map(|function| aggregate(*function, &inputs))
                                 .collect(),
+                            approximate: vec![],
                         };
                         tell((end, moment(judged_at)), found);
                     }
@@ -191,6 +192,14 @@ fn aggregate(function: AggregateFunction, inputs: &[Scalar]) -> Scalar {
         AggregateFunction::Avg => {
             Scalar::Float(numbers.iter().sum::<i64>() as f64 / 2.0 / numbers.len() as f64)
         }
+        AggregateFunction::StdDev if numbers.len() < 2 => Scalar::Null,
+        AggregateFunction::StdDev => {
+            let (count, sum) = (numbers.len() as i64, numbers.iter().sum::<i64>());
+            let squares: i64 = numbers.iter().map(|number| number * number).sum();
+            // These are halves.
+            let spread = (count * squares - sum * sum) as f64 / (4 * count) as f64;
+            Scalar::Float((spread / (count - 1) as f64).sqrt())
+        }
         AggregateFunction::Min => {
             let best = values.iter().find(|value| !values.iter().any(|other| less(other, value)));
             best.map_or(Scalar::Null, |value| (*value).clone())
@@ -198,6 +207,15 @@ fn aggregate(function: AggregateFunction, inputs: &[Scalar]) -> Scalar {
         AggregateFunction::Max => {
             let best = values.iter().find(|value| !values.iter().any(|other| less(value, other)));
             best.map_or(Scalar::Null, |value| (*value).clone())
+        }
+        AggregateFunction::Percentile { .. } if numbers.is_empty() => Scalar::Null,
+        AggregateFunction::Percentile { billionths } => {
+            let mut numbers = numbers;
+            numbers.sort_unstable();
+            let steps = (numbers.len() - 1) * billionths as usize;
+            let number = |position: usize| numbers[position.min(numbers.len() - 1)] as f64 / 2.0;
+            let (lower, upper) = (number(steps / 1_000_000_000), number(steps / 1_000_000_000 + 1));
+            Scalar::Float(lower + (upper - lower) * ((steps % 1_000_000_000) as f64 / 1e9))
         }
     }
 }

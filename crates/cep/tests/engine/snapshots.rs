@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use crate::harness::{key, keyed, sequence, window};
 
 /// Events are numbers, and take some room as bytes.
-struct Numbers;
+pub(crate) struct Numbers;
 
 const EVENT_BYTES: usize = 100;
 
@@ -131,23 +131,29 @@ fn plans(case: &RandomCase, limits: Limits) -> Option<Plans> {
     Some(plans.into_iter().map(|plan| (Plan::Pattern(plan), limits)).collect())
 }
 
+const AGGREGATES: [AggregateFunction; 9] = [
+    AggregateFunction::Count,
+    AggregateFunction::CountDistinct,
+    AggregateFunction::Sum,
+    AggregateFunction::Avg,
+    AggregateFunction::Min,
+    AggregateFunction::Max,
+    AggregateFunction::StdDev,
+    AggregateFunction::Percentile { billionths: 500_000_000 },
+    AggregateFunction::Percentile { billionths: 950_000_000 },
+];
+
 fn any_windows() -> impl Strategy<Value = Vec<Plan>> {
     let shape = prop_oneof![
         (1_u32..5).prop_map(WindowPlan::Count),
         (1_i64..12).prop_map(WindowPlan::Tumbling),
         (1_i64..12, prop::option::of(1_i64..12))
             .prop_map(|(size, every)| WindowPlan::Sliding { size, every }),
+        // So many panes that totals of several are kept.
+        (10_i64..40, 1_i64..3).prop_map(|(size, every)| WindowPlan::Sliding { size, every: Some(every) }),
         (1_i64..8).prop_map(WindowPlan::Session),
     ];
-    let aggregates = vec![
-        AggregateFunction::Count,
-        AggregateFunction::CountDistinct,
-        AggregateFunction::Sum,
-        AggregateFunction::Avg,
-        AggregateFunction::Min,
-        AggregateFunction::Max,
-    ];
-    let plan = move |window| Plan::Window { window, aggregates: aggregates.clone() };
+    let plan = |window| Plan::Window { window, aggregates: AGGREGATES.to_vec() };
     prop::collection::vec(shape.prop_map(plan), 1..4)
 }
 
@@ -165,7 +171,7 @@ fn any_input() -> impl Strategy<Value = Scalar> {
 
 fn windowed_rows(rules: usize) -> impl Strategy<Value = Vec<Shown>> {
     let step = prop_oneof![4 => 0_i64..3, 1 => 0_i64..15];
-    let inputs = prop::collection::vec(any_input(), 6);
+    let inputs = prop::collection::vec(any_input(), AGGREGATES.len());
     let row = (step, 0..KEYS.len(), prop::collection::vec(0_u64..4, rules), inputs);
     prop::collection::vec(row, 1..40).prop_map(|rows| {
         let mut time = -20;

@@ -28,6 +28,7 @@ fn a_window_tells_its_first_and_last_event_and_its_aggregates() {
         last: 2,
         events: vec![1, 2],
         aggregates: vec![Scalar::Int(6), Scalar::Int(4)],
+        approximate: vec![],
     };
     assert_eq!(found, expected);
 }

@@ -11,6 +11,7 @@ use std::sync::{Arc, LazyLock};
 
 use datafusion_expr::ScalarUDF;
 
+use crate::percentile::PERCENTILE;
 use crate::types::Class;
 
 pub(crate) use self::arithmetic::{
@@ -18,11 +19,39 @@ pub(crate) use self::arithmetic::{
 };
 pub(crate) use self::cidr::{is_network, parse_address, parse_network};
 
-/// Aggregates over the events of a window.
-pub(crate) const AGGREGATES: [&str; 5] = ["count", "sum", "avg", "min", "max"];
+/// Aggregates over the events of a window, or over those that a match has taken for a step.
+pub(crate) const AGGREGATES: [&str; 10] =
+    ["count", "sum", "avg", "min", "max", "stddev", "median", PERCENTILE, "first", "last"];
 
-/// Aggregates over the events that a match has taken for a step.
-pub(crate) const STEP_AGGREGATES: [&str; 7] = ["count", "sum", "avg", "min", "max", "first", "last"];
+/// Aggregates by their names in other dialects of SQL, and how they are written here.
+const AGGREGATES_ELSEWHERE: [(&str, &str); 26] = [
+    ("approx_count_distinct", "count(distinct x)"),
+    ("approx_distinct", "count(distinct x)"),
+    ("approx_median", "median(x)"),
+    ("approx_percentile", "percentile_cont(x, 0.95)"),
+    ("approx_percentile_cont", "percentile_cont(x, 0.95)"),
+    ("approx_quantile", "percentile_cont(x, 0.95)"),
+    ("average", "avg(x)"),
+    ("count_distinct", "count(distinct x)"),
+    ("count_if", "sum(CASE WHEN x THEN 1 ELSE 0 END)"),
+    ("countif", "sum(CASE WHEN x THEN 1 ELSE 0 END)"),
+    ("first_value", "first(x)"),
+    ("last_value", "last(x)"),
+    ("maximum", "max(x)"),
+    ("mean", "avg(x)"),
+    ("minimum", "min(x)"),
+    ("percentile", "percentile_cont(x, 0.95)"),
+    ("percentile_approx", "percentile_cont(x, 0.95)"),
+    ("percentile_disc", "percentile_cont(x, 0.95)"),
+    ("quantile", "percentile_cont(x, 0.95)"),
+    ("quantile_cont", "percentile_cont(x, 0.95)"),
+    ("std", "stddev(x)"),
+    ("stddev_samp", "stddev(x)"),
+    ("stdev", "stddev(x)"),
+    ("var", "power(stddev(x), 2)"),
+    ("var_samp", "power(stddev(x), 2)"),
+    ("variance", "power(stddev(x), 2)"),
+];
 
 /// Functions that a user can name or the compiler uses.
 pub(crate) static FUNCTIONS: LazyLock<Functions> = LazyLock::new(Functions::new);
@@ -144,6 +173,11 @@ impl Functions {
     fn section(&self, name: &str) -> Option<&'static str> {
         Some(self.public(name)?.documentation()?.doc_section.label)
     }
+}
+
+/// How an aggregate is written here that has this name elsewhere.
+pub(crate) fn aggregate_elsewhere(name: &str) -> Option<&'static str> {
+    AGGREGATES_ELSEWHERE.iter().find(|(elsewhere, _)| *elsewhere == name).map(|(_, here)| *here)
 }
 
 /// Why a function that exists elsewhere is refused.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use olocus_event::Value;
 
 use super::{decode, scope};
-use crate::{Aggregate, Compiler, Problem, ScalarExpr, Schemas, WindowExprs};
+use crate::{Aggregate, Compiler, Fraction, Problem, ScalarExpr, Schemas, WindowExprs};
 
 fn compiler() -> Compiler {
     Compiler::new(Arc::new(Schemas::empty()))
@@ -131,6 +131,92 @@ fn equal_windows_have_equal_text() {
     assert_eq!(having("avg( duration )>300s"), having("AVG(duration) > 5m"));
     assert_ne!(having("avg(duration) > 300s"), having("avg(duration) > 300"));
     assert_ne!(having("count(x) > 3"), having("count(distinct x) > 3"));
+    let standard = "percentile_cont(0.950) WITHIN GROUP (ORDER BY took) > 3s";
+    assert_eq!(having(standard), having("Percentile_Cont(took, .95) > 3s"));
+    assert_eq!(having("percentile_cont(x, 0.5) > 3"), having("median(x) > 3"));
+    assert_ne!(having("percentile_cont(x, 0.51) > 3"), having("median(x) > 3"));
+}
+
+#[test]
+fn percentiles_have_fractions() {
+    let texts = [
+        "percentile_cont(0.95) within group (order by latency)",
+        "percentile_cont(latency, 0.95)",
+        "percentile_cont(latency + 1, 0.5)",
+        "median(latency) * 2",
+        "percentile_cont(latency, 1)",
+    ];
+    let (_, exprs) = window(Some("median(latency) > 1"), &texts, &[]);
+    let fractions: Vec<String> = exprs
+        .aggregates
+        .iter()
+        .map(|(aggregate, argument)| match aggregate {
+            Aggregate::Percentile(fraction) if argument.is_some() => fraction.to_string(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(fractions, ["0.5", "0.95", "0.5", "1"]);
+    assert_eq!(exprs.aggregates[0].0, Aggregate::Percentile(Fraction::HALF));
+    let read: Vec<Vec<usize>> = exprs.emit.iter().map(|expr| expr.aggregates().collect()).collect();
+    assert_eq!(read, [vec![1], vec![1], vec![2], vec![0], vec![3]]);
+}
+
+#[test]
+fn first_and_last_values_keep_their_json() {
+    let (compiler, exprs) =
+        window(Some("last(volume) > 2 * first(volume)"), &["first(host)", "last(meta.time)"], &[]);
+    let calls: Vec<Aggregate> = exprs.aggregates.iter().map(|(function, _)| *function).collect();
+    assert_eq!(calls, [Aggregate::Last, Aggregate::First, Aggregate::First, Aggregate::Last]);
+    let program = compiler.finish();
+    let (batch, meta) = decode(&program, &[r#"{"host": {"name": "a"}, "volume": "9"}"#]);
+    let value = |position: usize| program.value(exprs.aggregates[position].1.unwrap(), &batch, &meta).get(0);
+    let mut values: Vec<Value> = (0..4).map(value).collect();
+    assert_eq!(values[0], Value::Int(9));
+    let told: Vec<String> =
+        exprs.emit.iter().map(|expr| expr.evaluate(&values, &[]).to_json().to_value().to_string()).collect();
+    assert_eq!(told[0], r#"{"name":"a"}"#);
+    assert!(told[1].starts_with("\"2024"), "{}", told[1]);
+    assert!(!exprs.having.as_ref().unwrap().holds(&values, &[]));
+    values[1] = Value::Int(4);
+    assert!(exprs.having.as_ref().unwrap().holds(&values, &[]));
+}
+
+#[test]
+fn mistakes_in_percentiles_are_told() {
+    for (text, code, slice, help) in [
+        ("percentile_cont(x, 95)", "wrong-arguments", "95", "did you mean 0.95?"),
+        ("percentile_cont(x, 5)", "wrong-arguments", "5", "did you mean 0.05?"),
+        ("percentile_cont(x, 1.5)", "wrong-arguments", "1.5", "percentile_cont(x, 0.95)"),
+        ("percentile_cont(x, user)", "wrong-arguments", "user", "percentile_cont(x, 0.95)"),
+        ("percentile_cont(x)", "wrong-arguments", "percentile_cont", "percentile_cont(x, 0.95)"),
+        (
+            "percentile_cont(0.5) within group (order by x desc)",
+            "unsupported",
+            "percentile_cont",
+            "ascending",
+        ),
+        ("percentile_cont(distinct x, 0.5)", "unsupported", "percentile_cont", ""),
+        ("median(lower(x))", "type-mismatch", "lower(x)", ""),
+        ("percentile(x, 95)", "unknown-function", "percentile", "did you mean `percentile_cont(x, 0.95)`?"),
+        (
+            "approx_percentile_cont(0.9) within group (order by x)",
+            "unknown-function",
+            "approx_percentile_cont",
+            "did you mean `percentile_cont(x, 0.95)`?",
+        ),
+        ("approx_median(x)", "unknown-function", "approx_median", "did you mean `median(x)`?"),
+        ("approx_distinct(x)", "unknown-function", "approx_distinct", "did you mean `count(distinct x)`?"),
+        ("mean(x)", "unknown-function", "mean", "did you mean `avg(x)`?"),
+        ("stddev_samp(x)", "unknown-function", "stddev_samp", "did you mean `stddev(x)`?"),
+        ("first_value(x)", "unknown-function", "first_value", "did you mean `first(x)`?"),
+        ("medain(x)", "unknown-function", "medain", "did you mean `median`?"),
+    ] {
+        let found = compiler().window_exprs(None, &[text], &[], &scope()).unwrap_err();
+        let [(0 | 1, problem)] = &found[..] else { panic!("{text}: {found:?}") };
+        let (start, end) = problem.range;
+        assert_eq!((problem.code, &text[start..end]), (code, slice), "{text}: {problem:?}");
+        assert!(problem.help.as_deref().unwrap_or_default().contains(help), "{text}: {problem:?}");
+    }
 }
 
 #[test]
@@ -142,6 +228,8 @@ fn kinds_of_aggregates() {
         ("sum(volume) = 9007199254740993", Value::Int(9_007_199_254_740_993), true),
         ("sum(volume) = 9007199254740993", Value::Int(9_007_199_254_740_992), false),
         ("max(took) - 5m > 0s", Value::Seconds(301.0), true),
+        ("stddev(took) > 5m", Value::Float(301.0), true),
+        ("median(took) > 5m", Value::Float(300.0), false),
         ("max(meta.time) > '1970-01-01T00:00:01Z'", Value::Int(2_000_000_000), true),
     ] {
         let (_, exprs) = window(Some(having), &[], &["meta_limit"]);

@@ -7,8 +7,8 @@ use serde_json::{Value as Json, json};
 
 use super::{decode, schemas};
 use crate::{
-    Aggregate, Comparison, Compiler, CrossCondition, CrossInput, EventScope, Problem, Schemas, SequenceExprs,
-    StepCondition, StepValue, Steps,
+    Aggregate, Comparison, Compiler, CrossCondition, CrossInput, EventScope, Fraction, Problem, Schemas,
+    SequenceExprs, StepCondition, StepValue, Steps,
 };
 
 /// A login, accesses of which there may be many, an export.
@@ -106,6 +106,7 @@ fn events_of_a_step_are_told_by_aggregates() {
         "first(access).meta.time",
         "count(distinct access.host)",
         "max(access.volume - access.overhead)",
+        "percentile_cont(0.5) within group (order by access.volume)",
     ];
     let (_, exprs) = sequence(&emit);
     let read: Vec<(usize, Aggregate, bool)> =
@@ -121,6 +122,7 @@ fn events_of_a_step_are_told_by_aggregates() {
             access(Aggregate::First, true),
             access(Aggregate::CountDistinct, true),
             access(Aggregate::Max, true),
+            access(Aggregate::Percentile(Fraction::HALF), true),
         ]
     );
     // Durations stay durations, and what is emitted alone stays as it is in the event.

@@ -17,7 +17,7 @@ use super::lists::{lists_of, table_sources};
 use super::sequence::sorted;
 use super::{
     Conditions, KeyIndex, KeyPlan, Link, LiveTest, OutputPlan, Plan, RulePlan, SequenceValue, SourcePlan,
-    Test, doubts, version,
+    Test, WindowValue, doubts, version,
 };
 use crate::source::SourceSpec;
 
@@ -203,13 +203,23 @@ impl<'a> Compilation<'a> {
         }
         let asks = self.asks(condition);
         self.ask(sorted(event), asks, (index, 1), true, true);
-        let inputs = exprs.aggregates.iter().map(|(_, value)| value.map(|value| self.input(value))).collect();
-        let machine = olocus_cep::Plan::Window {
-            window: window_plan(window),
-            aggregates: exprs.aggregates.iter().map(|(aggregate, _)| function(*aggregate)).collect(),
-        };
+        let (mut inputs, mut aggregates, mut values) = (Vec::new(), Vec::new(), Vec::new());
+        for (aggregate, argument) in &exprs.aggregates {
+            let mut retained = || argument.map(|argument| self.retain(argument));
+            values.push(match register_function(*aggregate) {
+                RegisterFunction::First => WindowValue::First { retained: retained() },
+                RegisterFunction::Last => WindowValue::Last { retained: retained() },
+                RegisterFunction::Aggregate(function) => {
+                    inputs.push(argument.map(|argument| self.input(argument)));
+                    aggregates.push(function);
+                    WindowValue::Aggregate(aggregates.len() - 1)
+                }
+            });
+        }
+        let machine = olocus_cep::Plan::Window { window: window_plan(window), aggregates };
         let names = rule.emit.iter().map(|(name, _)| name.value.clone());
-        let output = OutputPlan::Window { having: exprs.having, emit: names.zip(exprs.emit).collect() };
+        let output =
+            OutputPlan::Window { values, having: exprs.having, emit: names.zip(exprs.emit).collect() };
         Some(CompiledBody { machine, opaque: Arc::default(), inputs, output, meaning, key })
     }
 
@@ -416,11 +426,10 @@ fn slot(slots: &mut Vec<ValueId>, value: ValueId) -> usize {
 
 /// The slots of [`Plan::retained`] that the matches of a rule read.
 fn retained(output: &OutputPlan) -> Vec<usize> {
-    let values: &[SequenceValue] = match output {
-        OutputPlan::Sequence { values, .. } => values,
-        OutputPlan::Window { .. } => &[],
+    let mut slots: Vec<usize> = match output {
+        OutputPlan::Sequence { values, .. } => values.iter().filter_map(|value| value.retained).collect(),
+        OutputPlan::Window { values, .. } => values.iter().filter_map(WindowValue::retained).collect(),
     };
-    let mut slots: Vec<usize> = values.iter().filter_map(|value| value.retained).collect();
     slots.sort_unstable();
     slots.dedup();
     slots
@@ -433,15 +442,6 @@ fn on_timeout(rule: &Rule) -> Vec<Action> {
     }
 }
 
-fn function(aggregate: Aggregate) -> AggregateFunction {
-    match register_function(aggregate) {
-        RegisterFunction::Aggregate(function) => function,
-        RegisterFunction::First | RegisterFunction::Last => {
-            unreachable!("expressions over windows do not pick single events")
-        }
-    }
-}
-
 pub(super) fn register_function(aggregate: Aggregate) -> RegisterFunction {
     RegisterFunction::Aggregate(match aggregate {
         Aggregate::First => return RegisterFunction::First,
@@ -450,7 +450,11 @@ pub(super) fn register_function(aggregate: Aggregate) -> RegisterFunction {
         Aggregate::CountDistinct => AggregateFunction::CountDistinct,
         Aggregate::Sum => AggregateFunction::Sum,
         Aggregate::Avg => AggregateFunction::Avg,
+        Aggregate::StdDev => AggregateFunction::StdDev,
         Aggregate::Min => AggregateFunction::Min,
         Aggregate::Max => AggregateFunction::Max,
+        Aggregate::Percentile(fraction) => {
+            AggregateFunction::Percentile { billionths: fraction.billionths() }
+        }
     })
 }

@@ -182,6 +182,37 @@ rules:
 }
 
 #[test]
+fn a_match_tells_which_of_its_values_are_estimates() {
+    let rules = r"
+version: 1
+rules:
+  - name: tumbling
+    window: { tumbling: 1h, event: e }
+    having: median(n) >= 0
+    emit:
+      n: count(*)
+      users: count(distinct user)
+      share: count(distinct user) / count(*)
+      middle: median(n)
+      first: first(n)
+  - name: any_hour
+    window: { sliding: 1h, event: e }
+    having: count(*) > 2999
+    emit: { users: count(distinct user), middle: median(n), last: last(n) }
+";
+    let event = |n: i32| ("1s", "e", json!({ "n": n, "user": format!("user {}", n % 1_500) }));
+    let found = matches(rules, &(0..3_000).map(event).collect::<Vec<_>>());
+    let [any_hour, tumbling] = &found[..] else { panic!("{} matches", found.len()) };
+    assert_eq!(any_hour["emit"], json!({ "users": 1_500, "middle": 1_499.5, "last": 2_999 }));
+    assert!(any_hour.get("approximate").is_none());
+    assert_eq!(tumbling["approximate"], json!(["users", "share", "middle"]));
+    let emit = &tumbling["emit"];
+    assert_eq!((&emit["n"], &emit["first"]), (&json!(3_000), &json!(0)));
+    let near = |told: &Value, exact: f64, part: f64| (told.as_f64().unwrap() - exact).abs() <= part * exact;
+    assert!(near(&emit["users"], 1_500.0, 0.03) && near(&emit["middle"], 1_499.5, 1.0 / 128.0), "{emit}");
+}
+
+#[test]
 fn what_a_window_cannot_embed_is_counted() {
     let rules = "
 version: 1
