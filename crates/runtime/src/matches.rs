@@ -141,9 +141,8 @@ impl<'a> Judged<'a> {
     ) -> Judged<'a> {
         let is_estimate = |position: usize| estimates.get(position).copied().unwrap_or(false);
         let rests = emit.iter().filter(|(_, expr)| expr.aggregates().any(is_estimate));
-        let told = emit
-            .iter()
-            .map(|(name, expr)| (name.as_str(), expr.evaluate_with(values, by, tables).to_json()));
+        let told =
+            emit.iter().map(|(name, expr)| (name.as_str(), expr.evaluate_with(values, by, tables).to_json()));
         Judged {
             emit: Members(told.collect()),
             approximate: rests.map(|(name, _)| name.as_str()).collect(),

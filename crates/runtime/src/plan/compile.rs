@@ -16,8 +16,8 @@ use super::draft::check_draft;
 use super::lists::{lists_of, table_sources};
 use super::sequence::sorted;
 use super::{
-    Conditions, KeyIndex, KeyPlan, Link, LiveTest, OutputPlan, Plan, RulePlan, SequenceValue, SourcePlan,
-    Test, WindowValue, doubts, version,
+    Conditions, KeyIndex, KeyPlan, Link, LiveTest, OutputPlan, Plan, RulePlan, SourcePlan, Test, WindowValue,
+    doubts, version,
 };
 use crate::source::SourceSpec;
 
