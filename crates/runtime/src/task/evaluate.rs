@@ -45,7 +45,10 @@ enum RowOf<'a> {
     Waited(&'a Hit),
 }
 
-/// The keys of a row, by what rules group events by.
+/// The texts of a row's keys, by what rules group events by.
+type KeyTexts<'a> = SmallVec<[(Option<KeyIndex>, Cow<'a, str>); 2]>;
+
+/// The same, looked up.
 type Keys<'a> = SmallVec<[(Option<KeyIndex>, KeyRef<'a>); 2]>;
 
 /// The engine's name for what rules group events by.
@@ -239,7 +242,7 @@ impl<'a> Shown<'a> {
     }
 
     /// The texts of all keys that the rules need to which its tests may mean something; `None` where one is missing.
-    fn keys(&self, plan: &Plan) -> Option<SmallVec<[(Option<KeyIndex>, Cow<'a, str>); 2]>> {
+    fn keys(&self, plan: &Plan) -> Option<KeyTexts<'a>> {
         let RowOf::Passing { rows, hit } = self.row else {
             let hit_keys = self.keys_there();
             let needed = self.tests.iter().flat_map(|&test| &plan.tests[test as usize].keys);
@@ -247,7 +250,7 @@ impl<'a> Shown<'a> {
             let all = needed.into_iter().all(is_there);
             return all.then_some(hit_keys);
         };
-        let mut keys: SmallVec<[(Option<KeyIndex>, Cow<'a, str>); 2]> = SmallVec::new();
+        let mut keys: KeyTexts<'a> = SmallVec::new();
         keys.push((None, Cow::Borrowed("null")));
         let asked = if hit.is_asked { rows.hits.kinds[hit.kind as usize].asked_keys() } else { &[] };
         let found = self.tests.iter().flat_map(|&test| &plan.tests[test as usize].keys);
@@ -261,8 +264,8 @@ impl<'a> Shown<'a> {
     }
 
     /// The texts of the keys that a row that had to wait has.
-    fn keys_there(&self) -> SmallVec<[(Option<KeyIndex>, Cow<'a, str>); 2]> {
-        let mut keys: SmallVec<[(Option<KeyIndex>, Cow<'a, str>); 2]> = SmallVec::new();
+    fn keys_there(&self) -> KeyTexts<'a> {
+        let mut keys: KeyTexts<'a> = SmallVec::new();
         keys.push((None, Cow::Borrowed("null")));
         if let RowOf::Waited(hit) = self.row {
             let there = (0..).map(KeyIndex).zip(&hit.keys);
