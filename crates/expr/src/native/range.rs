@@ -188,7 +188,10 @@ fn number(expr: &Expr, negative: bool) -> Option<Constant> {
             if let Ok(value) = signed.parse::<u64>() {
                 return Some(Constant::Exact(value.into()));
             }
-            signed.parse::<f64>().ok().filter(|value| value.is_finite()).map(Constant::Float)
+            // Whole numbers beyond 64 bits are compared as what they are planned as, be it decimals or doubles.
+            let is_whole = digits.bytes().all(|digit| digit.is_ascii_digit());
+            let float = signed.parse::<f64>().ok().filter(|value| value.is_finite() && !is_whole);
+            float.map(Constant::Float)
         }
         _ => None,
     }
