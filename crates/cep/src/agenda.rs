@@ -56,7 +56,18 @@ struct Queue {
 const SLACK: usize = 64;
 
 impl Agenda {
+    /// Whether there may be a wake-up of a kind that is due.
+    #[inline]
+    pub(crate) fn may_be_due(&self, wake: Wake, now: i64) -> bool {
+        let queue = match wake {
+            Wake::Timer => &self.timers,
+            Wake::Expiry => &self.expiries,
+        };
+        queue.entries.peek().is_some_and(|Reverse(entry)| entry.at <= now)
+    }
+
     /// The earliest timer, if the agenda has been [settled](Self::settle).
+    #[inline]
     pub(crate) fn next_timer(&self) -> Option<i64> {
         self.timers.entries.peek().map(|Reverse(entry)| entry.at)
     }
@@ -84,10 +95,17 @@ impl Agenda {
     }
 
     /// After changes: makes the earliest timer one that is wanted, and frees what is not if that is too much.
+    #[inline]
     pub(crate) fn settle(&mut self, rules: &mut impl Confirm) {
+        if !self.timers.entries.is_empty() || self.expiries.is_too_long() {
+            self.settle_all(rules);
+        }
+    }
+
+    fn settle_all(&mut self, rules: &mut impl Confirm) {
         for wake in [Wake::Timer, Wake::Expiry] {
             let queue = self.queue(wake);
-            if queue.entries.len() > 2 * queue.wanted + SLACK {
+            if queue.is_too_long() {
                 queue.rebuild(wake, rules);
             }
         }
@@ -128,6 +146,11 @@ impl Agenda {
 }
 
 impl Queue {
+    #[inline]
+    fn is_too_long(&self) -> bool {
+        self.entries.len() > 2 * self.wanted + SLACK
+    }
+
     fn rebuild(&mut self, wake: Wake, rules: &impl Confirm) {
         let mut entries = std::mem::take(&mut self.entries).into_vec();
         entries.retain(|Reverse(entry)| rules.stands(wake, *entry));

@@ -2,25 +2,23 @@
 
 use std::fmt;
 
-use crate::agenda::{Agenda, Confirm, Entry, Wake};
+use crate::agenda::{Agenda, Wake};
 use crate::aggregate::Scalar;
 use crate::error::Error;
 use crate::event::MakeEvent;
 use crate::key::Key;
-use crate::keyed::Keyed;
 use crate::keys::{KeyGroup, KeyId, KeyRef, Keys};
 use crate::limits::Limits;
-use crate::pattern::automaton::Automaton;
-use crate::pattern::keyed::KeyedPattern;
-use crate::pattern::runs::Runs;
-use crate::pattern::sets::{self, Sets};
-use crate::pattern::{EvaluatorKind, PatternPlan, StepId};
-use crate::plan::{Plan, WindowPlan};
+use crate::pattern::StepId;
+use crate::plan::Plan;
 use crate::slots::SlotId;
-use crate::snapshot::wire::{Reader, Writer};
-use crate::snapshot::{SavedKeys, SnapshotError};
 use crate::stats::Stats;
-use crate::window::{Aligned, AlignedPlan, Count, CountPlan, Session, SessionPlan, Trailing, TrailingPlan};
+use rules::{Evaluator, Rule, Rules, each};
+
+pub(crate) use saved::Saved;
+
+mod rules;
+mod saved;
 
 /// Runs many plans over one stream of rows.
 ///
@@ -155,47 +153,12 @@ pub(crate) struct Registry {
     pub(crate) keys: Keys,
 }
 
-#[derive(Debug)]
-struct Rules<E: Clone>(Vec<Rule<E>>);
-
-#[derive(Debug)]
-struct Rule<E: Clone> {
-    group: KeyGroup,
-    /// Tells its plan from others.
-    fingerprint: u32,
-    evaluator: Evaluator<E>,
-}
-
-#[derive(Debug)]
-enum Evaluator<E: Clone> {
-    Runs(Box<KeyedPattern<Runs<E>>>),
-    Sets(Box<KeyedPattern<Sets<E>>>),
-    Count(Keyed<Count<E>>),
-    Trailing(Keyed<Trailing<E>>),
-    Aligned(Keyed<Aligned<E>>),
-    Session(Keyed<Session<E>>),
-}
-
-/// Does the same with every kind of evaluator.
-macro_rules! each {
-    ($evaluator:expr, $keyed:ident => $what:expr) => {
-        match $evaluator {
-            Evaluator::Runs($keyed) => $what,
-            Evaluator::Sets($keyed) => $what,
-            Evaluator::Count($keyed) => $what,
-            Evaluator::Trailing($keyed) => $what,
-            Evaluator::Aligned($keyed) => $what,
-            Evaluator::Session($keyed) => $what,
-        }
-    };
-}
-
 impl<E: Clone> Engine<E> {
     /// An engine for these plans; a rule is named by the position of its plan. The limits hold for each rule. All rules see
     /// the same key of an event.
     ///
     /// # Panics
-    /// If a pattern has no [`Automaton`], which [`Automaton::new`] tells beforehand, or a plan asks for an evaluator that does
+    /// If a pattern has no [`Automaton`](crate::pattern::automaton::Automaton), which its `new` tells beforehand, or a plan asks for an evaluator that does
     /// not accept it, which [`choose`](crate::pattern::sets::choose) tells.
     pub fn new(plans: Vec<Plan>, limits: Limits) -> Engine<E> {
         Engine::with_limits(plans.into_iter().map(|plan| (plan, limits)))
@@ -215,11 +178,7 @@ impl<E: Clone> Engine<E> {
     /// # Panics
     /// As [`new`](Self::new).
     pub fn with_groups(plans: impl IntoIterator<Item = (Plan, Limits, KeyGroup)>) -> Engine<E> {
-        let rule = |(index, (plan, limits, group))| Rule {
-            group,
-            fingerprint: fingerprint(&plan),
-            evaluator: Evaluator::new(index, plan, &limits),
-        };
+        let rule = |(index, (plan, limits, group))| Rule::new(index, plan, &limits, group);
         let rules: Vec<Rule<E>> = plans.into_iter().enumerate().map(rule).collect();
         let groups = rules.iter().map(|rule| rule.group.0 as usize + 1).max().unwrap_or(0);
         Engine {
@@ -233,6 +192,7 @@ impl<E: Clone> Engine<E> {
 
     /// Looks a key up by its canonical JSON text, for all rules of a group. Nothing is made of it until a rule holds
     /// something for it.
+    #[inline]
     pub fn look_up<'k>(&self, group: KeyGroup, json: &'k str) -> KeyRef<'k> {
         self.registry.keys.look_up(group, json)
     }
@@ -243,7 +203,8 @@ impl<E: Clone> Engine<E> {
         self.registry.keys.rules(key)
     }
 
-    /// Shows a row to a rule; what that completes is appended to `out`, by start, oldest first.
+    /// Shows a row to a rule; what that completes is appended to `out`, always in the same order: of runs and windows by
+    /// start, oldest first, and of [sets](crate::pattern::EvaluatorKind::Sets) as they are walked through, which is newest first.
     ///
     /// Rows come in event-time order, those of one time in the order in which they shall count. Timers that are due at
     /// the row's time must have fired: call [`advance`](Self::advance) with that time before.
@@ -301,7 +262,9 @@ impl<E: Clone> Engine<E> {
     /// key). A watermark below one told before, or below the time of a row, changes nothing.
     pub fn advance(&mut self, watermark: i64, out: &mut Vec<Finding<E>>) {
         let Engine { rules, registry, due, .. } = self;
-        while let Some(first) = registry.agenda.pop_due(Wake::Timer, watermark, rules) {
+        while registry.agenda.may_be_due(Wake::Timer, watermark)
+            && let Some(first) = registry.agenda.pop_due(Wake::Timer, watermark, rules)
+        {
             due.extend(first.slot);
             while let Some(next) = registry.agenda.pop_like(first, rules) {
                 due.extend(next.slot);
@@ -341,79 +304,12 @@ impl<E: Clone> Engine<E> {
         self.rules.0.get(rule).map(Rule::stats)
     }
 
-    pub(crate) fn last_part(&self) -> Option<u32> {
-        self.last_part
-    }
-
-    pub(crate) fn set_last_part(&mut self, checksum: u32) {
-        self.last_part = Some(checksum);
-    }
-
-    /// Lets all be new to the next snapshot.
-    pub(crate) fn forget_snapshot(&mut self) {
-        self.last_part = None;
-        for rule in &mut self.rules.0 {
-            each!(&mut rule.evaluator, keyed => keyed.forget_snapshot());
-        }
-    }
-
-    /// Writes all that is held, but for what was written before and cannot change.
-    pub(crate) fn save(&mut self, writer: &mut Writer<'_, E>) {
-        let (saved, numbers) = self.registry.keys.save();
-        writer.put(&(self.clock, self.rules.0.len() as u64, saved));
-        for rule in &mut self.rules.0 {
-            writer.put(&rule.fingerprint);
-            let (mut new, mut rest) = (writer.part(), writer.part());
-            each!(&mut rule.evaluator, keyed => keyed.save(&numbers, &mut new, &mut rest));
-            writer.put_bytes(&new.into_bytes());
-            writer.put_bytes(&rest.into_bytes());
-        }
-    }
-
-    /// Reads what was written in these parts, of which the last one counts but for what cannot change.
-    pub(crate) fn load(
-        &mut self,
-        mut parts: Vec<Reader<'_, '_, E>>,
-        last: usize,
-    ) -> Result<(), SnapshotError> {
-        let mut keys = SavedKeys::new();
-        for (part, reader) in parts.iter_mut().enumerate() {
-            let (clock, rules, saved): (i64, u64, SavedKeys) =
-                reader.take().map_err(SnapshotError::damaged(part))?;
-            if rules != self.rules.0.len() as u64 {
-                return Err(SnapshotError::rules(self.rules.0.len(), rules as usize));
-            }
-            (self.clock, keys) = (clock, saved);
-        }
-        let Engine { rules, registry, .. } = self;
-        for (index, rule) in rules.0.iter_mut().enumerate() {
-            let mut new = Vec::with_capacity(parts.len());
-            let mut rest = None;
-            for (part, reader) in parts.iter_mut().enumerate() {
-                let damaged = SnapshotError::damaged(part);
-                let fingerprint: u32 = reader.take().map_err(SnapshotError::damaged(part))?;
-                if fingerprint != rule.fingerprint {
-                    return Err(SnapshotError::rule(index));
-                }
-                let both = reader.part().and_then(|new| Ok((new, reader.part()?)));
-                let (new_of_part, rest_of_part) = both.map_err(damaged)?;
-                new.push(new_of_part);
-                rest = Some(rest_of_part);
-            }
-            let Some(mut rest) = rest else { continue };
-            let saved = Saved { group: rule.group, keys: &keys };
-            each!(&mut rule.evaluator, keyed => keyed.load(&saved, new, &mut rest, registry))
-                .and_then(|()| rest.end())
-                .map_err(SnapshotError::damaged(last))?;
-        }
-        registry.agenda.settle(rules);
-        parts.into_iter().try_for_each(Reader::end).map_err(SnapshotError::damaged(last))
-    }
-
     /// Frees what can no longer take part in anything at `now`.
     fn expire(&mut self, now: i64, out: &mut Vec<Finding<E>>) {
         let Engine { rules, registry, .. } = self;
-        while let Some(entry) = registry.agenda.pop_due(Wake::Expiry, now, rules) {
+        while registry.agenda.may_be_due(Wake::Expiry, now)
+            && let Some(entry) = registry.agenda.pop_due(Wake::Expiry, now, rules)
+        {
             rules.wake(entry.rule as usize, entry.slot, now, registry, out);
         }
     }
@@ -434,100 +330,5 @@ impl<E> Output<'_, E> {
     /// A key for which something is held.
     pub(crate) fn key(&self, id: KeyId) -> Key {
         self.registry.keys.key(id).clone()
-    }
-}
-
-impl<E: Clone> Rules<E> {
-    /// The key whose slot this is.
-    fn key(&self, rule: usize, slot: SlotId) -> KeyId {
-        each!(&self.0[rule].evaluator, keyed => keyed.key(slot))
-    }
-
-    /// Wakes one key of a rule, or the rule for all its keys.
-    fn wake(
-        &mut self,
-        rule: usize,
-        slot: Option<SlotId>,
-        at: i64,
-        registry: &mut Registry,
-        findings: &mut Vec<Finding<E>>,
-    ) {
-        let out = &mut Output { rule, registry, findings };
-        each!(&mut self.0[rule].evaluator, keyed => match slot {
-            Some(slot) => keyed.wake(slot, at, out),
-            None => keyed.wake_all(at, out),
-        });
-    }
-}
-
-impl<E: Clone> Confirm for Rules<E> {
-    fn confirm(&mut self, wake: Wake, entry: Entry) -> Option<i64> {
-        each!(&mut self.0[entry.rule as usize].evaluator, keyed => keyed.confirm(wake, entry))
-    }
-
-    fn stands(&self, wake: Wake, entry: Entry) -> bool {
-        each!(&self.0[entry.rule as usize].evaluator, keyed => keyed.stands(wake, entry))
-    }
-}
-
-/// What a rule is told of an engine that was saved.
-pub(crate) struct Saved<'s> {
-    pub(crate) group: KeyGroup,
-    pub(crate) keys: &'s SavedKeys,
-}
-
-/// Tells plans apart that mean something else, but for what opaque conditions say.
-fn fingerprint(plan: &Plan) -> u32 {
-    let text = match plan {
-        Plan::Pattern(PatternPlan { pattern, outputs, evaluator, .. }) => {
-            format!("{pattern:?} {outputs:?} {evaluator:?}")
-        }
-        Plan::Window { .. } => format!("{plan:?}"),
-    };
-    crc32fast::hash(text.as_bytes())
-}
-
-impl<E: Clone> Rule<E> {
-    fn stats(&self) -> Stats {
-        each!(&self.evaluator, keyed => keyed.stats())
-    }
-}
-
-impl<E: Clone> Evaluator<E> {
-    fn new(rule: usize, plan: Plan, limits: &Limits) -> Evaluator<E> {
-        match plan {
-            Plan::Pattern(plan) => {
-                let automaton =
-                    Automaton::new(&plan.pattern).expect("whoever makes a plan has checked its pattern");
-                let evaluator = sets::choose(&plan, &automaton).expect(
-                    "whoever makes a plan that asks for an evaluator has asked whether it accepts it",
-                );
-                match evaluator {
-                    EvaluatorKind::Runs => {
-                        Evaluator::Runs(Box::new(KeyedPattern::new(rule, plan, automaton, limits)))
-                    }
-                    EvaluatorKind::Sets => {
-                        Evaluator::Sets(Box::new(KeyedPattern::new(rule, plan, automaton, limits)))
-                    }
-                }
-            }
-            Plan::Window { window, aggregates } => match window {
-                WindowPlan::Count(size) => {
-                    Evaluator::Count(Keyed::new(rule, CountPlan::new(size, aggregates), limits))
-                }
-                WindowPlan::Tumbling(size) => {
-                    Evaluator::Aligned(Keyed::new(rule, AlignedPlan::new(size, size, aggregates), limits))
-                }
-                WindowPlan::Sliding { size, every: Some(every) } => {
-                    Evaluator::Aligned(Keyed::new(rule, AlignedPlan::new(size, every, aggregates), limits))
-                }
-                WindowPlan::Sliding { size, every: None } => {
-                    Evaluator::Trailing(Keyed::new(rule, TrailingPlan::new(size, aggregates), limits))
-                }
-                WindowPlan::Session(gap) => {
-                    Evaluator::Session(Keyed::new(rule, SessionPlan::new(gap, aggregates), limits))
-                }
-            },
-        }
     }
 }

@@ -27,6 +27,8 @@ pub struct KeyRef<'k> {
     json: &'k str,
     hash: u64,
     id: Option<KeyId>,
+    /// How many changes of the table came before that was so.
+    version: u64,
 }
 
 /// Names a key for which something is held.
@@ -40,6 +42,8 @@ pub(crate) struct Keys {
     /// By group.
     tables: Vec<HashTable<KeyId>>,
     entries: Slab<Entry>,
+    /// How often a key has come or gone.
+    version: u64,
 }
 
 /// The places of keys among those that were saved.
@@ -84,22 +88,27 @@ impl Keys {
             hasher: RandomState::default(),
             tables: (0..groups).map(|_| HashTable::new()).collect(),
             entries: Slab::new(),
+            version: 0,
         }
     }
 
+    #[inline]
     pub(crate) fn look_up<'k>(&self, group: KeyGroup, json: &'k str) -> KeyRef<'k> {
         let hash = self.hasher.hash_one(json);
-        KeyRef { group, json, hash, id: self.find(group, hash, json) }
+        KeyRef { group, json, hash, id: self.find(group, hash, json), version: self.version }
     }
 
     /// The same key where it is now.
+    #[inline]
     pub(crate) fn again<'k>(&self, key: &KeyRef<'k>) -> KeyRef<'k> {
+        if key.version == self.version { *key } else { self.find_again(key) }
+    }
+
+    fn find_again<'k>(&self, key: &KeyRef<'k>) -> KeyRef<'k> {
         let entry = key.id.and_then(|id| self.entries.get(id.index()));
-        if entry.is_some_and(|entry| entry.group == key.group && entry.key.as_json() == key.json) {
-            *key
-        } else {
-            KeyRef { id: self.find(key.group, key.hash, key.json), ..*key }
-        }
+        let stays = entry.is_some_and(|entry| entry.group == key.group && entry.key.as_json() == key.json);
+        let id = if stays { key.id } else { self.find(key.group, key.hash, key.json) };
+        KeyRef { id, version: self.version, ..*key }
     }
 
     /// The rules that hold something for a key, ascending.
@@ -110,6 +119,7 @@ impl Keys {
     }
 
     /// Where a rule holds something for a key.
+    #[inline]
     pub(crate) fn slot(&self, key: &KeyRef<'_>, rule: u32) -> Option<SlotId> {
         let places = &self.entries[self.again(key).id?.index()].places;
         let place = places.binary_search_by_key(&rule, |place| place.rule).ok()?;
@@ -134,7 +144,7 @@ impl Keys {
 
     /// Notes that a rule holds nothing for a key any longer.
     pub(crate) fn release(&mut self, id: KeyId, rule: u32) {
-        let Keys { hasher, tables, entries } = self;
+        let Keys { hasher, tables, entries, version } = self;
         let Entry { key, group, places } = &mut entries[id.index()];
         places.retain(|place| place.rule != rule);
         if !places.is_empty() {
@@ -145,6 +155,7 @@ impl Keys {
             entry.remove();
         }
         entries.remove(id.index());
+        *version += 1;
     }
 
     /// All keys with their groups, in the order of their numbers; and these.
@@ -164,13 +175,15 @@ impl Keys {
         size_of::<Entry>() + (size_of::<KeyId>() + 1) * 8 / 7
     }
 
+    #[inline]
     fn find(&self, group: KeyGroup, hash: u64, json: &str) -> Option<KeyId> {
         let is_it = |id: &KeyId| self.entries[id.index()].key.as_json() == json;
         self.tables.get(group.0 as usize)?.find(hash, is_it).copied()
     }
 
     fn insert(&mut self, key: &KeyRef<'_>) -> KeyId {
-        let Keys { hasher, tables, entries } = self;
+        let Keys { hasher, tables, entries, version } = self;
+        *version += 1;
         let entry = Entry { key: key.to_key(), group: key.group, places: SmallVec::new() };
         let number = u32::try_from(entries.insert(entry)).expect("limits keep an engine below 2^32 keys");
         let hash_of = |id: &KeyId| hasher.hash_one(entries[id.index()].key.as_json());

@@ -8,7 +8,8 @@
 //! * [`rule`] reads rule files into a model and reports every mistake in them;
 //! * an [`Engine`] runs many plans. It is fed with [`Row`]s in event-time order (which steps an event satisfies, its
 //!   time, its arguments of aggregates) and with watermarks, and answers with [`Finding`]s;
-//! * [`Limits`] bound what a rule may hold, [`Stats`] tell what it does hold.
+//! * [`Limits`] bound what a rule may hold, [`Stats`] tell what it does hold; [snapshots](Engine::snapshot) are all of it as
+//!   bytes.
 //!
 //! What is deliberately absent: this crate knows nothing of topics, brokers, Arrow or expressions, does no I/O, reads no
 //! clock and draws no random number. The same rows and watermarks give the same findings in the same order.

@@ -20,6 +20,9 @@ pub struct Limits {
 }
 
 /// What happens when a row asks for more than a [limit](Limits) allows.
+///
+/// An event that owns more than a rule may hold at all is not held, and drops nothing else: partial matches that take it end,
+/// it begins none, and enters no window. What it completes is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overflow {
     /// Make room: drop the rule's oldest partial match, window event or pane, whatever its key. At the bound on keys,

@@ -15,6 +15,9 @@ pub(crate) enum Number {
 impl Number {
     /// Reads a text that is known to follow JSON's number grammar; `None` beyond the range of `f64`.
     pub(crate) fn from_json(text: &str) -> Option<Self> {
+        if let Some(int) = Self::short_integer(text) {
+            return Some(Self::Int(int));
+        }
         if !text.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E')) {
             if let Ok(int) = text.parse() {
                 return Some(Self::Int(int));
@@ -24,6 +27,19 @@ impl Number {
             }
         }
         text.parse().ok().filter(|float: &f64| float.is_finite()).map(Self::Float)
+    }
+
+    /// Reads what consists of few enough digits to need no check for overflow, as most numbers do.
+    #[inline]
+    pub(crate) fn short_integer(text: &str) -> Option<i64> {
+        const DIGITS_MAX: usize = 18;
+        if text.is_empty() || text.len() > DIGITS_MAX || text.len() > 1 && text.starts_with('0') {
+            return None;
+        }
+        text.bytes().try_fold(0, |number, byte| {
+            let digit = byte.wrapping_sub(b'0');
+            (digit < 10).then(|| number * 10 + i64::from(digit))
+        })
     }
 
     /// Reads any text; `None` unless all of it is one number in JSON's grammar.

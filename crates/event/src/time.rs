@@ -64,6 +64,9 @@ pub fn format_rfc3339(time: EventTime) -> String {
 /// `bad-time` for values of another type, for text in neither form, and for times outside of [`EventTime`].
 pub fn time_from_value(value: &Value, unit: TimeUnit) -> Result<EventTime, Error> {
     let time = match value {
+        Value::Json(json) if json.starts_with(|first: char| first == '-' || first.is_ascii_digit()) => {
+            time_from_json(json, unit)
+        }
         Value::Time(time) => Some(*time),
         Value::Int(int) => from_integer(i128::from(*int), unit),
         Value::Wide(wide) => from_integer(i128::from(*wide), unit),
@@ -75,10 +78,18 @@ pub fn time_from_value(value: &Value, unit: TimeUnit) -> Result<EventTime, Error
             json::unescape(body, &mut text);
             from_text(&text, unit)
         }),
-        Value::Json(json) if json::is_number(json) => from_decimal(json, unit),
         Value::Null | Value::Bool(_) | Value::Float(_) | Value::Seconds(_) | Value::Json(_) => None,
     };
     time.ok_or_else(|| ErrorKind::BadTime { text: describe(value) }.into())
+}
+
+/// Reads JSON text of a number as [`time_from_value`] does; `None` if it is none, or its time lies outside of [`EventTime`].
+pub fn time_from_json(json: &str, unit: TimeUnit) -> Option<EventTime> {
+    match Number::short_integer(json) {
+        Some(integer) => from_integer(integer.into(), unit),
+        None if json::is_number(json) => from_decimal(json, unit),
+        None => None,
+    }
 }
 
 /// Appends the text of [`format_rfc3339`].

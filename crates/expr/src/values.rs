@@ -88,6 +88,25 @@ impl Values {
     }
 }
 
+impl Values {
+    /// The value of a row that is JSON text, borrowed; `None` where it is another, or has to be made first.
+    ///
+    /// # Panics
+    ///
+    /// If the batch has no such row.
+    #[must_use]
+    #[inline]
+    pub fn json(&self, row: usize) -> Option<&str> {
+        match &self.store {
+            Store::Column(column) => match &**column {
+                Column::Json(array) if array.is_valid(row) => Some(array.value(row)),
+                _ => None,
+            },
+            Store::Parts { .. } => None,
+        }
+    }
+}
+
 /// The value as JSON text; NULL stays NULL.
 fn to_json(value: Value) -> Value {
     match value {

@@ -34,7 +34,7 @@ pub use self::explain::{
     Advice, Bytes, Condition, Crossing, Evaluation, Explanation, FieldUse, Machine, Predicate, Reads, State,
 };
 pub use self::matches::{EMBEDDED_BYTES_MAX, Match};
-pub use self::merge::{Delivery, InputId, InputIndex, Mark, Merge, Place, Progress};
+pub use self::merge::{Delivery, InputId, InputIndex, Mark, Merge, Offer, Place, Progress};
 pub use self::plan::{Plan, compile};
 pub use self::position::{Again, Position, Terms};
 pub use self::prepare::{Counts, DeadLetter, Prepared, Preparer};

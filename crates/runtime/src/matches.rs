@@ -13,7 +13,7 @@ use serde_json::{Map, Value as Json};
 use sha2::{Digest, Sha256};
 
 use crate::plan::{OutputPlan, Plan, RulePlan, SequenceValue, WindowValue};
-use crate::prepare::{Hit, StoredEvent, scalar};
+use crate::prepare::{StoredEvent, scalar};
 
 /// Bytes of events that a match embeds at most (`include: events`).
 pub const EMBEDDED_BYTES_MAX: usize = olocus_cep::KEPT_BYTES_MAX;
@@ -231,17 +231,6 @@ fn window_match(
     let (start, end) = (first.time, last.time);
     let frame = Frame { rule: index, key, start, end, timed_out: None, emit, approximate };
     Some(frame.finish(rule, identity, whole))
-}
-
-impl RulePlan {
-    /// The values that the rule's machine reads of a row.
-    pub(crate) fn inputs_of(&self, hit: &Hit) -> Vec<Scalar> {
-        let read = |input: &Option<usize>| match input {
-            Some(slot) => hit.inputs.get(*slot).cloned().unwrap_or(Scalar::Null),
-            None => Scalar::Bool(true),
-        };
-        self.inputs.iter().map(read).collect()
-    }
 }
 
 /// What sequences and windows have in common.

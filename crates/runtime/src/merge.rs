@@ -70,6 +70,33 @@ pub enum Delivery {
     },
 }
 
+/// What became of a record that was [offered](Merge::offer).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offer {
+    /// In time, and its turn has come.
+    Due,
+    /// In time: it is released in its turn.
+    Held,
+    /// Before the progress that its partition had reached, which is named.
+    Late {
+        /// `E` of the partition when the record was delivered.
+        progress: i64,
+    },
+}
+
+impl From<Delivery> for Offer {
+    /// Of a record for which nothing has to be held.
+    fn from(delivery: Delivery) -> Offer {
+        match delivery {
+            Delivery::OnTime => Offer::Held,
+            Delivery::Late { progress } => Offer::Late { progress },
+        }
+    }
+}
+
+/// Inputs with which a record is compared by itself; with more of them, records are compared with the slowest in groups.
+const COMPARED_MAX: usize = 16;
+
 /// The progress of one input, as a restart needs it.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
@@ -184,6 +211,35 @@ impl<T: Weigh> Merge<T> {
             }
         }
         delivery
+    }
+
+    /// Delivers the next record of an input for which `item` would have to be held. Where nothing else is held and the
+    /// record's turn has come already, it is not if it `may_pass`: the caller then does what [`release`](Self::release)
+    /// would have it do.
+    pub fn offer(
+        &mut self,
+        index: InputIndex,
+        time: i64,
+        offset: i64,
+        may_pass: bool,
+        item: impl FnOnce() -> T,
+    ) -> Offer {
+        let judged = self.inputs[index.0].progress;
+        match self.deliver(index, time, offset, None) {
+            Delivery::Late { progress } => Offer::Late { progress },
+            Delivery::OnTime if may_pass && self.is_due(index, time) => Offer::Due,
+            Delivery::OnTime => {
+                self.hold_again(index, time, offset, judged, item());
+                Offer::Held
+            }
+        }
+    }
+
+    /// Whether a record that was just delivered has no other before it, held or still to come.
+    fn is_due(&self, index: InputIndex, time: i64) -> bool {
+        let own = &self.inputs[index.0].id;
+        let is_past = |input: &Input<T>| (input.reached(), &input.id) >= (Some(time), own);
+        self.held == 0 && self.inputs.len() <= COMPARED_MAX && self.inputs.iter().all(is_past)
     }
 
     /// Holds a record again that was delivered on time before a restart but not yet released: it has already

@@ -4,24 +4,26 @@
 //! the same outputs, byte for byte, however the records were cut into batches or interleaved between
 //! partitions; only how many records of each input lie before a decision matters.
 
+mod evaluate;
 mod lists;
+mod outputs;
+mod stats;
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use olocus_cep::{Engine, Finding, Key, KeyGroup, Limiter, Row, Weighing};
-
-use crate::Error;
-use crate::matches::{Match, make_match};
-use crate::merge::{Delivery, InputId, InputIndex, Merge, Place};
-use crate::plan::{KeyIndex, Plan, RulePlan, Test};
-use crate::position::{Again, Position, Resume, Terms, continue_terms};
-use crate::prepare::{DeadLetter, Hit, Item, Prepared, StoredEvent};
-use crate::weight;
-use olocus_event::Record;
+use olocus_cep::{Engine, Limiter};
 use olocus_expr::{ListSize, Tables};
 
-use self::lists::{apply, standing, update};
+use self::evaluate::{Evaluation, Shown, group_of};
+use self::lists::{Item, apply, update};
+use crate::Error;
+use crate::merge::{InputId, InputIndex, Merge, Offer, Place};
+use crate::plan::{Plan, RulePlan};
+use crate::position::{Again, Position, Resume, Terms, continue_terms};
+use crate::prepare::{Prepared, Rows};
+
+pub use self::outputs::{Late, Outputs};
+pub use self::stats::{InputView, Missed, TaskStats};
 
 /// Evaluates the rules of a plan over all inputs of an application.
 #[derive(Debug)]
@@ -30,16 +32,9 @@ pub struct Task {
     merge: Merge<Item>,
     /// The lists in topics, as they are at the time up to which everything has been released.
     tables: Tables,
-    engine: Engine<Arc<StoredEvent>>,
-    /// By rule: how many of its matches are told.
-    limiters: Vec<Option<Limiter>>,
+    evaluation: Evaluation,
     inputs: Vec<InputState>,
-    /// Scratch of the evaluation of one row.
-    asked: Vec<(usize, u64)>,
-    findings: Vec<Finding<Arc<StoredEvent>>>,
     outputs: Outputs,
-    /// By rule, how often an event had no key.
-    missing_keys: Vec<u64>,
 }
 
 /// What only the world outside can know, handed to the task as a value.
@@ -48,76 +43,6 @@ pub struct Decision {
     /// New floors: no record of these inputs before these event times is awaited any longer. They are raised only
     /// as far as that makes a difference, which is no further than the slowest input has got.
     pub floors: Vec<(InputId, i64)>,
-}
-
-/// What a task has produced since it was last asked.
-#[derive(Debug, Default)]
-pub struct Outputs {
-    /// Matches in the order in which they came about.
-    pub matches: Vec<Match>,
-    /// Late records, by topic, partition and offset.
-    pub late: Vec<Late>,
-    /// Undecodable records, by topic, partition and offset.
-    pub dead: Vec<DeadLetter>,
-    bytes: usize,
-}
-
-/// A record that came after its partition had passed its time.
-#[derive(Debug, Clone)]
-pub struct Late {
-    /// Where the record came from.
-    pub input: InputId,
-    /// The record as it was received.
-    pub record: Record,
-    /// Its event time.
-    pub time: i64,
-    /// The progress that its partition had reached.
-    pub progress: i64,
-}
-
-/// Sizes of a task's state, for metrics.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct TaskStats {
-    /// Records held until their turn in event-time order comes.
-    pub held: usize,
-    /// What these take in memory, in bytes.
-    pub held_bytes: usize,
-    /// Partial matches of all sequence rules.
-    pub partial_matches: usize,
-    /// Events in windows.
-    pub window_events: usize,
-    /// Keys with state, summed over rules.
-    pub keys: usize,
-    /// Estimate of the memory that all of this takes, in bytes.
-    pub bytes: usize,
-    /// Partial matches and window events dropped by a limit so far.
-    pub dropped: u64,
-    /// Times that an event took no part in a rule because its key was missing or NULL.
-    pub missing_keys: u64,
-}
-
-/// What one rule did not take into account so far.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Missed {
-    /// Partial matches and window events dropped or refused by a limit.
-    pub dropped: u64,
-    /// The limit because of which that last happened.
-    pub dropped_at: Option<olocus_cep::Limit>,
-    /// Events whose key was missing or NULL.
-    pub missing_keys: u64,
-}
-
-/// How far one input has got.
-#[derive(Debug, Clone, Copy)]
-pub struct InputView<'a> {
-    /// The partition.
-    pub id: &'a InputId,
-    /// Its watermark or floor, whichever is larger; `None` before the first record.
-    pub progress: Option<i64>,
-    /// Its out-of-orderness bound in nanoseconds.
-    pub bound: i64,
-    /// Whether records from before a restart are still to be read again. Nothing is released before they are.
-    pub rereading: bool,
 }
 
 #[derive(Debug, Default)]
@@ -135,24 +60,6 @@ struct InputState {
     table: Option<i64>,
 }
 
-impl Outputs {
-    fn add_match(&mut self, found: Match) {
-        self.bytes +=
-            size_of::<Match>() + weight::json(&found.data) + found.id.len() + weight::key(&found.key);
-        self.matches.push(found);
-    }
-
-    fn add_late(&mut self, late: Late) {
-        self.bytes += size_of::<Late>() + weight::record(&late.record);
-        self.late.push(late);
-    }
-
-    fn add_dead(&mut self, dead: DeadLetter) {
-        self.bytes += size_of::<DeadLetter>() + weight::record(&dead.record) + dead.cause.len();
-        self.dead.push(DeadLetter { record: dead.record.detached(), ..dead });
-    }
-}
-
 impl Task {
     /// A task without inputs.
     pub fn new(plan: Arc<Plan>, limits: olocus_cep::Limits) -> Task {
@@ -164,15 +71,11 @@ impl Task {
         };
         let limiters = plan.rules.iter().map(limiter).collect();
         Task {
-            missing_keys: vec![0; plan.rules.len()],
+            evaluation: Evaluation::new(&plan, engine, limiters),
             tables: Tables::new(&plan.tables),
             plan,
             merge: Merge::default(),
-            engine,
-            limiters,
             inputs: Vec::new(),
-            asked: Vec::new(),
-            findings: Vec::new(),
             outputs: Outputs::default(),
         }
     }
@@ -217,39 +120,57 @@ impl Task {
         let Some(index) = self.merge.index(&prepared.input) else {
             return Err(Error::unknown_input(&prepared.input));
         };
-        let state = &mut self.inputs[index.get()];
+        let may_release = !self.is_rereading();
+        let Task { plan, merge, tables, evaluation, inputs, outputs } = self;
+        let Prepared { input, next, batch, meta, hits, updates, dead, .. } = prepared;
+        let state = &mut inputs[index.get()];
         let before = state.table;
         let seen = |offset: i64| {
             before.is_some_and(|before| offset < before)
                 || state.resume.as_ref().is_some_and(|resume| resume.covers(offset))
         };
-        for dead in prepared.dead.into_iter().filter(|dead| !seen(dead.record.offset)) {
-            self.outputs.add_dead(dead);
+        for dead in dead.into_iter().filter(|dead| !seen(dead.record.offset)) {
+            outputs.add_dead(dead);
         }
-        let mut hits = prepared.hits.into_iter().peekable();
-        for row in 0..prepared.times.len() {
-            let hit = hits.next_if(|(at, _)| *at == row).map(|(_, hit)| hit);
-            let (offset, time) = (prepared.batch.offset(row), prepared.times[row]);
+        let rows = Rows::new(plan, &batch, &meta, &hits);
+        let mut updates = updates.into_iter().peekable();
+        let mut hits = hits.rows.iter().copied().peekable();
+        let mut evaluated = Ok(());
+        for (row, &time) in meta.time.iter().enumerate() {
+            let hit = hits.next_if(|hit| hit.row as usize == row);
+            let offset = batch.offset(row);
             if let Some(before) = before {
-                let place = Place { time, input: prepared.input.clone(), offset };
-                update(&mut self.merge, &mut self.tables, (index, before), state.resume.as_mut(), place, hit);
+                let place = Place { time, input: input.clone(), offset };
+                let own = updates.next_if(|(at, _)| *at == row).map(|(_, update)| update);
+                update(merge, tables, (index, before), state.resume.as_mut(), place, own);
                 continue;
             }
             if let Some(resume) = state.resume.as_mut().filter(|resume| resume.covers(offset)) {
-                let judged = resume.was_held(&prepared.input, offset, time);
+                let judged = resume.was_held(&input, offset, time);
                 if let (Some(judged), Some(hit)) = (judged, hit) {
-                    self.merge.hold_again(index, time, offset, judged, hit);
+                    merge.hold_again(index, time, offset, judged, Item::hit(&rows, hit));
                 }
                 continue;
             }
-            if let Delivery::Late { progress } = self.merge.deliver(index, time, offset, hit) {
-                let (input, record) = (prepared.input.clone(), prepared.batch.record(row).detached());
-                self.outputs.add_late(Late { input, record, time, progress });
+            let offer = match hit {
+                Some(hit) => merge.offer(index, time, offset, may_release, || Item::hit(&rows, hit)),
+                None => merge.deliver(index, time, offset, None).into(),
+            };
+            match (offer, hit) {
+                (Offer::Due, Some(hit)) if evaluated.is_ok() => {
+                    evaluated = evaluation.show(plan, tables, Shown::passing(&rows, hit), outputs);
+                }
+                (Offer::Due | Offer::Held, _) => {}
+                (Offer::Late { progress }, _) => {
+                    let (input, record) = (input.clone(), batch.record(row).detached());
+                    outputs.add_late(Late { input, record, time, progress });
+                }
             }
         }
-        state.next = state.next.max(Some(prepared.next));
-        if state.resume.as_ref().is_some_and(|resume| prepared.next >= resume.next)
-            || before.is_some_and(|before| prepared.next >= before)
+        evaluated?;
+        state.next = state.next.max(Some(next));
+        if state.resume.as_ref().is_some_and(|resume| next >= resume.next)
+            || before.is_some_and(|before| next >= before)
         {
             state.rereading = false;
         }
@@ -370,7 +291,7 @@ impl Task {
     /// The earliest event time at which something can happen: a held record's, or a window's end. Floors below
     /// it make no difference, so nothing waits for time where there is none.
     pub fn next_due(&self) -> Option<i64> {
-        let timer = self.engine.next_timer();
+        let timer = self.evaluation.engine.next_timer();
         timer.into_iter().chain(self.merge.earliest_held()).min()
     }
 
@@ -420,7 +341,7 @@ impl Task {
 
     /// Sizes of the state.
     pub fn stats(&self) -> TaskStats {
-        let engine = self.engine.stats();
+        let engine = self.evaluation.engine.stats();
         TaskStats {
             held: self.merge.held(),
             held_bytes: self.merge.held_bytes(),
@@ -429,14 +350,14 @@ impl Task {
             keys: engine.keys,
             bytes: engine.bytes + self.merge.held_bytes(),
             dropped: engine.dropped,
-            missing_keys: self.missing_keys.iter().sum(),
+            missing_keys: self.evaluation.missing_keys.iter().sum(),
         }
     }
 
     /// What each rule did not take into account, in the order of the plan's rules.
     pub fn missed(&self) -> impl Iterator<Item = Missed> {
-        self.missing_keys.iter().enumerate().map(|(rule, &missing_keys)| {
-            let stats = self.engine.rule_stats(rule).unwrap_or_default();
+        self.evaluation.missing_keys.iter().enumerate().map(|(rule, &missing_keys)| {
+            let stats = self.evaluation.engine.rule_stats(rule).unwrap_or_default();
             Missed { dropped: stats.dropped, dropped_at: stats.dropped_at, missing_keys }
         })
     }
@@ -452,137 +373,20 @@ impl Task {
         if self.is_rereading() {
             return Ok(());
         }
-        let Task { plan, merge, tables, engine, limiters, asked, findings, outputs, missing_keys, .. } = self;
-        let mut failure = None;
-        merge.release(|place, item| {
-            if failure.is_some() {
-                return;
+        let Task { plan, merge, tables, evaluation, outputs, .. } = self;
+        let mut evaluated = Ok(());
+        merge.release(|place, item| match item {
+            _ if evaluated.is_err() => {}
+            Item::Hit(hit) => evaluated = evaluation.show(plan, tables, Shown::waited(&hit), outputs),
+            Item::Update(update) => {
+                evaluation.fire(plan, tables, place.time, outputs);
+                apply(tables, *update, &place);
             }
-            if engine.next_timer().is_some_and(|timer| timer <= place.time) {
-                engine.advance(place.time, findings);
-                emit(plan, tables, limiters, findings, outputs);
-            }
-            let hit = match item {
-                Item::Hit(hit) => hit,
-                Item::Update(update) => return apply(tables, *update, &place),
-            };
-            let tests = standing(plan, tables, &hit);
-            count_missing_keys(plan, &hit, &tests, missing_keys);
-            if let Err(error) = evaluate(plan, engine, &hit, &tests, asked, findings) {
-                failure = Some(error);
-            }
-            emit(plan, tables, limiters, findings, outputs);
         });
-        if let Some(error) = failure {
-            return Err(error);
-        }
+        evaluated?;
         if let Some(progress) = merge.progress() {
-            engine.advance(progress, findings);
-            emit(plan, tables, limiters, findings, outputs);
+            evaluation.advance(plan, tables, progress, outputs);
         }
         Ok(())
-    }
-}
-
-/// Offers a row to every rule to which one of these tests means something.
-fn evaluate(
-    plan: &Plan,
-    engine: &mut Engine<Arc<StoredEvent>>,
-    hit: &Hit,
-    tests: &[u32],
-    asked: &mut Vec<(usize, u64)>,
-    findings: &mut Vec<Finding<Arc<StoredEvent>>>,
-) -> Result<(), Error> {
-    asked.clear();
-    collect_asked(plan, engine, hit, tests, asked);
-    for &(rule, steps) in &*asked {
-        let rule_plan = &plan.rules[rule];
-        let Some(key) = key_of(rule_plan, hit) else { continue };
-        let inputs = rule_plan.inputs_of(hit);
-        let keep = rule_plan.include_events.then(|| hit.event.embedded_bytes());
-        let row = Row {
-            time: hit.event.time,
-            steps,
-            inputs: &inputs,
-            event: &Weighing(Arc::clone(&hit.event), hit.event.weight),
-            keep,
-        };
-        engine.process(rule, key, row, findings).map_err(|cause| Error::limit(&rule_plan.name, cause))?;
-    }
-    Ok(())
-}
-
-/// The rules to show a row to, ascending, each with the bits that its tests set: those in which it may begin something, and
-/// of those to which it means something else the ones that hold something under the row's key. With many rules over one
-/// kind of event, the latter are few.
-fn collect_asked(
-    plan: &Plan,
-    engine: &Engine<Arc<StoredEvent>>,
-    hit: &Hit,
-    tests: &[u32],
-    asked: &mut Vec<(usize, u64)>,
-) {
-    let tests = || tests.iter().map(|&test| &plan.tests[test as usize]);
-    let bits = |rule: usize| tests().filter_map(|test| test.bits(rule)).reduce(|bits, more| bits | more);
-    asked.extend(tests().flat_map(|test| &test.begins).map(|&rule| (rule, 0)));
-    if tests().any(Test::has_later) {
-        let keys = (0..)
-            .map(KeyIndex)
-            .map(Some)
-            .zip(&hit.keys)
-            .filter_map(|(index, key)| key.as_ref().map(|key| (index, key)));
-        for (index, key) in keys.chain([(None, &Key::none())]) {
-            let active = engine.active(&engine.look_up(group_of(index), key.as_json()));
-            asked.extend(active.filter(|&rule| bits(rule).is_some()).map(|rule| (rule, 0)));
-        }
-    }
-    asked.sort_unstable();
-    asked.dedup();
-    for (rule, of_rule) in asked {
-        *of_rule = bits(*rule).unwrap_or(0);
-    }
-}
-
-/// Counts the row for each rule that would look at it if it had the rule's key.
-fn count_missing_keys(plan: &Plan, hit: &Hit, tests: &[u32], missing: &mut [u64]) {
-    let tests = || tests.iter().map(|&test| &plan.tests[test as usize]);
-    if tests().all(|test| test.keys.iter().all(|&key| hit.keys[key].is_some())) {
-        return;
-    }
-    let keyless = |rule: &usize| plan.rules[*rule].key.is_some_and(|key| hit.keys[key.0].is_none());
-    for rule in tests().flat_map(Test::rules).filter(keyless).collect::<BTreeSet<_>>() {
-        missing[rule] += 1;
-    }
-}
-
-/// The engine's name for what rules group events by.
-fn group_of(key: Option<KeyIndex>) -> KeyGroup {
-    KeyGroup(key.map_or(0, |index| index.0 as u32 + 1))
-}
-
-/// The key of a row for a rule; `None` where a field of it is missing.
-fn key_of<'a>(rule: &RulePlan, hit: &'a Hit) -> Option<&'a Key> {
-    static NONE: LazyLock<Key> = LazyLock::new(Key::none);
-    match rule.key {
-        None => Some(&NONE),
-        Some(index) => hit.keys[index.0].as_ref(),
-    }
-}
-
-fn emit(
-    plan: &Plan,
-    tables: &Tables,
-    limiters: &mut [Option<Limiter>],
-    findings: &mut Vec<Finding<Arc<StoredEvent>>>,
-    outputs: &mut Outputs,
-) {
-    for found in findings.drain(..).filter_map(|finding| make_match(plan, tables, finding)) {
-        let told = match &mut limiters[found.rule] {
-            Some(limiter) if found.timed_out.is_none() => limiter.admits(&found.key, found.end),
-            Some(_) | None => true,
-        };
-        if told {
-            outputs.add_match(found);
-        }
     }
 }

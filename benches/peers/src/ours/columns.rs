@@ -9,9 +9,12 @@ use olocus_cep::pattern::{
     AfterMatch, Body, Comparison, Condition, ConditionId, Contiguity, Cross, Pattern, PatternOutputs,
     PatternPlan, Register, RegisterFunction, RegisterId, Repeat, Stage, Step, StepId,
 };
-use olocus_cep::{Engine, Finding, KeyGroup, Limits, Plan, Row, Scalar};
+use olocus_cep::{Engine, Finding, KeyGroup, Limits, MakeEvent, Plan, Row, Scalar};
 use olocus_event::{Batch, Decoder, Format, Keyring, Value};
-use olocus_expr::{Compiler, EventScope, MetaColumns, PredicateId, Problem, Program, Schemas, ValueId};
+use olocus_expr::{
+    Columns as Fields, Compiler, EventScope, Found, Index, MetaColumns, PredicateId, Problem, Program,
+    Schemas, ValueId, Values,
+};
 
 use crate::contender::Contender;
 use crate::generate::Event;
@@ -26,10 +29,14 @@ pub(crate) struct Columns {
     compares: bool,
     /// By predicate: where the condition stands.
     tests: Vec<Test>,
+    /// Finds the conditions that begin something, and rows on which others hold.
+    index: Index,
+    /// By rule, its conditions with the bits that they set.
+    rules: Vec<Vec<(PredicateId, u64)>>,
     engine: Engine<Arc<Stored>>,
     loaded: Option<(Batch, MetaColumns)>,
     next_offset: i64,
-    hits: Vec<(u32, u32)>,
+    found: Found,
     asked: Vec<(usize, u64)>,
     findings: Vec<Finding<Arc<Stored>>>,
 }
@@ -45,8 +52,6 @@ struct Stored {
 struct Test {
     /// Rules in which it begins something.
     begins: Vec<usize>,
-    /// Rules to which it means something, ascending, with the bits that it sets.
-    bits: Vec<(usize, u64)>,
 }
 
 const MILLISECOND: i64 = 1_000_000;
@@ -58,21 +63,24 @@ impl Columns {
         let user = compiler.field("user", &scope).map_err(|problems| told(&problems))?;
         let v = compiler.value("v + 0", &scope).map_err(|problems| told(&problems))?;
         let mut tests: HashMap<PredicateId, Test> = HashMap::new();
+        let mut rules = vec![Vec::new(); workload.rules as usize];
         let pattern = Arc::new(pattern(workload));
         let automaton = Automaton::new(&pattern)?;
         for rule in 0..workload.rules {
             for (bit, name) in steps(workload).iter().enumerate() {
                 let condition = condition(workload, rule, name);
-                let test = tests
-                    .entry(compiler.predicate(&condition, &scope).map_err(|problems| told(&problems))?)
-                    .or_default();
-                test.bits.push((rule as usize, 1 << bit));
+                let predicate = compiler.predicate(&condition, &scope).map_err(|problems| told(&problems))?;
+                let test = tests.entry(predicate).or_default();
+                rules[rule as usize].push((predicate, 1 << bit));
                 if automaton.begins(1 << bit) {
                     test.begins.push(rule as usize);
                 }
             }
         }
         let program = compiler.finish();
+        let tests = by_predicate(tests, program.predicate_count());
+        let (begin, later): (Vec<_>, Vec<_>) =
+            program.predicate_ids().partition(|id| !tests[id.index()].begins.is_empty());
         let decoder = Decoder::new(
             Format::Json,
             Arc::clone(program.projection()),
@@ -82,7 +90,9 @@ impl Columns {
         let outputs = PatternOutputs { matches_per_event: usize::MAX, ..PatternOutputs::default() };
         let plan = Plan::Pattern(PatternPlan { pattern, conditions: None, outputs, evaluator: None });
         Ok(Columns {
-            tests: by_predicate(tests, program.predicate_count()),
+            tests,
+            index: program.index(&begin, &later),
+            rules,
             program,
             decoder,
             user,
@@ -91,7 +101,7 @@ impl Columns {
             engine: Engine::new(vec![plan; workload.rules as usize], Limits::default()),
             loaded: None,
             next_offset: 0,
-            hits: Vec::new(),
+            found: Found::default(),
             asked: Vec::new(),
             findings: Vec::new(),
         })
@@ -112,23 +122,37 @@ impl Contender for Columns {
     }
 
     fn process(&mut self) -> Result<u64, Box<dyn Error>> {
-        let Columns { program, user, v, compares, tests, engine, hits, asked, findings, .. } = self;
+        let Columns {
+            program, user, v, compares, tests, index, rules, engine, found, asked, findings, ..
+        } = self;
         let Some((batch, meta)) = self.loaded.take() else { return Ok(0) };
-        let predicates = program.predicates(&batch, &meta);
-        hits.clear();
-        for (test, bits) in (0..).zip(&predicates.bits) {
-            hits.extend(bits.iter().flat_map(|bits| bits.set_indices()).map(|row| (row as u32, test)));
-        }
-        hits.sort_unstable();
+        let fields = program.columns(&batch, &meta);
+        found.clear();
+        index.find(&fields, None, found);
         let users = program.value(*user, &batch, &meta);
         let amounts = program.value(*v, &batch, &meta);
         let mut matches = 0;
-        for group in hits.chunk_by(|a, b| a.0 == b.0) {
-            let row = group[0].0 as usize;
-            let user = users.get(row);
-            let Value::Json(text) = &user else { continue };
+        let (mut hits, mut later) = (&found.hits[..], &found.asked[..]);
+        while let Some(row) = hits.first().map(|(row, _)| row).into_iter().chain(later.first()).min().copied()
+        {
+            let of_row = hits.iter().take_while(|(own, _)| *own == row).count();
+            let begun;
+            (begun, hits) = hits.split_at(of_row);
+            later = later.strip_prefix(&[row]).unwrap_or(later);
+            let row = row as usize;
+            let Some(text) = users.json(row) else { continue };
             let key = engine.look_up(KeyGroup::default(), text);
-            collect_asked(tests, group, engine.active(&key), asked);
+            asked.clear();
+            asked.extend(
+                begun.iter().flat_map(|(_, test)| &tests[test.index()].begins).map(|&rule| (rule, 0)),
+            );
+            asked.extend(engine.active(&key).map(|rule| (rule, 0)));
+            asked.sort_unstable();
+            asked.dedup();
+            for (rule, bits) in &mut *asked {
+                *bits = steps_of(&fields, &rules[*rule], row);
+            }
+            asked.retain(|&(_, bits)| bits > 0);
             if asked.is_empty() {
                 continue;
             }
@@ -142,7 +166,7 @@ impl Contender for Columns {
                 _ => Scalar::Null,
             };
             let inputs = [input];
-            let event = Arc::new(Stored { _time: time, _fields: [user.clone(), amount] });
+            let event = Make { users: &users, amounts: &amounts, row, time };
             for &(rule, steps) in &*asked {
                 let row = Row { time, steps, inputs: &inputs, event: &event, keep: None };
                 engine.process_under(rule, &key, row, findings)?;
@@ -157,26 +181,24 @@ impl Contender for Columns {
     }
 }
 
-/// The rules to show a row to, ascending, each with the bits of the conditions that hold.
-fn collect_asked(
-    tests: &[Test],
-    hits: &[(u32, u32)],
-    active: impl Iterator<Item = usize>,
-    asked: &mut Vec<(usize, u64)>,
-) {
-    asked.clear();
-    let tests = || hits.iter().map(|&(_, test)| &tests[test as usize]);
-    let bits = |rule: usize| {
-        let of_test = |test: &Test| {
-            let found = test.bits.binary_search_by_key(&rule, |&(rule, _)| rule);
-            found.map_or(0, |at| test.bits[at].1)
-        };
-        tests().fold(0, |bits, test| bits | of_test(test))
-    };
-    asked.extend(tests().flat_map(|test| &test.begins).copied().chain(active).map(|rule| (rule, bits(rule))));
-    asked.retain(|&(_, bits)| bits > 0);
-    asked.sort_unstable();
-    asked.dedup();
+/// Makes what partial matches keep.
+struct Make<'a> {
+    users: &'a Values,
+    amounts: &'a Values,
+    row: usize,
+    time: i64,
+}
+
+impl MakeEvent<Arc<Stored>> for Make<'_> {
+    fn make(&self) -> Arc<Stored> {
+        Arc::new(Stored { _time: self.time, _fields: [self.users.get(self.row), self.amounts.get(self.row)] })
+    }
+}
+
+/// The bits of the conditions of a rule that hold on a row.
+fn steps_of(fields: &Fields<'_>, rule: &[(PredicateId, u64)], row: usize) -> u64 {
+    let holds = rule.iter().filter(|(predicate, _)| fields.holds(*predicate, row));
+    holds.fold(0, |bits, (_, own)| bits | own)
 }
 
 /// What a workload looks for; bit `i` of a row is the condition of step `i`.

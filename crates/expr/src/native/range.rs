@@ -24,6 +24,9 @@ pub(crate) struct Range {
     pub(crate) floats: SmallVec<[Interval; 1]>,
 }
 
+/// Integers up to this are the same as doubles.
+const EXACT_IN_DOUBLES: u128 = 1 << 53;
+
 #[derive(Clone, Copy)]
 enum Constant {
     Exact(i128),
@@ -153,8 +156,18 @@ pub(crate) fn place(value: f64) -> i128 {
 /// Constants beside a column of numbers: of one class, as the planner would coerce them.
 fn numbers<'a>(exprs: impl IntoIterator<Item = &'a Expr>) -> Option<Vec<Constant>> {
     let numbers: Vec<Constant> = exprs.into_iter().map(|expr| number(expr, false)).collect::<Option<_>>()?;
-    if numbers.iter().all(|number| matches!(number, Constant::Exact(_))) {
-        return Some(numbers);
+    let (mut any_float, mut any_large) = (false, false);
+    for number in &numbers {
+        match number {
+            Constant::Exact(value) => any_large |= value.unsigned_abs() > EXACT_IN_DOUBLES,
+            Constant::Float(_) => any_float = true,
+        }
+    }
+    match (any_float, any_large) {
+        (false, _) => return Some(numbers),
+        // As what the planner compares these depends on the column.
+        (true, true) => return None,
+        (true, false) => {}
     }
     let float = |number| match number {
         Constant::Exact(value) => Constant::Float(value as f64),
@@ -175,7 +188,10 @@ fn number(expr: &Expr, negative: bool) -> Option<Constant> {
             if let Ok(value) = signed.parse::<u64>() {
                 return Some(Constant::Exact(value.into()));
             }
-            signed.parse::<f64>().ok().filter(|value| value.is_finite()).map(Constant::Float)
+            // Whole numbers beyond 64 bits are compared as what they are planned as, be it decimals or doubles.
+            let is_whole = digits.bytes().all(|digit| digit.is_ascii_digit());
+            let float = signed.parse::<f64>().ok().filter(|value| value.is_finite() && !is_whole);
+            float.map(Constant::Float)
         }
         _ => None,
     }

@@ -1,6 +1,7 @@
 //! Expressions over events as the event crate decodes them.
 
 mod conditions;
+mod index;
 mod kinds;
 mod lists;
 mod problems;

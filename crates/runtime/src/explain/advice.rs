@@ -1,7 +1,7 @@
 //! Warnings: what may cost more than it needs to, and what to write instead.
 
 use olocus_cep::pattern::{Body, ConditionId, Contiguity, Stage, StepId};
-use olocus_cep::{AggregateFunction, Limits, Plan};
+use olocus_cep::{AggregateFunction, Limits, Plan, WindowPlan};
 
 use super::Advice;
 use super::names::{About, SequenceOf, first_steps, quoted};
@@ -20,7 +20,6 @@ impl About<'_> {
                 self.advise_key(holds_anything, &mut advice);
                 self.advise_strict(&stages, &mut advice);
                 self.advise_crossings(sequence, &mut advice);
-                self.advise_registers(&mut advice);
             }
             None => {
                 self.advise_key(true, &mut advice);
@@ -182,28 +181,26 @@ impl About<'_> {
         }
     }
 
-    /// Values that grow with what they have seen.
-    fn advise_registers(&self, advice: &mut Vec<Advice>) {
-        use olocus_cep::pattern::RegisterFunction::Aggregate;
-        for register in self.registers() {
-            if register.function == Aggregate(AggregateFunction::CountDistinct) {
-                advice.push(exact_distinct(
-                    &self.register(register),
-                    "each partial match keeps every different value that it has seen",
-                ));
-            }
-        }
-    }
-
+    /// Windows that hold their events count different values exactly, however many there are; others estimate.
     fn advise_window(&self, limits: &Limits, advice: &mut Vec<Advice>) {
-        let Plan::Window { aggregates, .. } = &self.rule.machine else { return };
+        let Plan::Window { window, aggregates } = &self.rule.machine else { return };
+        if !matches!(window, WindowPlan::Count(_) | WindowPlan::Sliding { every: None, .. }) {
+            return;
+        }
         for (at, function) in aggregates.iter().enumerate() {
             if *function == AggregateFunction::CountDistinct {
                 let cost = format!(
                     "every different value of a window is kept and counts as an entry, of which there may be {}",
                     limits.window_events_per_rule
                 );
-                advice.push(exact_distinct(&format!("{function}({})", self.input(at)), &cost));
+                advice.push(Advice {
+                    code: "exact-distinct",
+                    message: format!("{function}({}) is exact", self.input(at)),
+                    cost,
+                    instead: "make the window shorter or its key finer, or judge it at intervals: `sliding: 1h, every: 1m` \
+                              estimates from 1,000 different values on"
+                        .to_owned(),
+                });
             }
         }
     }
@@ -219,15 +216,6 @@ impl About<'_> {
 impl SequenceOf<'_> {
     fn condition_of(&self, step: StepId) -> ConditionId {
         self.plan.pattern.steps[step.index()].condition
-    }
-}
-
-fn exact_distinct(text: &str, cost: &str) -> Advice {
-    Advice {
-        code: "exact-distinct",
-        message: format!("{text} is exact"),
-        cost: cost.to_owned(),
-        instead: "make the window shorter or its key finer, or count something with few values".to_owned(),
     }
 }
 

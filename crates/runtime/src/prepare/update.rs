@@ -6,7 +6,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use olocus_event::{Batch, Record, Value};
 
-use super::Item;
 use crate::weight;
 
 /// A row of a table, or the end of one.
@@ -21,7 +20,7 @@ pub(crate) struct Update {
 
 impl Update {
     /// What it takes in memory, in bytes.
-    pub(super) fn weight(&self) -> usize {
+    pub(crate) fn weight(&self) -> usize {
         let values = self.values.iter().flat_map(|values| values.iter()).map(weight::value);
         size_of::<Update>() + self.record.len() + values.sum::<usize>()
     }
@@ -45,15 +44,14 @@ pub(super) fn updates(
     table: usize,
     keys: usize,
     removed: &BTreeSet<i64>,
-) -> Vec<(usize, Item)> {
+) -> Vec<(usize, Update)> {
     let update = |row: usize| {
         let values: Arc<[Value]> = batch.columns().iter().map(|column| column.value(row)).collect();
         let key = values[..keys].iter().find(|value| !value.is_null());
         let own = key.map(|value| Bytes::from(value.to_json().as_str().to_owned()));
         let record = batch.record(row).key.as_ref().map(|key| Bytes::copy_from_slice(key)).or(own)?;
         let is_there = key.is_some() && !removed.contains(&batch.offset(row));
-        let update = Update { table, record, values: is_there.then_some(values) };
-        Some((row, Item::Update(Box::new(update))))
+        Some((row, Update { table, record, values: is_there.then_some(values) }))
     };
     (0..batch.len()).filter_map(update).collect()
 }

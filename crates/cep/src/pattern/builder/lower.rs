@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    After, BuildError, BuiltPattern, Earlier, Event, EventPattern, Part, Repetition, Takes, Test, ValueOf,
+    After, BuildError, BuiltPattern, Compared, Event, EventPattern, Part, Repetition, Takes, Test, ValueOf,
 };
 use crate::pattern::automaton::Automaton;
 use crate::pattern::{
@@ -66,7 +66,7 @@ struct Lowering<E> {
     tests: Vec<(u8, Vec<Test<E>>)>,
     values: Vec<ValueOf<E>>,
     /// What is compared in which condition of which step, once all steps are known.
-    compared: Vec<(ConditionId, String, Vec<(ValueOf<E>, crate::pattern::Comparison, Earlier<E>)>)>,
+    compared: Vec<(ConditionId, String, Vec<Compared<E>>)>,
     problems: Vec<String>,
 }
 
@@ -140,7 +140,7 @@ impl<E> Lowering<E> {
     /// Makes registers of what events are compared with.
     fn compare(&mut self) {
         for (condition, step, compared) in std::mem::take(&mut self.compared) {
-            for (value, operator, earlier) in compared {
+            for Compared { value, operator, earlier } in compared {
                 let Some(with) = self.pattern.steps.iter().position(|step| step.name == earlier.step) else {
                     self.problems.push(format!(
                         "`{step}` is compared with `{}`, which is no event of the pattern",

@@ -116,7 +116,14 @@ enum Takes<E> {
 struct Event<E> {
     name: String,
     tests: Vec<Test<E>>,
-    compared: Vec<(ValueOf<E>, Comparison, Earlier<E>)>,
+    compared: Vec<Compared<E>>,
+}
+
+/// A comparison of an event with what the match has taken before.
+struct Compared<E> {
+    value: ValueOf<E>,
+    operator: Comparison,
+    earlier: Earlier<E>,
 }
 
 struct Repetition<E> {
@@ -271,7 +278,8 @@ impl<E> EventPattern<E> {
         earlier: Earlier<E>,
     ) -> Self {
         if let Some(event) = self.single("a comparison") {
-            event.compared.push((Arc::new(move |event| value(event).into()), operator, earlier));
+            let value: ValueOf<E> = Arc::new(move |event| value(event).into());
+            event.compared.push(Compared { value, operator, earlier });
         }
         self
     }

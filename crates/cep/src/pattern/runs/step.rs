@@ -13,7 +13,7 @@ use crate::pattern::automaton::{Action, Automaton, State, StateId, any_holds};
 use crate::pattern::events::Start;
 
 /// What is needed only while an event is looked at, kept to save allocations.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Scratch {
     /// Matches that are not told yet.
     pub(super) completed: Vec<Held>,
@@ -390,20 +390,5 @@ fn remember<E: Clone>(id: RunId, step: StepId, shown: &Shown<'_, '_, E>, arena: 
         let event = arena.take(shown.row, shown.at);
         let Some(summaries) = &mut arena.summaries else { return };
         summaries.take(id.index(), step, event, shown.at.row, &mut arena.nodes.events);
-    }
-}
-
-impl Default for Scratch {
-    fn default() -> Scratch {
-        Scratch {
-            completed: Vec::new(),
-            ready: Heap::default(),
-            slots: Vec::new(),
-            candidates: Vec::new(),
-            successors: Vec::new(),
-            arrivals: Vec::new(),
-            ways: Vec::new(),
-            completions: Vec::new(),
-        }
     }
 }

@@ -15,8 +15,9 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::Reason;
+use super::states::{Member, Set, guards_of};
 use crate::pattern::StepId;
-use crate::pattern::automaton::{Action, Automaton, Guard, Move, State, StateId, any_holds};
+use crate::pattern::automaton::{Action, Automaton, any_holds};
 
 /// The sets of states of one automaton that were found so far.
 #[derive(Clone, Debug)]
@@ -31,14 +32,6 @@ pub(super) struct Determined {
     has_gaps: bool,
     /// Whether any set is timed.
     any_timed: bool,
-}
-
-/// A state of a set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Member {
-    state: StateId,
-    /// Whether no bound on time has passed for events of the same time as the last one.
-    anew: bool,
 }
 
 /// Names a set of states.
@@ -66,32 +59,6 @@ pub(super) struct Take {
     /// Whether they are matches then.
     pub(super) completes: bool,
 }
-
-#[derive(Clone, Debug)]
-struct Set {
-    members: Box<[Member]>,
-    /// Bits that some guard looks at.
-    relevant: u64,
-    /// The places of these bits; empty if they are too many for a table.
-    places: Box<[u8]>,
-    /// By band and by which of the relevant bits are set, what was found so far; made when it is first needed.
-    table: Vec<Option<Moves>>,
-    /// Of these bits one must be set for anything but staying to happen; `None` if every event does something.
-    wakes: Option<u64>,
-    /// Lengths of time since the last event at which something changes, ascending.
-    bands: Box<[i64]>,
-    /// Length of time since the last event at which nothing is left.
-    gap: Option<i64>,
-    /// Whether what has waited so long is a match.
-    pending: bool,
-    /// Whether it matters if an event is of the same time as the last one.
-    anew: bool,
-    /// Whether it matters here, or wherever events that are skipped lead to, when the last event was taken.
-    timed: bool,
-}
-
-/// Bits for all combinations of which a set has a table.
-const TABLE_BITS: u32 = 6;
 
 /// Sets that an accepted automaton may have.
 const SETS_MAX: usize = 4096;
@@ -372,66 +339,6 @@ impl Determined {
         }
         self.any_timed = self.sets.iter().any(|set| set.timed);
     }
-}
-
-impl Set {
-    fn new(automaton: &Automaton, members: Box<[Member]>) -> Set {
-        let states = || members.iter().map(|member| automaton.state(member.state));
-        let guards = || states().flat_map(|state| &state.moves).flat_map(guards_of);
-        let gap = states().map(|state| state.within).reduce(|a, b| Some(a?.max(b?))).flatten();
-        let withins = states()
-            .filter_map(|state| state.within)
-            .chain(guards().flat_map(|guard| guard.within.into_iter().chain(guard.after)));
-        let mut bands: Vec<i64> = withins.filter(|within| gap.is_none_or(|gap| *within < gap)).collect();
-        bands.sort_unstable();
-        bands.dedup();
-        let wakes = states().map(wakes_of).reduce(|a, b| Some(a? | b?)).flatten();
-        let relevant = guards().fold(0, |bits, guard| bits | guard.set | guard.clear);
-        let places = (0..64_u8).filter(|place| relevant >> place & 1 == 1);
-        let pending = states().any(|state| state.pending);
-        Set {
-            relevant,
-            places: if relevant.count_ones() <= TABLE_BITS { places.collect() } else { Box::default() },
-            table: Vec::new(),
-            wakes,
-            timed: gap.is_some() || !bands.is_empty(),
-            bands: bands.into(),
-            gap,
-            pending,
-            anew: members.iter().any(|member| member.anew),
-            members,
-        }
-    }
-}
-
-impl Set {
-    /// How many bands there are, with those for events of the time of the last one.
-    fn bands_in_all(&self) -> usize {
-        (self.bands.len() + 1) << usize::from(self.anew)
-    }
-
-    /// The place in the table for these of the relevant bits, if there is a table.
-    fn place(&self, band: usize, bits: u64) -> Option<usize> {
-        if self.places.is_empty() && self.relevant != 0 {
-            return None;
-        }
-        let set = self.places.iter().rev().fold(0, |set, place| set << 1 | (bits >> place & 1) as usize);
-        Some(band << self.places.len() | set)
-    }
-}
-
-fn guards_of(way: &Move) -> impl Iterator<Item = &Guard> {
-    let completes: &[Guard] = match &way.action {
-        Action::Take { completes, .. } => completes,
-        Action::Skip { .. } | Action::Complete | Action::Stop { .. } => &[],
-    };
-    way.guards.iter().chain(completes)
-}
-
-/// The bits that [stir](State::stirs) a state; `None` if every event does.
-fn wakes_of(state: &State) -> Option<u64> {
-    let one = (0..u64::BITS).map(|bit| 1 << bit).filter(|bit| state.stirs(*bit));
-    (!state.stirs(0)).then(|| one.fold(0, |wakes, bit| wakes | bit))
 }
 
 impl SetId {

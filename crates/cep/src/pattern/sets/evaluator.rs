@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::determined::{Determined, Moves, SetId, Take};
+use super::key::Waiting;
 use super::queue;
 use super::union::{self, Element};
 use super::walk::Walk;
@@ -43,6 +44,10 @@ pub(crate) struct Shared<E> {
     pub(super) begun: VecDeque<Begun>,
     /// What is found at the event.
     matches: Vec<NodeId>,
+    /// Elements of keys that have more than their matchers hold by themselves.
+    pub(super) spilled: usize,
+    /// Empty vectors with room for more.
+    pub(super) spare: Vec<Waiting>,
     pub(super) walk: Walk,
 }
 
@@ -89,6 +94,8 @@ impl<E: Clone> Shared<E> {
             events: Vec::new(),
             begun: VecDeque::new(),
             matches: Vec::new(),
+            spilled: 0,
+            spare: Vec::new(),
             walk: Walk::default(),
         }
     }

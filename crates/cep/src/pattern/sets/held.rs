@@ -95,7 +95,7 @@ impl<E: Clone> Shared<E> {
 
     /// What is held for all keys together takes so many bytes.
     pub(super) fn bytes(&self) -> usize {
-        self.begun.len() * size_of::<Begun>() + self.nodes.bytes()
+        self.begun.len() * size_of::<Begun>() + self.spilled * size_of::<Element>() + self.nodes.bytes()
     }
 
     /// When all of these will be over because they began too long ago.

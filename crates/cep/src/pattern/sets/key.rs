@@ -28,7 +28,12 @@ pub(crate) struct Sets<E> {
 }
 
 /// Most keys have few partial matches, and those need no memory beside.
-type Waiting = SmallVec<[Element; 4]>;
+pub(super) type Waiting = SmallVec<[Element; INLINE]>;
+
+const INLINE: usize = 4;
+
+/// Vectors of keys that had more, kept for further ones.
+const SPARE_MAX: usize = 1024;
 
 impl<E: Clone> Matcher for Sets<E> {
     type Event = E;
@@ -44,11 +49,16 @@ impl<E: Clone> Matcher for Sets<E> {
         (0, Nodes::<E>::bytes_per_node() + Events::<E>::bytes_per_event())
     }
 
-    fn new(_: &mut Shared<E>) -> Sets<E> {
-        Sets { waiting: Waiting::new(), last: i64::MIN, event: PhantomData }
+    fn new(shared: &mut Shared<E>) -> Sets<E> {
+        let waiting = shared.spare.pop().unwrap_or_default();
+        Sets { waiting, last: i64::MIN, event: PhantomData }
     }
 
-    fn give_back(self, _: &mut Shared<E>) {}
+    fn give_back(self, shared: &mut Shared<E>) {
+        if self.waiting.spilled() && shared.spare.len() < SPARE_MAX {
+            shared.spare.push(self.waiting);
+        }
+    }
 
     fn process(
         &mut self,
@@ -69,8 +79,7 @@ impl<E: Clone> Matcher for Sets<E> {
         for elements in self.waiting.chunk_by(|one, other| one.set == other.set) {
             shared.change(elements, row, at, self.last);
         }
-        self.waiting.clear();
-        self.waiting.extend_from_slice(shared.finish());
+        self.wait(shared);
         self.last = row.time;
         shared.tell(told);
     }
@@ -84,7 +93,8 @@ impl<E: Clone> Matcher for Sets<E> {
     /// The key is looked at when nothing of it is left.
     fn expire(&mut self, shared: &mut Shared<E>, row: u64, now: i64, told: &mut Told<E>) {
         if shared.newest(&self.waiting).is_none_or(|newest| newest <= row) {
-            self.wake(shared, now, told);
+            self.keep(shared, now);
+            shared.tell(told);
         }
     }
 
@@ -143,6 +153,7 @@ impl<E: Clone> Matcher for Sets<E> {
     fn clear(&mut self, shared: &mut Shared<E>, _: &mut Told<E>) -> u64 {
         let lost = shared.begun(&self.waiting).len();
         shared.release(&self.waiting);
+        shared.spilled -= spilled(&self.waiting);
         self.waiting.clear();
         lost as u64
     }
@@ -152,8 +163,7 @@ impl<E: Clone> Matcher for Sets<E> {
             for elements in self.waiting.chunk_by(|one, other| one.set == other.set) {
                 shared.keep_without(elements, row);
             }
-            self.waiting.clear();
-            self.waiting.extend_from_slice(shared.finish());
+            self.wait(shared);
             while shared.begun.pop_back_if(|begun| begun.at.row == row).is_some() {}
             1
         } else if shared.oldest().is_some_and(|(oldest, _)| oldest == row) {
@@ -210,6 +220,7 @@ impl<E: Clone> Matcher for Sets<E> {
             shared.determined.contains(element.set) && shared.nodes.contains(element.node)
         };
         check(waiting.iter().all(is_known))?;
+        shared.spilled += spilled(&waiting);
         Ok(Sets { waiting: waiting.into(), last, event: PhantomData })
     }
 
@@ -219,12 +230,24 @@ impl<E: Clone> Matcher for Sets<E> {
 }
 
 impl<E: Clone> Sets<E> {
+    /// Takes what waits now.
+    fn wait(&mut self, shared: &mut Shared<E>) {
+        shared.spilled -= spilled(&self.waiting);
+        self.waiting.clear();
+        self.waiting.extend_from_slice(shared.finish());
+        shared.spilled += spilled(&self.waiting);
+    }
+
     /// Drops what is over.
     fn keep(&mut self, shared: &mut Shared<E>, now: i64) {
         for elements in self.waiting.chunk_by(|one, other| one.set == other.set) {
             shared.keep(elements, now, self.last);
         }
-        self.waiting.clear();
-        self.waiting.extend_from_slice(shared.finish());
+        self.wait(shared);
     }
+}
+
+/// How many elements need memory beside.
+fn spilled(waiting: &[Element]) -> usize {
+    if waiting.len() > INLINE { waiting.len() } else { 0 }
 }

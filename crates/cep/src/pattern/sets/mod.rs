@@ -16,6 +16,7 @@ mod held;
 mod key;
 mod queue;
 mod reason;
+mod states;
 mod union;
 mod walk;
 mod without;

@@ -151,12 +151,11 @@ fn depth<E: Clone>(nodes: &Nodes<E>, mut id: NodeId) -> usize {
 }
 
 fn is_union_list<E: Clone>(nodes: &Nodes<E>, list: &[Element]) -> bool {
-    let starts: Vec<u64> = list.iter().map(|element| nodes.start(element.node)).collect();
-    !starts.is_empty()
-        && parts(nodes, list[0].node).is_none()
+    let start = |element: &Element| nodes.start(element.node);
+    list.first().is_some_and(|first| parts(nodes, first.node).is_none())
         && list.iter().all(|element| is_shallow(nodes, element.node))
-        && starts[1..].is_sorted_by(|a, b| a > b)
-        && starts.get(1).is_none_or(|second| starts[0] >= *second)
+        && list[1..].is_sorted_by(|a, b| start(a) > start(b))
+        && list.get(1).is_none_or(|second| start(&list[0]) >= start(second))
 }
 
 #[cfg(test)]

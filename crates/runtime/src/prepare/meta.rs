@@ -1,0 +1,140 @@
+//! Time, type and key of events, which their source decides.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use olocus_event::time::{time_from_json, time_from_value};
+use olocus_event::{Batch, Value};
+use olocus_expr::{MetaColumns, Values};
+
+use super::{DeadLetter, Preparer};
+use crate::merge::InputId;
+
+impl Preparer {
+    /// Time, type and key of each row, as the source says. Rows without a usable time leave the batch.
+    pub(super) fn meta(
+        &self,
+        source: usize,
+        batch: &mut Batch,
+        input: &InputId,
+        dead: &mut Vec<DeadLetter>,
+    ) -> MetaColumns {
+        let source = &self.plan.sources[source];
+        let mut meta = default_meta(batch);
+        let mut refused = vec![None; batch.len()];
+        let values = |id| self.plan.program.value(id, batch, &meta);
+        let (times, types, keys) =
+            (source.time.map(values), source.event_type.map(values), source.key.map(values));
+        if let Some(types) = types {
+            let names = Interned::default();
+            meta.event_type = names.collect(&types, batch.len(), &meta.event_type);
+        }
+        if let Some(keys) = keys {
+            meta.key = Some((0..batch.len()).map(|row| text(&keys.get(row))).collect());
+        }
+        for (row, refused) in refused.iter_mut().enumerate() {
+            if let Some(times) = &times {
+                let unit = source.spec.time_unit;
+                let number = times.json(row).and_then(|json| time_from_json(json, unit));
+                match number.map_or_else(|| time_from_value(&times.get(row), unit), Ok) {
+                    Ok(time) => meta.time[row] = time,
+                    Err(cause) => *refused = Some((cause.code(), cause.to_string())),
+                }
+            }
+            let logged = batch.record_timestamp(row).saturating_mul(1_000_000);
+            if refused.is_none() && meta.time[row] > logged.saturating_add(source.spec.max_future) {
+                let ahead = olocus_document::format_duration(meta.time[row].saturating_sub(logged));
+                let bound = olocus_document::format_duration(source.spec.max_future);
+                let cause = format!(
+                    "event time lies {ahead} ahead of the record's timestamp, more than max_future ({bound})"
+                );
+                *refused = Some(("future-time", cause));
+            }
+        }
+        if refused.iter().any(Option::is_some) {
+            let keep: Vec<bool> = refused.iter().map(Option::is_none).collect();
+            let removed = batch.retain(&keep);
+            let causes = refused.into_iter().flatten();
+            dead.extend(removed.into_iter().zip(causes).map(|(record, (code, cause))| DeadLetter {
+                input: input.clone(),
+                record,
+                code,
+                cause,
+            }));
+            meta.retain(&keep);
+        }
+        meta
+    }
+}
+
+/// Without a word of the source: `ce_time` or the record's timestamp, `ce_type` or the topic.
+fn default_meta(batch: &Batch) -> MetaColumns {
+    let mut names = Interned::default();
+    let rows = 0..batch.len();
+    MetaColumns {
+        time: rows
+            .clone()
+            .map(|row| {
+                batch.ce_time(row).unwrap_or_else(|| batch.record_timestamp(row).saturating_mul(1_000_000))
+            })
+            .collect(),
+        event_type: rows
+            .map(|row| match batch.event_type(row) {
+                Some(name) => names.get(name),
+                None => Arc::clone(batch.topic()),
+            })
+            .collect(),
+        key: None,
+    }
+}
+
+/// Shares equal strings of one batch.
+#[derive(Default)]
+struct Interned(HashSet<Arc<str>, RandomState>);
+
+impl Interned {
+    fn get(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.0.get(text) {
+            return Arc::clone(known);
+        }
+        let shared: Arc<str> = text.into();
+        self.0.insert(Arc::clone(&shared));
+        shared
+    }
+
+    /// The values as strings; rows without one keep what `otherwise` has.
+    fn collect(mut self, values: &Values, rows: usize, otherwise: &[Arc<str>]) -> Vec<Arc<str>> {
+        (0..rows)
+            .map(|row| match values.json(row).and_then(plain_string) {
+                Some(name) => self.get(name),
+                None => {
+                    text(&values.get(row)).map_or_else(|| Arc::clone(&otherwise[row]), |name| self.get(&name))
+                }
+            })
+            .collect()
+    }
+}
+
+/// What JSON text of a string says, if there are no escapes in it.
+fn plain_string(json: &str) -> Option<&str> {
+    let body = json.strip_prefix('"')?.strip_suffix('"')?;
+    (!body.as_bytes().contains(&b'\\')).then_some(body)
+}
+
+/// A value as the text that a type or key consists of; `None` for NULL.
+fn text(value: &Value) -> Option<Arc<str>> {
+    match value {
+        Value::Null => None,
+        Value::Text(text) => Some(Arc::clone(text)),
+        Value::Json(json) => match serde_json::from_str(json) {
+            Ok(serde_json::Value::String(text)) => Some(text.into()),
+            _ => Some(Arc::clone(json)),
+        },
+        Value::Bool(value) => Some(value.to_string().into()),
+        Value::Int(value) => Some(value.to_string().into()),
+        Value::Wide(value) => Some(value.to_string().into()),
+        Value::Float(value) | Value::Seconds(value) => Some(value.to_string().into()),
+        Value::Time(value) => Some(olocus_event::time::format_rfc3339(*value).into()),
+    }
+}
