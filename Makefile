@@ -3,7 +3,7 @@
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/olocus-target
 SHELL := /bin/bash
 
-.PHONY: demo build test lint check-layers fuzz bench bench-peers bench-peers-smoke peers
+.PHONY: demo build test explore lint check-layers fuzz bench bench-peers bench-peers-smoke peers
 
 ## demo: the engine on the embedded log with a generated day, and with the Windows recording where it is (or DATA=FILE)
 demo: build
@@ -14,12 +14,23 @@ build:
 	.ci/setup build
 	cargo build --release --locked
 
-## test: what continuous integration runs
+## test: what continuous integration runs; property tests see the same cases every time
+test: export PROPTEST_RNG_SEED ?= 20260401
 test:
 	.ci/setup test
 	$(MAKE) lint check-layers
 	set -o pipefail; cargo test --workspace --locked --no-fail-fast 2>&1 | tee "$(CARGO_TARGET_DIR)/test.log"; \
 	status=$$?; awk -f .ci/summary.awk "$(CARGO_TARGET_DIR)/test.log"; exit $$status
+
+# Cases of each property test of the pattern engine, and the seed of all.
+CASES ?= 20000
+SEED := $(or $(SEED),$(shell od -An -N4 -tu4 /dev/urandom | tr -d ' '))
+
+## explore: property tests on cases that nobody has seen, CASES=20000 of each of the pattern engine; SEED=S to see them again
+explore:
+	@echo "SEED=$(SEED)"
+	PROPTEST_RNG_SEED=$(SEED) PROPTEST_CASES=$(CASES) cargo test --package olocus-cep --package olocus-reference --locked
+	PROPTEST_RNG_SEED=$(SEED) cargo test --workspace --locked --lib
 
 ## lint: formatting of sources and rules, clippy and the documentation, without warnings
 lint:

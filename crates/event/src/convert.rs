@@ -32,6 +32,8 @@ pub(crate) fn as_json<'a>(raw: Raw<'a>, scratch: &'a mut String) -> Option<&'a s
     match raw {
         Raw::Missing | Raw::Null | Raw::Unsupported => return None,
         Raw::Bool(value) => return Some(if value { "true" } else { "false" }),
+        // Most numbers are written in their canonical form.
+        Raw::JsonNumber(text) if Number::short_integer(text).is_some() => return Some(text),
         Raw::JsonNumber(_) | Raw::Int(_) | Raw::Wide(_) | Raw::Float(_) => {
             as_number(raw, &mut String::new())?.write_canonical(scratch);
         }

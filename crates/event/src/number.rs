@@ -114,6 +114,17 @@ mod tests {
     }
 
     #[test]
+    fn short_integers_are_read_as_all_numbers_are() {
+        for text in ["0", "7", "10", "999999999999999999"] {
+            let int = Number::short_integer(text).unwrap();
+            assert_eq!((int.to_string().as_str(), Number::from_text(text)), (text, Some(Number::Int(int))));
+        }
+        for text in ["", "-1", "007", "1.0", "1e3", "1000000000000000000", " 1", "１"] {
+            assert_eq!(Number::short_integer(text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn only_the_grammar_of_json_is_a_number() {
         for text in
             ["", " 1", "1 ", "+1", "01", "1.", ".5", "0x1", "1e", "1_0", "NaN", "inf", "-", "1e999", "١"]

@@ -85,3 +85,9 @@ struct Leaf {
     /// Whether the condition has parts that only DataFusion can evaluate.
     plain: bool,
 }
+
+impl Leaves {
+    fn is_empty(&self) -> bool {
+        self.found.is_empty() && self.asked.is_empty()
+    }
+}

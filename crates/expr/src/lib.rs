@@ -62,7 +62,7 @@ pub use index::{Access, Columns, Found, Index};
 pub use lists::{List, ListDefinition, ListError, ListSize, Lists, RowTime, Table, TableSpec, Tables};
 pub use names::EventScope;
 pub use problem::Problem;
-pub use program::{MetaColumns, PredicateId, Predicates, Program, ValueId};
+pub use program::{MetaColumns, PredicateId, Program, ValueId};
 pub use readable::readable;
 pub use reads::FieldRead;
 pub use schema::{SchemaError, Schemas};

@@ -2,12 +2,11 @@
 
 use std::sync::{Arc, OnceLock};
 
-use arrow::array::{BooleanArray, BooleanBufferBuilder, StringArray, TimestampNanosecondArray};
-use arrow::buffer::BooleanBuffer;
+use arrow::array::{BooleanArray, StringArray, TimestampNanosecondArray};
 use olocus_event::{Batch, Column, Projection};
 
 use crate::atom::Atom;
-use crate::index::{Found, Index, Steps, is_native};
+use crate::index::{Index, Steps, is_native};
 use crate::lists::Lookups;
 use crate::logic::Logic;
 use crate::names::Meta;
@@ -63,15 +62,6 @@ impl MetaColumns {
             filter(keys, keep);
         }
     }
-}
-
-/// What [`Program::predicates`] found.
-#[derive(Clone, Debug)]
-pub struct Predicates {
-    /// By [`PredicateId`], the rows on which the condition is TRUE; `None` where it is so on no row.
-    pub bits: Vec<Option<BooleanBuffer>>,
-    /// How many conditions are NULL on how many rows because evaluation failed there.
-    pub failed: u64,
 }
 
 /// All expressions of a set of rules over single events. Shared by threads; evaluation changes nothing.
@@ -143,27 +133,6 @@ impl Program {
     #[must_use]
     pub fn normalized(&self, id: PredicateId) -> &str {
         &self.predicates[id.index()].normalized
-    }
-
-    /// Evaluates every condition on every row.
-    ///
-    /// The batch must have been decoded with this program's [projection](Self::projection).
-    #[must_use]
-    pub fn predicates(&self, batch: &Batch, meta: &MetaColumns) -> Predicates {
-        let all: Vec<PredicateId> = self.predicate_ids().collect();
-        let mut found = Found::default();
-        self.index(&all, &[]).find(&self.columns(batch, meta), None, &mut found);
-        let mut bits: Vec<Option<BooleanBufferBuilder>> = all.iter().map(|_| None).collect();
-        for (row, id) in found.hits {
-            let bits = bits[id.index()].get_or_insert_with(|| {
-                let mut bits = BooleanBufferBuilder::new(batch.len());
-                bits.append_n(batch.len(), false);
-                bits
-            });
-            bits.set_bit(row as usize, true);
-        }
-        let finish = |bits: Option<BooleanBufferBuilder>| bits.map(|mut bits| bits.finish());
-        Predicates { bits: bits.into_iter().map(finish).collect(), failed: found.failed }
     }
 
     /// All conditions.

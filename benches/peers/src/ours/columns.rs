@@ -123,14 +123,27 @@ impl Contender for Columns {
 
     fn process(&mut self) -> Result<u64, Box<dyn Error>> {
         let Columns {
-            program, user, v, compares, tests, index, rules, engine, found, asked, findings, ..
+            program,
+            user,
+            v,
+            compares,
+            tests,
+            index,
+            rules,
+            engine,
+            loaded,
+            found,
+            asked,
+            findings,
+            ..
         } = self;
-        let Some((batch, meta)) = self.loaded.take() else { return Ok(0) };
-        let fields = program.columns(&batch, &meta);
+        // What the input costs is not ours, so it is let go of when the next one is loaded.
+        let Some((batch, meta)) = loaded else { return Ok(0) };
+        let fields = program.columns(batch, meta);
         found.clear();
         index.find(&fields, None, found);
-        let users = program.value(*user, &batch, &meta);
-        let amounts = program.value(*v, &batch, &meta);
+        let users = program.value(*user, batch, meta);
+        let amounts = program.value(*v, batch, meta);
         let mut matches = 0;
         let (mut hits, mut later) = (&found.hits[..], &found.asked[..]);
         while let Some(row) = hits.first().map(|(row, _)| row).into_iter().chain(later.first()).min().copied()

@@ -188,7 +188,9 @@ impl Finder<'_> {
                 }
             }
         }
-        self.leaves(&node.rest);
+        if !node.rest.is_empty() {
+            self.leaves(&node.rest);
+        }
     }
 
     fn ranges(&mut self, view: &View<'_>, found: &Ranges, asked: &Ranges) {

@@ -1,7 +1,7 @@
 //! Bounds of numbers, lengths of time and times.
 //!
 //! Beside integers, integers are compared exactly, and fractions as doubles; beside a fraction, all are compared as
-//! doubles. Doubles are in their total order, as Arrow's kernels have them: `-0.0` lies before `0.0`.
+//! doubles. Doubles are in their total order, as Arrow's kernels have them, but for `-0.0`, which is `0.0`.
 
 use arrow::compute::kernels::cast_utils::string_to_timestamp_nanos;
 use datafusion_sql::sqlparser::ast::{BinaryOperator, Expr, UnaryOperator, Value, ValueWithSpan};
@@ -146,10 +146,11 @@ impl Side {
     }
 }
 
-/// The place of a double in the total order.
+/// The place of a double in the total order, in which both zeros are one.
 #[inline]
 pub(crate) fn place(value: f64) -> i128 {
-    let bits = value.to_bits() as i64;
+    // The sum of both zeros is the positive one.
+    let bits = (value + 0.0).to_bits() as i64;
     i128::from(bits ^ (((bits >> 63) as u64) >> 1) as i64)
 }
 
@@ -203,7 +204,8 @@ mod tests {
 
     #[test]
     fn places_are_in_the_total_order_of_doubles() {
-        let ordered = [f64::NEG_INFINITY, -1.5, -0.0, 0.0, f64::MIN_POSITIVE, 1.5, f64::INFINITY, f64::NAN];
+        let ordered = [f64::NEG_INFINITY, -1.5, 0.0, f64::MIN_POSITIVE, 1.5, f64::INFINITY, f64::NAN];
         assert!(ordered.map(place).is_sorted_by(|a, b| a < b));
+        assert_eq!(place(-0.0), place(0.0));
     }
 }

@@ -165,6 +165,36 @@ fn plainly(condition: &str, events: &[String]) -> Vec<bool> {
     (0..events.len()).map(|row| values.get(row) == Value::Bool(true)).collect()
 }
 
+#[test]
+fn both_zeros_are_one_in_every_comparison() {
+    let events: Vec<String> =
+        ["0", "-0", "0.0", "-0.0"].iter().map(|zero| format!(r#"{{"n": {zero}, "d": {zero}}}"#)).collect();
+    let zeros = ["0", "0.0", "-0.0", "-0"];
+    let mut conditions = Vec::new();
+    for (operator, expected) in
+        [("=", true), ("<>", false), ("<", false), ("<=", true), (">", false), (">=", true)]
+    {
+        conditions.extend(zeros.map(|zero| (format!("n {operator} {zero}"), expected)));
+        conditions.extend(zeros.map(|zero| (format!("{zero} {operator} n"), expected)));
+        conditions.push((format!("d {operator} 0s"), expected));
+    }
+    conditions.extend(zeros.map(|zero| (format!("n in ({zero}, 7)"), true)));
+    conditions.extend(zeros.map(|zero| (format!("n not in ({zero}, 7)"), false)));
+    conditions.extend(zeros.map(|zero| (format!("n between {zero} and 7"), true)));
+    conditions.extend(zeros.map(|zero| (format!("n between -7 and {zero}"), true)));
+    for (condition, expected) in conditions {
+        let (program, ids) = compile(std::slice::from_ref(&condition)).unwrap();
+        let (batch, meta) = decode(&program, &events);
+        let columns = program.columns(&batch, &meta);
+        let mut found = Found::default();
+        program.index(&ids, &[]).find(&columns, None, &mut found);
+        let found: Vec<bool> =
+            (0..events.len()).map(|row| found.hits.contains(&(row as u32, ids[0]))).collect();
+        assert_eq!(found, vec![expected; events.len()], "{condition}");
+        assert_eq!(plainly(&condition, &events), found, "{condition}, evaluated");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 

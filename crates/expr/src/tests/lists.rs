@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use olocus_event::{Kind, Value};
 
-use super::{decode, scope};
+use super::{decode, predicates, scope};
 use crate::{
     Compiler, EventScope, List, ListDefinition, ListError, Lists, Problem, RowTime, Schemas, Steps,
     TableSpec, Tables,
@@ -44,7 +44,7 @@ fn holds(condition: &str, events: &[&str]) -> Vec<bool> {
         compiler.predicate(condition, &scope()).unwrap_or_else(|found| panic!("{condition}: {found:#?}"));
     let program = compiler.finish();
     let (batch, meta) = decode(&program, events);
-    match &program.predicates(&batch, &meta).bits[id.index()] {
+    match &predicates(&program, &batch, &meta).bits[id.index()] {
         Some(bits) => bits.iter().collect(),
         None => vec![false; events.len()],
     }

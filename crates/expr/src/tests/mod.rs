@@ -12,10 +12,11 @@ mod uses;
 
 use std::sync::Arc;
 
+use arrow::buffer::BooleanBuffer;
 use olocus_event::{Batch, Decoder, Format, Keyring, Limits, Record, Value};
 use serde_json::{Value as Json, json};
 
-use crate::{Compiler, EventScope, MetaColumns, Problem, Program, Schemas};
+use crate::{Compiler, EventScope, Found, MetaColumns, PredicateId, Problem, Program, Schemas};
 
 /// 2024-05-01T12:34:56.789Z.
 const NOON: i64 = 1_714_566_896_789_000_000;
@@ -53,6 +54,24 @@ fn decode<T: AsRef<str>>(program: &Program, events: &[T]) -> (Batch, MetaColumns
     (decoded.batch, meta)
 }
 
+/// What all conditions of a program come to.
+struct Predicates {
+    /// By condition, the rows on which it holds; `None` for none.
+    bits: Vec<Option<BooleanBuffer>>,
+    failed: u64,
+}
+
+fn predicates(program: &Program, batch: &Batch, meta: &MetaColumns) -> Predicates {
+    let all: Vec<PredicateId> = program.predicate_ids().collect();
+    let mut found = Found::default();
+    program.index(&all, &[]).find(&program.columns(batch, meta), None, &mut found);
+    let bits = |id: &PredicateId| {
+        let holds = |row: usize| found.hits.binary_search(&(row as u32, *id)).is_ok();
+        found.hits.iter().any(|(_, own)| own == id).then(|| (0..batch.len()).map(holds).collect())
+    };
+    Predicates { bits: all.iter().map(bits).collect(), failed: found.failed }
+}
+
 /// On which events the condition holds, and on how many it failed.
 fn holds_counted<T: AsRef<str>>(condition: &str, events: &[T]) -> (Vec<bool>, u64) {
     let mut compiler = Compiler::new(Arc::new(Schemas::empty()));
@@ -61,7 +80,7 @@ fn holds_counted<T: AsRef<str>>(condition: &str, events: &[T]) -> (Vec<bool>, u6
         .unwrap_or_else(|problems| panic!("{condition}: {problems:#?}"));
     let program = compiler.finish();
     let (batch, meta) = decode(&program, events);
-    let predicates = program.predicates(&batch, &meta);
+    let predicates = predicates(&program, &batch, &meta);
     let found = match &predicates.bits[id.index()] {
         Some(bits) => bits.iter().collect(),
         None => vec![false; events.len()],

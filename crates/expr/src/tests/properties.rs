@@ -6,7 +6,7 @@ use arrow::buffer::BooleanBuffer;
 use olocus_event::{Kind, Value as EventValue};
 use proptest::prelude::*;
 
-use super::{decode, schemas, scope, typed_scope};
+use super::{decode, predicates, schemas, scope, typed_scope};
 use crate::{Compiler, Program, Schemas, Steps};
 
 /// Texts that get past the lexer more often than chance would have it.
@@ -195,7 +195,7 @@ fn condition() -> impl Strategy<Value = String> {
 /// The rows on which a condition holds, and on how many it failed.
 fn truth(program: &Program, texts: &[String], predicate: usize) -> (Vec<bool>, u64) {
     let (batch, meta) = decode(program, texts);
-    let found = program.predicates(&batch, &meta);
+    let found = predicates(program, &batch, &meta);
     let bits = found.bits[predicate].as_ref();
     (bits.map_or_else(|| vec![false; texts.len()], |bits| bits.iter().collect()), found.failed)
 }
@@ -256,7 +256,7 @@ proptest! {
         let texts: Vec<String> = events.iter().map(|(a, b)| format!(r#"{{"a": {a}, "b": {b}}}"#)).collect();
         let evaluate = |texts: &[String]| {
             let (batch, meta) = decode(&PROGRAM, texts);
-            let found = PROGRAM.predicates(&batch, &meta);
+            let found = predicates(&PROGRAM, &batch, &meta);
             let value = |bits: &Option<BooleanBuffer>, row| bits.as_ref().is_some_and(|bits| bits.value(row));
             let rows: Vec<Vec<bool>> =
                 (0..texts.len()).map(|row| found.bits.iter().map(|bits| value(bits, row)).collect()).collect();

@@ -37,6 +37,21 @@ fn a_single_input_without_disorder_never_waits() {
 }
 
 #[test]
+fn a_record_passes_by_if_nothing_is_before_it() {
+    let mut merge = Merge::default();
+    let a = merge.add(input("a", 0), 0, fresh(), false);
+    assert_eq!(merge.offer(a, 5, 0, false, || 1), Offer::Held);
+    assert_eq!(merge.offer(a, 6, 1, true, || 2), Offer::Held, "another is held");
+    assert_eq!(released(&mut merge), [1, 2]);
+    assert_eq!(merge.offer(a, 6, 2, true, || 3), Offer::Due);
+    assert_eq!(merge.offer(a, 5, 3, true, || 4), Offer::Late { progress: 6 });
+    let b = merge.add(input("b", 0), 0, fresh(), false);
+    assert_eq!(merge.offer(a, 7, 4, true, || 5), Offer::Held, "the other has told nothing yet");
+    assert_eq!(merge.offer(b, 8, 0, true, || 6), Offer::Held);
+    assert_eq!(released(&mut merge), [5]);
+}
+
+#[test]
 fn equal_to_the_progress_is_on_time_and_before_it_is_late() {
     let mut merge: Merge<u32> = Merge::default();
     let a = merge.add(input("a", 0), 3, fresh(), false);
@@ -180,7 +195,13 @@ fn id(at: usize) -> InputId {
 }
 
 /// Runs the world with the interleaving that `choices` ask for. Returns what was released and what was late.
-fn run(world: &World, choices: &[usize], release_every: usize) -> (Vec<Place>, Vec<(usize, i64)>) {
+/// Whether records may pass by without being held makes no difference.
+fn run(
+    world: &World,
+    choices: &[usize],
+    release_every: usize,
+    may_pass: bool,
+) -> (Vec<Place>, Vec<(usize, i64)>) {
     let mut merge = Merge::default();
     let inputs = world.bounds.len();
     let indexes: Vec<_> = (0..inputs).map(|at| merge.add(id(at), world.bounds[at], fresh(), false)).collect();
@@ -201,8 +222,10 @@ fn run(world: &World, choices: &[usize], release_every: usize) -> (Vec<Place>, V
             let offset = i64::try_from(next[at]).unwrap();
             let time = world.records[at][next[at]];
             next[at] += 1;
-            if let Delivery::Late { .. } = merge.deliver(indexes[at], time, offset, Some(())) {
-                late.push((at, offset));
+            match merge.offer(indexes[at], time, offset, may_pass, || ()) {
+                Offer::Due => out.push(Place { time, input: id(at), offset }),
+                Offer::Held => {}
+                Offer::Late { .. } => late.push((at, offset)),
             }
             delivered += 1;
             if delivered % release_every == 0 {
@@ -262,7 +285,8 @@ proptest! {
         world in world(),
         choices in prop::collection::vec(0_usize..8, 1..40),
         release_every in 1_usize..6,
+        may_pass in any::<bool>(),
     ) {
-        prop_assert_eq!(run(&world, &choices, release_every), brute_force(&world));
+        prop_assert_eq!(run(&world, &choices, release_every, may_pass), brute_force(&world));
     }
 }

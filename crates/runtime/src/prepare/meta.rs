@@ -22,7 +22,8 @@ impl Preparer {
     ) -> MetaColumns {
         let source = &self.plan.sources[source];
         let mut meta = default_meta(batch);
-        let mut refused = vec![None; batch.len()];
+        // By row, ascending, why it is no event after all.
+        let mut refused: Vec<(usize, &'static str, String)> = Vec::new();
         let values = |id| self.plan.program.value(id, batch, &meta);
         let (times, types, keys) =
             (source.time.map(values), source.event_type.map(values), source.key.map(values));
@@ -33,30 +34,33 @@ impl Preparer {
         if let Some(keys) = keys {
             meta.key = Some((0..batch.len()).map(|row| text(&keys.get(row))).collect());
         }
-        for (row, refused) in refused.iter_mut().enumerate() {
+        for row in 0..batch.len() {
             if let Some(times) = &times {
                 let unit = source.spec.time_unit;
                 let number = times.json(row).and_then(|json| time_from_json(json, unit));
                 match number.map_or_else(|| time_from_value(&times.get(row), unit), Ok) {
                     Ok(time) => meta.time[row] = time,
-                    Err(cause) => *refused = Some((cause.code(), cause.to_string())),
+                    Err(cause) => {
+                        refused.push((row, cause.code(), cause.to_string()));
+                        continue;
+                    }
                 }
             }
             let logged = batch.record_timestamp(row).saturating_mul(1_000_000);
-            if refused.is_none() && meta.time[row] > logged.saturating_add(source.spec.max_future) {
+            if meta.time[row] > logged.saturating_add(source.spec.max_future) {
                 let ahead = olocus_document::format_duration(meta.time[row].saturating_sub(logged));
                 let bound = olocus_document::format_duration(source.spec.max_future);
                 let cause = format!(
                     "event time lies {ahead} ahead of the record's timestamp, more than max_future ({bound})"
                 );
-                *refused = Some(("future-time", cause));
+                refused.push((row, "future-time", cause));
             }
         }
-        if refused.iter().any(Option::is_some) {
-            let keep: Vec<bool> = refused.iter().map(Option::is_none).collect();
+        if !refused.is_empty() {
+            let mut keep = vec![true; batch.len()];
+            refused.iter().for_each(|(row, ..)| keep[*row] = false);
             let removed = batch.retain(&keep);
-            let causes = refused.into_iter().flatten();
-            dead.extend(removed.into_iter().zip(causes).map(|(record, (code, cause))| DeadLetter {
+            dead.extend(removed.into_iter().zip(refused).map(|(record, (_, code, cause))| DeadLetter {
                 input: input.clone(),
                 record,
                 code,

@@ -25,8 +25,8 @@ pub(super) struct Place {
     pub(super) within: Option<i64>,
     /// Whether it is then a match.
     pub(super) pending: bool,
-    /// Whether edges that proceed are followed where they stand, not after all others and the last first.
-    pub(super) in_order: bool,
+    /// How many of the first edges are followed where they stand, also those that proceed.
+    pub(super) leading: usize,
     /// How what a greedy repetition would take is kept from here.
     pub(super) keeping: Keeping,
     /// This place is to do what that place does, but for events for which one of these conditions holds.
@@ -182,14 +182,13 @@ impl Graph {
 
 impl Place {
     /// The edges in the order in which they are followed, which is part of the meaning where matches end others: what a
-    /// place does itself comes before what it proceeds to, and there the last comes first.
+    /// place does itself comes before what it proceeds to, and there the last comes first. Alternatives are what a place
+    /// does itself.
     pub(super) fn in_order(&self) -> Vec<&Edge> {
-        if self.in_order {
-            return self.edges.iter().collect();
-        }
+        let (leading, others) = self.edges.split_at(self.leading);
         let proceeds = |edge: &&Edge| matches!(edge.kind, EdgeKind::Proceed { .. });
-        let own = self.edges.iter().filter(|edge| !proceeds(edge));
-        own.chain(self.edges.iter().rev().filter(proceeds)).collect()
+        let own = others.iter().filter(|edge| !proceeds(edge));
+        leading.iter().chain(own).chain(others.iter().rev().filter(proceeds)).collect()
     }
 }
 

@@ -372,7 +372,7 @@ impl Lowering<'_> {
                 }
                 let unit = self.choice(&edges, &heads, entry)?;
                 for place in [Some(unit.first), unit.waiting].into_iter().flatten() {
-                    self.graph.place_mut(place).in_order = true;
+                    self.graph.place_mut(place).leading = edges.len();
                 }
                 Ok(unit)
             }
