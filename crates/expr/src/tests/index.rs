@@ -158,7 +158,8 @@ fn compile(conditions: &[String]) -> Option<(Program, Vec<PredicateId>)> {
 /// Where DataFusion says that the condition is TRUE.
 fn plainly(condition: &str, events: &[String]) -> Vec<bool> {
     let mut compiler = Compiler::new(Arc::new(Schemas::empty()));
-    let value = compiler.value(condition, &scope()).unwrap();
+    // A field by itself would be read as whatever it is.
+    let value = compiler.value(&format!("({condition}) is true"), &scope()).unwrap();
     let program = compiler.finish();
     let (batch, meta) = decode(&program, events);
     let values = program.value(value, &batch, &meta);
