@@ -182,6 +182,7 @@ fn both_zeros_are_one_in_every_comparison() {
     }
     conditions.extend(zeros.map(|zero| (format!("n in ({zero}, 7)"), true)));
     conditions.extend(zeros.map(|zero| (format!("n not in ({zero}, 7)"), false)));
+    conditions.extend(zeros.map(|zero| (format!("n in (9, 8, 7, {zero})"), true)));
     conditions.extend(zeros.map(|zero| (format!("n between {zero} and 7"), true)));
     conditions.extend(zeros.map(|zero| (format!("n between -7 and {zero}"), true)));
     for (condition, expected) in conditions {
