@@ -83,12 +83,17 @@ pub(crate) fn as_bool(raw: Raw<'_>, scratch: &mut String) -> Option<bool> {
 }
 
 pub(crate) fn as_seconds(raw: Raw<'_>, scratch: &mut String) -> Option<f64> {
-    if let Raw::Text(_) | Raw::Escaped(_) = raw
-        && let Some(seconds) = string(raw, scratch).and_then(parse_seconds)
-    {
-        return Some(seconds);
-    }
-    as_number(raw, scratch).map(Number::as_f64)
+    let number = match raw {
+        Raw::Text(_) | Raw::Escaped(_) => {
+            let text = string(raw, scratch)?;
+            if let Some(seconds) = parse_seconds(text) {
+                return Some(seconds);
+            }
+            Number::from_text(text)
+        }
+        _ => as_number(raw, scratch),
+    };
+    number.map(|number| number.with_one_zero().as_f64())
 }
 
 pub(crate) fn as_time(raw: Raw<'_>, scratch: &mut String) -> Option<i64> {
