@@ -8,6 +8,7 @@ mod bytes;
 mod conformance;
 mod estimates;
 mod harness;
+mod hostile;
 mod keys;
 mod limits;
 mod pattern_limits;
