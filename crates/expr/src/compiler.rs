@@ -5,9 +5,10 @@ use std::sync::{Arc, OnceLock};
 
 use olocus_event::{Kind, Projection};
 
-use crate::analyze::{Analyzed, Column, Form, Goal, Known, Leaf, analyze, uses};
+use crate::analyze::{Analyzed, Goal, Known, analyze, uses};
 use crate::atom::Atom;
 use crate::calls::plain_message;
+use crate::form::{Column, Form, Leaf};
 use crate::lists::{Key, Lists, Lookups};
 use crate::logic::Logic;
 use crate::names::{EventScope, Origin, Scope, Source};

@@ -23,6 +23,7 @@ mod calls;
 mod compare;
 mod compiler;
 mod doubts;
+mod form;
 mod fraction;
 mod functions;
 mod index;
@@ -64,7 +65,7 @@ pub use names::EventScope;
 pub use problem::Problem;
 pub use program::{MetaColumns, PredicateId, Program, ValueId};
 pub use readable::readable;
-pub use reads::FieldRead;
+pub use reads::{FieldRead, LookupRead};
 pub use schema::{SchemaError, Schemas};
 pub use sequence::{
     Comparison, CrossCondition, CrossExpr, CrossInput, LiveCondition, SequenceExprs, StepCondition,

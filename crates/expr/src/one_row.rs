@@ -4,13 +4,14 @@ use std::borrow::Cow;
 
 use olocus_event::{Column as EventColumn, Kind, Value};
 
-use crate::analyze::{Column, Form, Leaf};
 use crate::atom::{Atom, Input, Inputs};
 use crate::compiler::unplannable;
+use crate::form::{Column, Form, Leaf};
 use crate::lists::{Key, Lookups, Tables};
 use crate::logic::Logic;
 use crate::names::Origin;
 use crate::problem::Problem;
+use crate::reads::LookupRead;
 use crate::values::Values;
 
 /// A compiled expression whose inputs are values instead of columns.
@@ -64,6 +65,11 @@ impl OneRow {
 
     pub(crate) fn normalized(&self) -> &str {
         &self.normalized
+    }
+
+    /// What it looks up in lists.
+    pub(crate) fn lookups(&self) -> impl Iterator<Item = &LookupRead> {
+        self.lookups.reads()
     }
 
     /// The value where lists that change while rules run are as in `tables`.
@@ -137,6 +143,16 @@ impl Planner<'_> {
         self.columns.push(column.clone());
         self.inputs.push(input);
         Ok(self.inputs.len() - 1)
+    }
+}
+
+/// A value that has travelled with an event or been computed of several, as it was before: times travel as their
+/// nanoseconds, and JSON as its text.
+pub(crate) fn arrived(value: &Value, kind: Kind) -> Cow<'_, Value> {
+    match (value, kind) {
+        (Value::Int(nanoseconds), Kind::Time) => Cow::Owned(Value::Time(*nanoseconds)),
+        (Value::Text(json), Kind::Json) => Cow::Owned(Value::Json(json.clone())),
+        (value, _) => Cow::Borrowed(value),
     }
 }
 

@@ -7,8 +7,10 @@ mod conditions;
 mod doubts;
 mod draft;
 mod lists;
+mod report;
 mod sequence;
 mod version;
+mod window;
 
 use std::sync::Arc;
 
@@ -37,10 +39,26 @@ pub struct Plan {
     pub(crate) sources: Vec<SourcePlan>,
     /// What the lists that stay as they are take.
     pub(crate) lists: Vec<ListSize>,
+    /// All lists that rules can name.
+    pub(crate) list_plans: Vec<ListPlan>,
     /// What rules ask of lists in topics.
     pub(crate) tables: Vec<Arc<TableSpec>>,
     /// Conditions on rows that depend on the tables, which are as they are when a row's turn has come.
     pub(crate) live: Vec<LiveTest>,
+}
+
+/// A list, for those who explain what is looked up in it.
+#[derive(Debug)]
+pub(crate) struct ListPlan {
+    pub(crate) name: String,
+    /// Where its rows come from, with the word `file` or `topic` before it.
+    pub(crate) source: String,
+    /// The column in which values are looked up, if that is known.
+    pub(crate) key: Option<String>,
+    /// Whether its keys are networks.
+    pub(crate) networks: bool,
+    /// Whether it changes while rules run.
+    pub(crate) is_live: bool,
 }
 
 /// A condition on a row that depends on tables.

@@ -16,6 +16,7 @@ mod patterns;
 mod preceded;
 mod random;
 mod reference;
+mod registers;
 mod snapshots;
 mod snapshots_of_estimates;
 mod steps;

@@ -10,9 +10,10 @@ use olocus_event::{Column, FieldPath, Kind, Value};
 use super::index::{Found, Index};
 use super::list::List;
 use super::table::Tables;
-use crate::analyze::Form;
 use crate::atom::{Atom, Inputs};
+use crate::form::Form;
 use crate::problem::Problem;
+use crate::reads::LookupRead;
 use crate::types::Class;
 use crate::values::Values;
 
@@ -63,8 +64,8 @@ pub(crate) struct LookupCall {
 #[derive(Debug, Default)]
 pub(crate) struct Lookups {
     probes: Vec<Probe>,
-    /// What is made of what probes find, with the position of the probe.
-    targets: Vec<(usize, Target)>,
+    /// What is made of what probes find, with the position of the probe, and what it is for those who explain it.
+    targets: Vec<(usize, Target, LookupRead)>,
 }
 
 /// The keys of a batch, to be found in a list.
@@ -151,7 +152,7 @@ impl Lookups {
                 self.probes.len() - 1
             }
         };
-        self.targets.push((probe, lookup.target(kind)));
+        self.targets.push((probe, lookup.target(kind), LookupRead::of(lookup)));
         self.targets.len() - 1
     }
 
@@ -166,8 +167,18 @@ impl Lookups {
 
     /// The probe of a look-up, and what is made of what it finds.
     pub(crate) fn get(&self, lookup: usize) -> (usize, &Target) {
-        let (probe, target) = &self.targets[lookup];
+        let (probe, target, _) = &self.targets[lookup];
         (*probe, target)
+    }
+
+    /// What a look-up reads.
+    pub(crate) fn read(&self, lookup: usize) -> &LookupRead {
+        &self.targets[lookup].2
+    }
+
+    /// What all of them read, some of it more than once.
+    pub(crate) fn reads(&self) -> impl Iterator<Item = &LookupRead> {
+        self.targets.iter().map(|(_, _, read)| read)
     }
 }
 

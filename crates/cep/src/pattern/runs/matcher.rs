@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use super::arena::{Arena, Begun, Beside, Run};
 use super::conditions::Conditions;
 use super::heap::Heap;
+use super::held::Held;
 use super::index::Probe;
 use super::order::Order;
 use super::paths::Paths;
@@ -61,6 +62,7 @@ impl<E: Clone> Matcher for Runs<E> {
                 arrived: 0,
                 indexed: 0,
                 held: 0,
+                held_heap: 0,
                 present: None,
                 weight_max,
                 refused: false,
@@ -251,6 +253,7 @@ impl<E: Clone> Matcher for Runs<E> {
         let mut runs =
             Runs { event: PhantomData, begun, groups: Vec::with_capacity(saved.len()), held, order };
         arena.held += runs.held.iter().count();
+        arena.held_heap += runs.held.iter().map(Held::heap_bytes).sum::<usize>();
         for (state, len, is_indexed, of_state) in saved {
             let ends = [of_state.head, of_state.tail];
             check(state.index() < plan.automaton.len())?;

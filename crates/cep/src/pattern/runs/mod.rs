@@ -109,6 +109,7 @@ impl<E: Clone> Runs<E> {
                 scratch.ready.push(held.keep(&mut arena.nodes));
             }
             for held in scratch.ready.drain() {
+                arena.held_heap += held.heap_bytes();
                 self.held.push(held);
                 arena.held += 1;
             }
@@ -129,6 +130,7 @@ impl<E: Clone> Runs<E> {
             }
             let Some(first) = self.held.pop() else { return };
             arena.held -= 1;
+            arena.held_heap -= first.heap_bytes();
             let ended = first.ends(plan.after_match, &arena.nodes);
             while let Some(earliest) = self.begun.head.filter(|id| ended.includes(arena.at(*id).row)) {
                 self.end_begun(earliest, plan, arena);
@@ -140,10 +142,11 @@ impl<E: Clone> Runs<E> {
     }
 
     fn drop_held(&mut self, is_dropped: impl Fn(u64) -> bool, arena: &mut Arena<E>) {
-        let Arena { nodes, held: count, .. } = arena;
+        let Arena { nodes, held: count, held_heap: heap, .. } = arena;
         self.held.remove(
             |held| is_dropped(held.begun.row),
             |held| {
+                *heap -= held.heap_bytes();
                 held.discard(nodes);
                 *count -= 1;
             },
