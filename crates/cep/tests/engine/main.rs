@@ -4,6 +4,7 @@
 
 mod agreement;
 mod builder;
+mod builder_wholes;
 mod bytes;
 mod conformance;
 mod estimates;

@@ -20,7 +20,7 @@ impl About<'_> {
                 self.plan.list_plans.iter().find(|list| list.name == name)?;
             let size = self.plan.lists.iter().find(|list| list.name == name);
             let found = match networks {
-                true => "the longest network that holds the address, by a search of its prefixes",
+                true => "by a search for the longest network that holds it",
                 false => "by one probe of a hash table",
             };
             Some(ListUse {
