@@ -23,7 +23,8 @@ pub struct Limiter {
 }
 
 impl Limiter {
-    /// A match is told unless `matches` were told in the `per` nanoseconds before it, the last of them included.
+    /// A match is told unless `matches` were told less than `per` nanoseconds before it; or after it, as what is told need not
+    /// come in the order of event times.
     pub fn new(matches: u32, per: i64, keys_max: usize) -> Limiter {
         Limiter {
             matches: matches as usize,
@@ -39,8 +40,9 @@ impl Limiter {
     pub fn admits(&mut self, key: &Key, time: i64) -> bool {
         self.latest = self.latest.max(time);
         self.forget();
-        let since = time.saturating_sub(self.per);
-        let recent = self.told.get(key).map_or(0, |told| told.iter().filter(|told| **told > since).count());
+        let is_near =
+            |told: &&i64| i128::from(**told).abs_diff(i128::from(time)) < self.per.unsigned_abs().into();
+        let recent = self.told.get(key).map_or(0, |told| told.iter().filter(is_near).count());
         if recent >= self.matches {
             return false;
         }
@@ -89,6 +91,26 @@ mod tests {
             [0, 5, 9, 10, 14, 15].into_iter().map(|time| limiter.admits(&one, time)).collect();
         assert_eq!(told, [true, true, false, true, false, true]);
         assert!(limiter.admits(&other, 15));
+    }
+
+    #[test]
+    fn at_one_moment_so_many_are_told_as_in_any_time() {
+        let mut limiter = Limiter::new(2, 1, 100);
+        let key = Key::none();
+        let told = [5, 5, 5, 6, 6, 6, i64::MAX, i64::MAX, i64::MAX].map(|time| limiter.admits(&key, time));
+        assert_eq!(told, [true, true, false, true, true, false, true, true, false]);
+        let mut limiter = Limiter::new(1, i64::MAX, 100);
+        let told = [i64::MIN, -1, 0, 5, i64::MAX - 1].map(|time| limiter.admits(&key, time));
+        assert_eq!(told, [true, true, false, false, true]);
+    }
+
+    #[test]
+    fn what_was_told_long_after_a_match_does_not_keep_it_back() {
+        let mut limiter = Limiter::new(1, 10, 100);
+        let (one, other) = (Key::single("1"), Key::single("2"));
+        let told = [(&one, 100), (&one, 85), (&one, 91), (&one, 109), (&other, 90), (&one, 110)]
+            .map(|(key, time)| limiter.admits(key, time));
+        assert_eq!(told, [true, true, false, false, true, true]);
     }
 
     #[test]

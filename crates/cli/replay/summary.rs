@@ -20,6 +20,8 @@ pub(super) enum Form {
 /// Counts over a whole run.
 pub(super) struct Summary {
     rules: Vec<String>,
+    /// What each rule does at a limit, where it says so itself.
+    policies: Vec<Option<Overflow>>,
     matches: Vec<u64>,
     events: u64,
     unconverted: u64,
@@ -45,6 +47,7 @@ impl Summary {
         let rules: Vec<String> = plan.rule_names().map(str::to_owned).collect();
         Summary {
             matches: vec![0; rules.len()],
+            policies: (0..rules.len()).map(|rule| plan.own_policy(rule)).collect(),
             rules,
             events: 0,
             unconverted: 0,
@@ -147,9 +150,23 @@ impl Summary {
         if dropped > 0 {
             let policy = policy.name();
             writeln!(out, "state dropped at a limit ({policy}), so that matches may be missing  {dropped}")?;
-            for (rule, missed) in rules().filter(|(_, missed)| missed.dropped > 0) {
+            for ((rule, missed), own) in rules().zip(&self.policies).filter(|((_, it), _)| it.dropped > 0) {
                 let limit = missed.dropped_at.map_or("", Limit::name);
-                writeln!(out, "  {rule}: {} (raise --limit {limit}=N)", missed.dropped)?;
+                let own = own.map_or_else(String::new, |own| format!("{}, by the rule; ", own.name()));
+                writeln!(out, "  {rule}: {} ({own}raise --limit {limit}=N)", missed.dropped)?;
+            }
+        }
+        let reasons: [(&str, fn(&Missed) -> u64); 2] = [
+            ("matches beyond `max_matches_per_event`, not told", |missed| missed.untold),
+            ("matches beyond the `limit` of a rule, not told", |missed| missed.limited),
+        ];
+        for (what, count) in reasons {
+            let all: u64 = missed.iter().map(count).sum();
+            if all > 0 {
+                writeln!(out, "{what}  {all}")?;
+                for (rule, missed) in rules().filter(|(_, missed)| count(missed) > 0) {
+                    writeln!(out, "  {rule}: {}", count(missed))?;
+                }
             }
         }
         writeln!(out, "matches        {}", self.matches.iter().sum::<u64>())?;
@@ -171,15 +188,18 @@ impl Summary {
             let first = json!({ "topic": &*input.topic, "partition": input.partition, "offset": offset });
             ((*code).to_owned(), json!({ "count": count, "first": first, "detail": cause }))
         });
-        let rules = self.rules.iter().zip(&self.matches).zip(missed).map(|((rule, matches), missed)| {
+        let rules = self.rules.iter().zip(&self.policies);
+        let rules = rules.zip(&self.matches).zip(missed).map(|(((rule, own), matches), missed)| {
             let mut told = json!({
                 "matches": matches,
+                "matches_untold": missed.untold,
+                "matches_limited": missed.limited,
                 "missing_keys": missed.missing_keys,
                 "state_dropped": missed.dropped,
             });
             if let Some(limit) = missed.dropped_at {
                 told["limit"] = limit.name().into();
-                told["policy"] = policy.name().into();
+                told["policy"] = own.unwrap_or(policy).name().into();
             }
             (rule.clone(), told)
         });

@@ -14,9 +14,9 @@ mod window;
 
 use std::sync::Arc;
 
-use olocus_cep::Limits;
 use olocus_cep::pattern::{RegisterFunction, RegisterId, StepId};
 use olocus_cep::rule::{Action, MatchLimit, Severity, StateBounds, TypePattern};
+use olocus_cep::{Limits, Overflow};
 use olocus_expr::{ListSize, LiveCondition, PredicateId, Program, ScalarExpr, TableSpec, ValueId};
 
 use crate::source::SourceSpec;
@@ -224,6 +224,11 @@ impl Plan {
     /// The version of a rule: a hash of its meaning, which formatting and comments do not change.
     pub fn rule_version(&self, rule: usize) -> &str {
         &self.rules[rule].version
+    }
+
+    /// What a rule does where it would hold more than it may, if it does not leave that to the engine.
+    pub fn own_policy(&self, rule: usize) -> Option<Overflow> {
+        self.rules[rule].state.policy
     }
 
     /// What the lists that rules use take in memory, in the order of their names.

@@ -21,5 +21,6 @@ mod registers;
 mod snapshots;
 mod snapshots_of_estimates;
 mod steps;
+mod timers;
 mod validation;
 mod windows;

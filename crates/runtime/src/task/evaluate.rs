@@ -22,6 +22,8 @@ pub(super) struct Evaluation {
     pub(super) engine: Engine<Arc<StoredEvent>>,
     /// By rule: how many of its matches are told.
     limiters: Vec<Option<Limiter>>,
+    /// By rule: how many were not.
+    pub(super) limited: Vec<u64>,
     /// By rule, how often an event had no key.
     pub(super) missing_keys: Vec<u64>,
     findings: Vec<Finding<Arc<StoredEvent>>>,
@@ -65,6 +67,7 @@ impl Evaluation {
         Evaluation {
             engine,
             limiters,
+            limited: vec![0; plan.rules.len()],
             missing_keys: vec![0; plan.rules.len()],
             findings: Vec::new(),
             asked: Vec::new(),
@@ -165,6 +168,8 @@ impl Evaluation {
             };
             if told {
                 outputs.add_match(found);
+            } else {
+                self.limited[found.rule] += 1;
             }
         }
     }
