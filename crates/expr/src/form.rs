@@ -36,6 +36,21 @@ impl Form {
         }
     }
 
+    /// A look-up in a list that changes while rules run, if there is one in it.
+    pub(crate) fn live_lookup(&self) -> Option<&Lookup> {
+        match self {
+            Self::Bare(column) => column.live_lookup(),
+            Self::Value(leaf) => leaf.columns.iter().find_map(Column::live_lookup),
+            Self::Condition(logic) => {
+                let mut found = None;
+                logic.for_each(&mut |leaf| {
+                    found = found.or_else(|| leaf.columns.iter().find_map(Column::live_lookup));
+                });
+                found
+            }
+        }
+    }
+
     pub(crate) fn normalized_condition(logic: &Logic<Leaf>) -> String {
         logic.normalized(&mut |leaf| leaf.expr.to_string())
     }

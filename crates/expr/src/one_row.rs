@@ -45,15 +45,26 @@ struct Planner<'a> {
     columns: Vec<Column>,
     inputs: Vec<LocalInput>,
     lookups: Lookups,
+    /// Whether what is looked up in lists that change while rules run is handed in.
+    gives_lookups: bool,
 }
 
 impl OneRow {
     /// Plans `form`. `given` tells the columns in the order in which their values are handed to
     /// [`evaluate`](Self::evaluate).
     pub(crate) fn new(form: Form, given: &mut Vec<Column>) -> Result<Self, Problem> {
+        Self::plan(form, given, false)
+    }
+
+    /// The same, but what is looked up in lists that change while rules run is among the values that are handed in.
+    pub(crate) fn given_lookups(form: Form, given: &mut Vec<Column>) -> Result<Self, Problem> {
+        Self::plan(form, given, true)
+    }
+
+    fn plan(form: Form, given: &mut Vec<Column>, gives_lookups: bool) -> Result<Self, Problem> {
         let normalized = form.normalized();
-        let mut planner =
-            Planner { given, columns: Vec::new(), inputs: Vec::new(), lookups: Lookups::default() };
+        let (columns, inputs, lookups) = (Vec::new(), Vec::new(), Lookups::default());
+        let mut planner = Planner { given, columns, inputs, lookups, gives_lookups };
         let form = match form {
             Form::Bare(column) => LocalForm::Bare(planner.input(&column)?),
             Form::Value(leaf) => LocalForm::Value(planner.atom(leaf)?),
@@ -127,7 +138,7 @@ impl Planner<'_> {
             return Ok(known);
         }
         let input = match &column.origin {
-            Origin::Lookup(lookup) => {
+            Origin::Lookup(lookup) if !(self.gives_lookups && column.live_lookup().is_some()) => {
                 let key = match &lookup.key {
                     Form::Bare(key) => Key::Input(self.input(key)?),
                     Form::Value(leaf) => Key::Atom(Box::new(self.atom(leaf.clone())?)),

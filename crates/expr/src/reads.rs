@@ -116,6 +116,12 @@ impl Program {
             ValueForm::Condition(logic) => {
                 logic.for_each(&mut |atom| self.gather_atom(&self.atoms[*atom], &mut gathered));
             }
+            ValueForm::Live(live) => {
+                gathered.lookups.extend(live.lookups().cloned());
+                for input in live.inputs() {
+                    gathered.fields.extend(self.gather_value(*input).fields);
+                }
+            }
         }
         gathered
     }

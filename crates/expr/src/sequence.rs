@@ -1,15 +1,14 @@
 //! Expressions over sequences: conditions that compare an event with earlier ones, and values of whole matches.
 
-use std::borrow::Cow;
-
 use datafusion_sql::sqlparser::ast::BinaryOperator;
 use olocus_event::{Kind, Value};
 
 use crate::aggregate::Aggregate;
 use crate::compiler::Compiler;
 use crate::lists::Tables;
+use crate::live::{LiveExpr, read_as};
 use crate::names::EventScope;
-use crate::one_row::{OneRow, arrived};
+use crate::one_row::OneRow;
 use crate::program::{PredicateId, ValueId};
 use crate::reads::LookupRead;
 use crate::window::ScalarExpr;
@@ -31,18 +30,9 @@ pub struct StepCondition {
     /// The part that the event decides alone.
     pub predicate: Option<PredicateId>,
     /// The part that looks something up in lists which change while rules run.
-    pub live: Option<LiveCondition>,
+    pub live: Option<LiveExpr>,
     /// The parts that compare it with earlier events.
     pub cross: Vec<CrossCondition>,
-}
-
-/// A condition on one event that depends on the moment at which it is asked.
-#[derive(Debug)]
-pub struct LiveCondition {
-    row: OneRow,
-    inputs: Vec<ValueId>,
-    /// By input, as what it is read.
-    kinds: Vec<Kind>,
 }
 
 /// A condition on an event and on earlier ones.
@@ -134,31 +124,6 @@ impl StepCondition {
     }
 }
 
-impl LiveCondition {
-    /// What it looks up in lists.
-    pub fn lookups(&self) -> impl Iterator<Item = &LookupRead> {
-        self.row.lookups()
-    }
-
-    /// The values of the event that it reads, in the order in which [`holds`](Self::holds) takes them.
-    #[must_use]
-    pub fn inputs(&self) -> &[ValueId] {
-        &self.inputs
-    }
-
-    /// Whether the condition is TRUE where lists are as in `tables`; NULL is not.
-    #[must_use]
-    pub fn holds(&self, values: &[Value], tables: &Tables) -> bool {
-        self.row.evaluate(read_as(values, &self.kinds), tables) == Value::Bool(true)
-    }
-
-    /// The condition in normalised form: the same for all spellings of one meaning.
-    #[must_use]
-    pub fn normalized(&self) -> &str {
-        self.row.normalized()
-    }
-}
-
 impl CrossExpr {
     /// What it looks up in lists.
     pub fn lookups(&self) -> impl Iterator<Item = &LookupRead> {
@@ -182,10 +147,6 @@ impl CrossExpr {
     pub fn holds(&self, values: &[Value]) -> bool {
         self.row.evaluate(read_as(values, &self.kinds), &Tables::default()) == Value::Bool(true)
     }
-}
-
-fn read_as<'a>(values: &'a [Value], kinds: &'a [Kind]) -> impl Iterator<Item = Cow<'a, Value>> {
-    values.iter().zip(kinds).map(|(value, kind)| arrived(value, *kind))
 }
 
 impl StepValue {

@@ -17,7 +17,8 @@ use std::sync::Arc;
 use olocus_cep::pattern::{RegisterFunction, RegisterId, StepId};
 use olocus_cep::rule::{Action, MatchLimit, Severity, StateBounds, TypePattern};
 use olocus_cep::{Limits, Overflow};
-use olocus_expr::{ListSize, LiveCondition, PredicateId, Program, ScalarExpr, TableSpec, ValueId};
+use olocus_event::Value;
+use olocus_expr::{ListSize, LiveExpr, PredicateId, Program, ScalarExpr, TableSpec, Tables, ValueId};
 
 use crate::source::SourceSpec;
 
@@ -35,6 +36,10 @@ pub struct Plan {
     pub(crate) inputs: Vec<ValueId>,
     /// What rules read of events once they are part of a match.
     pub(crate) retained: Vec<ValueId>,
+    /// By input, what it is made of when a row's turn has come, if it depends on the tables: slots of `inputs`.
+    pub(crate) live_inputs: Vec<Option<Box<[usize]>>>,
+    /// The same by retained value.
+    pub(crate) live_retained: Vec<Option<Box<[usize]>>>,
     /// Those that feed `tables` come first.
     pub(crate) sources: Vec<SourcePlan>,
     /// What the lists that stay as they are take.
@@ -64,8 +69,8 @@ pub(crate) struct ListPlan {
 /// A condition on a row that depends on tables.
 #[derive(Debug)]
 pub(crate) struct LiveTest {
-    pub(crate) condition: LiveCondition,
-    /// Slots of [`Plan::inputs`], in the order of [`LiveCondition::inputs`].
+    pub(crate) condition: LiveExpr,
+    /// Slots of [`Plan::inputs`], in the order of [`LiveExpr::inputs`].
     pub(crate) inputs: Vec<usize>,
 }
 
@@ -269,6 +274,19 @@ impl Plan {
             .iter()
             .flat_map(|rule| rule.actions.iter().chain(&rule.on_timeout))
             .any(|action| matches!(action, Action::Webhook { .. }))
+    }
+
+    /// What a value that depends on the tables comes to; `input` gives the row's values of these slots of `inputs`, of which
+    /// it is made.
+    pub(crate) fn live_value(
+        &self,
+        id: ValueId,
+        made_of: &[usize],
+        tables: &Tables,
+        input: impl Fn(usize) -> Value,
+    ) -> Value {
+        let values: Vec<Value> = made_of.iter().map(|slot| input(*slot)).collect();
+        self.program.live(id).map_or(Value::Null, |live| live.evaluate(&values, tables))
     }
 
     /// Whether the records' own timestamps serve as event time in this source, unless they carry `ce_time`.

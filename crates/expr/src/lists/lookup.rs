@@ -116,8 +116,9 @@ impl Lookup {
             self.list.name()
         );
         Problem::new("misplaced-list", self.range, message).with_help(
-            "lists in topics belong into conditions on one event, joined with others by AND, and into `having` and `emit`, \
-             outside of aggregates; lists in files may stand anywhere",
+            "what is looked up in a list in a topic may stand wherever a value of the event at hand, of a match or of a window \
+             does, but not in `by` and in the expressions of sources, and in conditions not for values of earlier events; \
+             lists in files may stand anywhere",
         )
     }
 

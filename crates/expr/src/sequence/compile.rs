@@ -4,8 +4,7 @@ use datafusion_sql::sqlparser::ast::Expr;
 use olocus_event::Kind;
 
 use super::{
-    Comparison, CrossCondition, CrossExpr, CrossInput, LiveCondition, SequenceExprs, StepCondition,
-    StepValue, Steps,
+    Comparison, CrossCondition, CrossExpr, CrossInput, SequenceExprs, StepCondition, StepValue, Steps,
 };
 use crate::analyze::{AnalyzedAggregate, Goal, analyze, uses};
 use crate::compiler::Compiler;
@@ -88,16 +87,8 @@ impl Compiler {
     fn event_condition(&mut self, parts: Vec<Logic<Leaf>>) -> Result<StepCondition, Vec<Problem>> {
         let (live, alone): (Vec<_>, Vec<_>) = parts.into_iter().partition(is_live);
         let predicate = all_of(alone).map(|alone| self.predicate_of(alone)).transpose()?;
-        let live = all_of(live).map(|live| self.live_condition(live)).transpose()?;
+        let live = all_of(live).map(|live| self.live_expr(Form::Condition(live))).transpose()?;
         Ok(StepCondition { predicate, live, cross: Vec::new() })
-    }
-
-    fn live_condition(&mut self, live: Logic<Leaf>) -> Result<LiveCondition, Vec<Problem>> {
-        let mut columns = Vec::new();
-        let row = OneRow::new(Form::Condition(live), &mut columns).map_err(|problem| vec![problem])?;
-        let kinds = columns.iter().map(|column| column.kind).collect();
-        let inputs = columns.into_iter().map(|column| self.value_of(Form::Bare(column), false));
-        Ok(LiveCondition { row, inputs: inputs.collect::<Result<_, _>>()?, kinds })
     }
 
     /// The expressions over the matches of a sequence: its `having`, and what it emits. Every field is that of a step.
@@ -169,7 +160,8 @@ impl Compiler {
             return Ok(CrossCondition::Compare { input, operator, value });
         }
         let mut columns = Vec::new();
-        let row = OneRow::new(Form::Condition(part), &mut columns).map_err(|problem| vec![problem])?;
+        let row =
+            OneRow::given_lookups(Form::Condition(part), &mut columns).map_err(|problem| vec![problem])?;
         let input = |column: Column| match column.origin {
             Origin::Aggregate(aggregate) => Ok(CrossInput::Taken(taken[aggregate])),
             _ => Ok(CrossInput::Event(self.value_of(Form::Bare(column), false)?)),
@@ -196,10 +188,12 @@ fn is_live(part: &Logic<Leaf>) -> bool {
     found
 }
 
+/// Refuses to look values of earlier events up in lists that change: whether a condition holds must depend on the event and
+/// the partial match alone.
 fn refuse_live(part: &Logic<Leaf>) -> Result<(), Vec<Problem>> {
     let mut problem = None;
     part.for_each(&mut |leaf| {
-        let lookup = leaf.columns.iter().find_map(Column::live_lookup);
+        let lookup = leaf.columns.iter().filter(|column| column.looks_back()).find_map(Column::live_lookup);
         problem = problem.take().or_else(|| lookup.map(Lookup::misplaced));
     });
     problem.map_or(Ok(()), |problem| Err(vec![problem]))

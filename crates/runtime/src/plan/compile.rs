@@ -8,8 +8,7 @@ use olocus_cep::pattern::RegisterFunction;
 use olocus_cep::rule::{Action, Body, Include, Rule, RuleFile, TypePattern, check_unique_names};
 use olocus_document::{Diagnostics, Scalar, SourceFile, Spanned};
 use olocus_expr::{
-    Aggregate, Compiler, EventScope, Lists, LiveCondition, PredicateId, Problem, Schemas, StepCondition,
-    ValueId,
+    Aggregate, Compiler, EventScope, Lists, LiveExpr, PredicateId, Problem, Schemas, StepCondition, ValueId,
 };
 
 use super::draft::check_draft;
@@ -46,7 +45,7 @@ fn compile_here(
     for (file, rule) in all_rules(files).filter(|(_, rule)| rule.enabled) {
         rules.extend(compilation.rule(file, rule, rules.len()));
     }
-    let Compilation { compiler, mut tests, keys, inputs, retained, live, .. } = compilation;
+    let Compilation { compiler, mut tests, keys, mut inputs, retained, live, .. } = compilation;
     // Rules that are not run read no topics.
     let tables = lists.tables();
     let tables_read = table_sources(files, &tables, diagnostics);
@@ -70,13 +69,24 @@ fn compile_here(
     }
     let plain = |spec| SourcePlan { spec, time: None, event_type: None, key: None };
     let sources = tables_read.into_iter().map(plain).chain(sources).collect();
+    let program = compiler.finish();
+    let made_of = |id: ValueId, inputs: &mut Vec<ValueId>| {
+        program.live(id).map(|live| live.inputs().iter().map(|value| slot(inputs, *value)).collect())
+    };
+    let live_retained = retained.iter().map(|id| made_of(*id, &mut inputs)).collect();
+    let mut live_inputs: Vec<Option<Box<[usize]>>> = Vec::with_capacity(inputs.len());
+    while let Some(id) = inputs.get(live_inputs.len()).copied() {
+        live_inputs.push(made_of(id, &mut inputs));
+    }
     Some(Plan {
-        program: compiler.finish(),
+        program,
         rules,
         tests,
         keys,
         inputs,
         retained,
+        live_inputs,
+        live_retained,
         sources,
         lists: lists.sizes(),
         list_plans: list_plans(files),
@@ -179,7 +189,7 @@ impl<'a> Compilation<'a> {
     }
 
     /// The position of a condition in [`Plan::live`].
-    fn live(&mut self, condition: LiveCondition) -> usize {
+    fn live(&mut self, condition: LiveExpr) -> usize {
         let inputs: Vec<usize> =
             condition.inputs().iter().map(|value| slot(&mut self.inputs, *value)).collect();
         let is_same = |known: &LiveTest| {

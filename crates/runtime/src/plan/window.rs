@@ -6,7 +6,7 @@ use olocus_cep::WindowPlan;
 use olocus_cep::pattern::RegisterFunction;
 use olocus_cep::rule::{Rule, TypePattern, Window};
 use olocus_document::{Scalar, Spanned};
-use olocus_expr::{EventScope, LiveCondition, StepCondition};
+use olocus_expr::{EventScope, LiveExpr, StepCondition};
 
 use super::compile::{Compilation, CompiledBody, literal_types, register_function};
 use super::report::BodyTexts;
@@ -77,7 +77,7 @@ impl Compilation<'_> {
     fn event_meaning(&self, types: &[Spanned<TypePattern>], condition: &StepCondition) -> String {
         let mut types: Vec<&str> = types.iter().map(|pattern| pattern.value.as_str()).collect();
         types.sort_unstable();
-        let live = condition.live.as_ref().map(LiveCondition::normalized).unwrap_or_default();
+        let live = condition.live.as_ref().map(LiveExpr::normalized).unwrap_or_default();
         let condition = condition.predicate.map(|predicate| self.compiler.normalized(predicate));
         format!(" {types:?} {condition:?} None{live}")
     }
