@@ -147,10 +147,15 @@ impl<T> Slots<T> {
         writer: &mut Writer<'_, E>,
         mut save: impl FnMut(&T, &mut Writer<'_, E>),
     ) {
-        writer.put(&(self.slots.len() as u64));
+        let mut used = Vec::new();
+        for (index, _) in &self.slots {
+            used.resize(index, false);
+            used.push(true);
+        }
+        writer.put(&used);
         for (index, slot) in &self.slots {
             let scheduled = self.scheduled.get(index).copied().flatten();
-            writer.put(&(index as u32, numbers.of(slot.key), scheduled));
+            writer.put(&(numbers.of(slot.key), scheduled));
             save(&slot.held, writer);
         }
     }
@@ -164,24 +169,25 @@ impl<T> Slots<T> {
         reader: &mut Reader<'_, '_, E>,
         mut load: impl FnMut(&mut Reader<'_, '_, E>) -> Read<T>,
     ) -> Read<()> {
-        let count: u64 = reader.take()?;
+        // Every slot takes a byte, also one that is not used, so that there cannot be more than there are bytes.
+        let used: Vec<bool> = reader.take()?;
+        check(used.len() < u32::MAX as usize)?;
         let mut slots = Vec::new();
-        for _ in 0..count {
-            let (index, number, scheduled): (u32, u32, Option<Scheduled>) = reader.take()?;
+        for (index, _) in used.iter().enumerate().filter(|(_, used)| **used) {
+            let (number, scheduled): (u32, Option<Scheduled>) = reader.take()?;
             let (of, json) = saved.get(number as usize).ok_or(Damaged)?;
             let key = keys.look_up(group, json);
-            let slot = SlotId::new(index as usize);
-            // Slots come in order, so that none comes twice.
-            let is_next = slots.last().is_none_or(|(last, _)| *last < index as usize);
-            check(is_next && index < u32::MAX && *of == group && keys.slot(&key, self.rule).is_none())?;
+            let slot = SlotId::new(index);
+            check(*of == group && keys.slot(&key, self.rule).is_none())?;
             let key = keys.hold(&key, self.rule, slot);
             self.key_bytes += keys.key(key).heap_bytes();
-            if let Some(Scheduled { wake, stands: at, .. }) = scheduled {
-                self.scheduled.resize(index as usize + 1, None);
-                self.scheduled[index as usize] = scheduled;
+            if let Some(scheduled) = scheduled {
+                let Scheduled { wake, stands: at, .. } = scheduled;
+                self.scheduled.resize(index, None);
+                self.scheduled.push(Some(scheduled));
                 agenda.add(wake, Entry { at, rule: self.rule, slot: Some(slot) });
             }
-            slots.push((index as usize, Slot { key, held: load(reader)? }));
+            slots.push((index, Slot { key, held: load(reader)? }));
         }
         self.slots = slots.into_iter().collect();
         Ok(())

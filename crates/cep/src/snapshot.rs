@@ -43,7 +43,7 @@ enum SnapshotErrorKind {
 }
 
 const MAGIC: &[u8] = b"olocus-cep";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 const CHECKSUM_BYTES: usize = size_of::<u32>();
 const HEADER_BYTES: usize = MAGIC.len() + size_of::<u16>() + CHECKSUM_BYTES;
 

@@ -342,13 +342,14 @@ impl Task {
     /// Sizes of the state.
     pub fn stats(&self) -> TaskStats {
         let engine = self.evaluation.engine.stats();
+        let told: usize = self.evaluation.limiters.iter().flatten().map(Limiter::bytes).sum();
         TaskStats {
             held: self.merge.held(),
             held_bytes: self.merge.held_bytes(),
             partial_matches: engine.partial_matches,
             window_events: engine.window_events,
             keys: engine.keys,
-            bytes: engine.bytes + self.merge.held_bytes(),
+            bytes: engine.bytes + self.merge.held_bytes() + told,
             dropped: engine.dropped,
             missing_keys: self.evaluation.missing_keys.iter().sum(),
         }

@@ -9,7 +9,7 @@ use slab::Slab;
 
 use super::fresh::Fresh;
 use crate::event::MakeEvent;
-use crate::snapshot::wire::{Damaged, Read, Reader, Writer};
+use crate::snapshot::wire::{Damaged, Read, Reader, Writer, check};
 
 /// The events that are held for a rule, with counted references.
 #[derive(Debug)]
@@ -35,6 +35,9 @@ pub(crate) struct Start {
     /// Number of the row; later rows have larger ones.
     pub(crate) row: u64,
 }
+
+/// Rows that a rule may have seen when it is restored: none has, so that it can see as many more.
+pub(crate) const ROWS_MAX: u64 = 1 << 62;
 
 #[derive(Debug)]
 struct Slot<E> {
@@ -107,8 +110,18 @@ impl<E: Clone> Events<E> {
 
     /// Writes which events there are.
     pub(crate) fn save(&self, writer: &mut Writer<'_, E>) {
-        let slots = self.slots.iter().map(|(index, slot)| (index as u32, slot.references));
-        writer.put(&slots.collect::<Vec<(u32, NonZeroU32)>>());
+        writer.put(&self.references());
+    }
+
+    /// How many references there are to each event, by place.
+    pub(super) fn references(&self) -> Vec<u32> {
+        let mut references = Vec::new();
+        for (index, slot) in &self.slots {
+            // What was held before leaves its place empty.
+            references.resize(index, 0);
+            references.push(slot.references.get());
+        }
+        references
     }
 
     /// Reads the events that were new in each part, of which those are left that are in the last one.
@@ -122,12 +135,15 @@ impl<E: Clone> Events<E> {
             }
         }
         let mut events = Events::default();
-        let held: Vec<(u32, NonZeroU32)> = reader.take()?;
-        let mut slots = Vec::with_capacity(held.len());
-        for (index, references) in held {
-            let (at, weight, bytes) = known.remove(&index).ok_or(Damaged)?;
+        let references: Vec<u32> = reader.take()?;
+        let mut slots = Vec::new();
+        for (index, references) in references.into_iter().enumerate() {
+            let Some(references) = NonZeroU32::new(references) else { continue };
+            let (at, weight, bytes) =
+                known.remove(&u32::try_from(index).map_err(|_| Damaged)?).ok_or(Damaged)?;
+            check(at.row < ROWS_MAX)?;
             events.heap += weight as usize;
-            slots.push((index as usize, Slot { event: reader.event(bytes)?, at, weight, references }));
+            slots.push((index, Slot { event: reader.event(bytes)?, at, weight, references }));
         }
         events.slots = slots.into_iter().collect();
         events.fresh.saved();
@@ -167,7 +183,7 @@ impl EventId {
         EventId(NonZeroU32::new(number).expect("one more than an index is not zero"))
     }
 
-    fn index(self) -> usize {
+    pub(super) fn index(self) -> usize {
         self.0.get() as usize - 1
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::PatternPlan;
 use super::automaton::Automaton;
-use super::events::Start;
+use super::events::{ROWS_MAX, Start};
 use super::matcher::{Matcher, Told};
 use super::preceding::{Preceding, SavedPreceding};
 use crate::agenda::{Agenda, Entry, Wake};
@@ -188,14 +188,17 @@ impl<M: Matcher> KeyedPattern<M> {
         rest: &mut Reader<'_, '_, M::Event>,
         registry: &mut Registry,
     ) -> Read<()> {
-        M::load_shared(&mut self.shared, &mut new, rest)?;
+        let mut loading = M::load_shared(&mut self.shared, &mut new, rest)?;
         new.into_iter().try_for_each(Reader::end)?;
         let untold;
         (self.rows, self.dropped, self.dropped_at, untold, self.scheduled) = rest.take()?;
+        check(self.rows < ROWS_MAX && self.dropped < u64::MAX / 2)?;
         self.told.set_untold(untold);
         let preceding: Option<SavedPreceding> = rest.take()?;
         let shared = &mut self.shared;
-        self.slots.load(saved.group, saved.keys, registry, rest, |reader| M::load(shared, reader))?;
+        self.slots
+            .load(saved.group, saved.keys, registry, rest, |reader| M::load(shared, &mut loading, reader))?;
+        M::end_load(shared, loading)?;
         match (&mut self.preceding, preceding) {
             (Some(preceding), Some(saved)) => {
                 check(saved.iter().all(|(_, slot)| self.slots.contains(*slot)))?;

@@ -22,6 +22,8 @@ pub(crate) trait Matcher: Sized {
     type Event: Clone;
     /// What all keys of the rule have in common.
     type Shared;
+    /// What was read of a snapshot, until all of it was.
+    type Loading;
 
     /// What a rule starts with. No event is held that owns more than `weight_max`.
     fn share(plan: PatternPlan, automaton: Automaton, weight_max: usize) -> Self::Shared;
@@ -138,7 +140,7 @@ pub(crate) trait Matcher: Sized {
         shared: &mut Self::Shared,
         new: &mut [Reader<'_, '_, Self::Event>],
         reader: &mut Reader<'_, '_, Self::Event>,
-    ) -> Read<()>;
+    ) -> Read<Self::Loading>;
 
     /// Lets all be new to the next snapshot.
     fn forget_snapshot(shared: &mut Self::Shared);
@@ -147,7 +149,14 @@ pub(crate) trait Matcher: Sized {
     fn save(&self, writer: &mut Writer<'_, Self::Event>);
 
     /// Reads what is held for a key.
-    fn load(shared: &mut Self::Shared, reader: &mut Reader<'_, '_, Self::Event>) -> Read<Self>;
+    fn load(
+        shared: &mut Self::Shared,
+        loading: &mut Self::Loading,
+        reader: &mut Reader<'_, '_, Self::Event>,
+    ) -> Read<Self>;
+
+    /// Checks that what was read belongs together, once all keys have been.
+    fn end_load(shared: &mut Self::Shared, loading: Self::Loading) -> Read<()>;
 }
 
 /// What is found while a row is processed or a key woken: at most so many matches, the rest is counted.

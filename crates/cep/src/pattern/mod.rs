@@ -24,6 +24,7 @@ pub use validate::PatternProblem;
 
 pub mod automaton;
 mod builder;
+pub(crate) mod claims;
 
 mod events;
 mod fresh;

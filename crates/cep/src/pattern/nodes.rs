@@ -10,8 +10,10 @@
 //!
 //! [`Union`]: Node::Union
 
+use std::fmt;
 use std::num::NonZeroU32;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::StepId;
@@ -20,11 +22,11 @@ use super::fresh::Fresh;
 
 mod saved;
 
-/// The nodes of all partial matches of a rule, and their events.
+/// The nodes of all partial matches of a rule, and their events. Each remembers an `S` of where its paths begin.
 #[derive(Debug)]
-pub(crate) struct Nodes<E> {
+pub(crate) struct Nodes<E, S = u64> {
     pub(crate) events: Events<E>,
-    slots: Vec<Slot>,
+    slots: Vec<Slot<S>>,
     /// Slots that hold nothing.
     free: Vec<NodeId>,
     /// Nodes that nothing refers to any longer, but that still hold their references to others.
@@ -51,10 +53,38 @@ pub(crate) enum Node {
     Union { left: NodeId, right: NodeId },
 }
 
+/// What is remembered of the row with which the path of a node begins that begins latest.
+pub(crate) trait LatestStart: Copy + fmt::Debug + Serialize + DeserializeOwned {
+    /// Of a path that begins with this row.
+    fn of(row: u64) -> Self;
+
+    /// The row.
+    fn row(self) -> u64;
+}
+
+/// The row itself.
+impl LatestStart for u64 {
+    fn of(row: u64) -> u64 {
+        row
+    }
+
+    fn row(self) -> u64 {
+        self
+    }
+}
+
+/// Nothing: whoever holds a node knows how long, and no node is ever over by itself.
+impl LatestStart for () {
+    fn of(_: u64) {}
+
+    fn row(self) -> u64 {
+        u64::MAX
+    }
+}
+
 #[derive(Debug)]
-struct Slot {
-    /// The row with which the path begins that begins latest.
-    start: u64,
+struct Slot<S> {
+    start: S,
     references: u32,
     node: Option<Node>,
 }
@@ -65,8 +95,8 @@ const RELEASED_PER_NODE: usize = 4;
 /// Slots that are [swept](Nodes::sweep) for each node made. The more, the less of the memory is taken by what is over.
 const SWEPT_PER_NODE: usize = 3;
 
-impl<E> Default for Nodes<E> {
-    fn default() -> Nodes<E> {
+impl<E, S> Default for Nodes<E, S> {
+    fn default() -> Nodes<E, S> {
         Nodes {
             events: Events::default(),
             slots: Vec::new(),
@@ -81,22 +111,22 @@ impl<E> Default for Nodes<E> {
     }
 }
 
-impl<E: Clone> Nodes<E> {
+impl<E: Clone, S: LatestStart> Nodes<E, S> {
     /// An event that begins a partial match, whose reference goes over to the new node. The caller owns that to the node.
     pub(crate) fn begin(&mut self, step: StepId, event: EventId) -> NodeId {
         self.begun += 1;
-        self.insert(self.events.at(event).row, Node::Event { step, event, next: None })
+        self.insert(S::of(self.events.at(event).row), Node::Event { step, event, next: None })
     }
 
     /// An event that continues every path of `next`; the references of both go over to the new node.
     pub(crate) fn extend(&mut self, step: StepId, event: EventId, next: NodeId) -> NodeId {
-        self.insert(self.start(next), Node::Event { step, event, next: Some(next) })
+        self.insert(self.slots[next.index()].start, Node::Event { step, event, next: Some(next) })
     }
 
     /// The paths of both, whose references go over to the new node.
     pub(crate) fn union(&mut self, left: NodeId, right: NodeId) -> NodeId {
         debug_assert!(self.start(left) >= self.start(right), "the later start stands on the left");
-        self.insert(self.start(left), Node::Union { left, right })
+        self.insert(self.slots[left.index()].start, Node::Union { left, right })
     }
 
     /// Adds a reference.
@@ -186,7 +216,7 @@ impl<E: Clone> Nodes<E> {
 
     /// The row with which the path begins that begins latest.
     pub(crate) fn start(&self, id: NodeId) -> u64 {
-        self.slots[id.index()].start
+        self.slots[id.index()].start.row()
     }
 
     /// Nodes that something refers to, or that are part of such ones.
@@ -206,10 +236,10 @@ impl<E: Clone> Nodes<E> {
 
     /// What a node takes.
     pub(crate) const fn bytes_per_node() -> usize {
-        size_of::<Slot>()
+        size_of::<Slot<S>>()
     }
 
-    fn insert(&mut self, start: u64, node: Node) -> NodeId {
+    fn insert(&mut self, start: S, node: Node) -> NodeId {
         self.reclaim(RELEASED_PER_NODE);
         self.sweep(SWEPT_PER_NODE);
         self.live += 1;
@@ -255,7 +285,7 @@ impl<E: Clone> Nodes<E> {
         }
     }
 
-    fn slot_mut(&mut self, id: NodeId) -> &mut Slot {
+    fn slot_mut(&mut self, id: NodeId) -> &mut Slot<S> {
         &mut self.slots[id.index()]
     }
 }
@@ -266,7 +296,7 @@ impl NodeId {
         NodeId(NonZeroU32::new(number).expect("one more than an index is not zero"))
     }
 
-    fn index(self) -> usize {
+    pub(super) fn index(self) -> usize {
         self.0.get() as usize - 1
     }
 }

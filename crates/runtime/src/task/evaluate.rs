@@ -21,7 +21,7 @@ use crate::prepare::{Hit, Needs, RowHit, Rows, StoredEvent, scalar};
 pub(super) struct Evaluation {
     pub(super) engine: Engine<Arc<StoredEvent>>,
     /// By rule: how many of its matches are told.
-    limiters: Vec<Option<Limiter>>,
+    pub(super) limiters: Vec<Option<Limiter>>,
     /// By rule: how many were not.
     pub(super) limited: Vec<u64>,
     /// By rule, how often an event had no key.

@@ -4,30 +4,41 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use super::held::Held;
 use super::index::INDEXED_BYTES;
 use super::paths::Paths;
 use super::registers::Registers;
-use super::slab::{Id, Linked, Links, List, Slab};
+use super::slab::{Id, Linked, Links, Slab};
 use super::summary::Summaries;
+use super::{Group, Ordered};
 use crate::engine::Row;
+use crate::pattern::StepId;
 use crate::pattern::automaton::StateId;
 use crate::pattern::events::{EventId, Start};
-use crate::pattern::nodes::{NodeId, Nodes};
+use crate::pattern::nodes::{self, NodeId};
 use crate::slots::SlotId;
-use crate::snapshot::wire::{Damaged, Read, Reader, Writer};
+
+/// An event, and the step under which it was taken.
+pub(super) type Taking = (StepId, EventId);
 
 /// A partial match in one state.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Run {
     pub(super) state: StateId,
-    pub(super) begun: BegunId,
-    /// Its events; nothing where findings carry none.
+    /// The step under which it took its first event.
+    pub(super) first_step: StepId,
+    /// The event with which it began; a reference.
+    pub(super) first: EventId,
+    /// What it took after that; nothing where findings carry no events.
     pub(super) node: Option<NodeId>,
     in_state: Links<Run>,
-    in_begun: Links<Run>,
+    in_key: Links<Run>,
 }
 
 pub(super) type RunId = Id<Run>;
+
+/// The paths of runs. How long something lasts is known of the run, by its first event.
+pub(super) type Nodes<E> = nodes::Nodes<E, ()>;
 
 /// What is known of a run's time where states have bounds of their own.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -38,29 +49,28 @@ pub(super) struct Clock {
     pub(super) since: i64,
 }
 
-/// What began with one row.
+/// A row that began something. There are as many as partial matches, so nothing is left between them.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[repr(C, packed(4))]
 pub(super) struct Begun {
-    pub(super) event: EventId,
-    pub(super) runs: List<Run>,
-    links: Links<Begun>,
+    time: i64,
+    row: u64,
+    /// Of which key.
+    pub(super) slot: SlotId,
 }
 
-pub(super) type BegunId = Id<Begun>;
-
-/// The runs in one state, in the order in which they came there.
+/// The runs of one key in one state, in the order in which they came there.
 #[derive(Debug)]
 pub(super) enum InState {}
 
-/// The runs that began with one row.
+/// The runs of one key, in the order in which they began.
 #[derive(Debug)]
-pub(super) enum InBegun {}
+pub(super) enum InKey {}
 
 /// The runs of all keys of a rule, and what they refer to.
 #[derive(Debug)]
 pub(super) struct Arena<E> {
     pub(super) runs: Slab<Run>,
-    pub(super) begun: Slab<Begun>,
     pub(super) nodes: Nodes<E>,
     pub(super) registers: Registers,
     pub(super) clocks: Beside<Clock>,
@@ -72,9 +82,13 @@ pub(super) struct Arena<E> {
     pub(super) paths: Option<Paths>,
     /// Rows that began something, with their keys, in order. One of which nothing is left stays until it comes to the front
     /// or the queue is rebuilt, which happens when those outnumber the others.
-    pub(super) order: VecDeque<(Start, SlotId)>,
+    pub(super) order: VecDeque<Begun>,
     /// Runs that have come into a state since the start.
     pub(super) arrived: u64,
+    /// Groups of runs that their keys do not hold by themselves.
+    pub(super) spilled: usize,
+    /// Keys that have more than runs.
+    pub(super) ordered: usize,
     /// Runs that stand in an index.
     pub(super) indexed: usize,
     /// Matches held back.
@@ -93,7 +107,7 @@ pub(super) struct Arena<E> {
 #[derive(Debug)]
 pub(super) struct Beside<T> {
     is_kept: bool,
-    values: Vec<T>,
+    pub(super) values: Vec<T>,
 }
 
 impl<E: Clone> Arena<E> {
@@ -121,24 +135,34 @@ impl<E: Clone> Arena<E> {
         }
     }
 
-    /// A new run, in the list of what it began with but not yet in that of a state.
-    pub(super) fn add(
-        &mut self,
-        state: StateId,
-        begun: BegunId,
-        node: Option<NodeId>,
-        clock: Clock,
-    ) -> RunId {
-        let run = Run { state, begun, node, in_state: Links::default(), in_begun: Links::default() };
-        let id = self.runs.insert(run);
-        self.begun[begun].runs.push_back::<InBegun>(&mut self.runs, id);
+    /// A new run that began with an event, the reference to which goes over; in no list yet.
+    pub(super) fn add(&mut self, state: StateId, (first_step, first): Taking, clock: Clock) -> RunId {
+        let (in_state, in_key) = (Links::default(), Links::default());
+        let id = self.runs.insert(Run { state, first_step, first, node: None, in_state, in_key });
         self.clocks.set(id, clock);
         id
     }
 
-    /// Frees a run that is in no list of a state; whether it was the last that began with its row.
-    pub(super) fn remove(&mut self, id: RunId) -> bool {
-        let Run { begun, node, .. } = self.runs[id];
+    /// A copy of a run, in no list yet.
+    pub(super) fn copy(&mut self, run: RunId) -> RunId {
+        let Run { state, first_step, first, node, .. } = self.runs[run];
+        let first = self.nodes.events.retain(first);
+        let id = self.add(state, (first_step, first), self.clocks.get(run));
+        self.runs[id].node = node.map(|node| self.nodes.retain(node));
+        self.registers.copy(run.index(), id.index());
+        if let Some(paths) = &mut self.paths {
+            paths.copy(run.index(), id.index());
+        }
+        if let Some(summaries) = &mut self.summaries {
+            summaries.copy(run.index(), id.index(), &mut self.nodes.events);
+        }
+        id
+    }
+
+    /// Frees a run that is in no list.
+    pub(super) fn free(&mut self, id: RunId) {
+        let Run { first, node, .. } = self.runs[id];
+        self.nodes.events.release(first);
         if let Some(node) = node {
             self.nodes.release(node);
         }
@@ -146,33 +170,20 @@ impl<E: Clone> Arena<E> {
             summaries.clear(id.index(), &mut self.nodes.events);
         }
         self.registers.clear(id.index());
-        let Arena { runs, begun: all, .. } = self;
-        all[begun].runs.unlink::<InBegun>(runs, id);
-        runs.remove(id);
-        all[begun].runs.is_empty()
+        self.runs.remove(id);
     }
 
-    /// Frees what began with one row, of which no run is left.
-    pub(super) fn remove_begun(&mut self, id: BegunId) {
-        self.nodes.events.release(self.begun[id].event);
-        self.begun.remove(id);
-    }
-
-    /// When something began, and with which row.
-    pub(super) fn at(&self, begun: BegunId) -> Start {
-        self.nodes.events.at(self.begun[begun].event)
+    /// When a run began, and with which row.
+    pub(super) fn at(&self, run: RunId) -> Start {
+        self.nodes.events.at(self.runs[run].first)
     }
 
     pub(super) fn next_in_state(&self, id: RunId) -> Option<RunId> {
         self.runs[id].in_state.next
     }
 
-    pub(super) fn next_in_begun(&self, id: RunId) -> Option<RunId> {
-        self.runs[id].in_begun.next
-    }
-
-    pub(super) fn next_begun(&self, id: BegunId) -> Option<BegunId> {
-        self.begun[id].links.next
+    pub(super) fn next_in_key(&self, id: RunId) -> Option<RunId> {
+        self.runs[id].in_key.next
     }
 
     pub(super) fn previous_in_state(&self, id: RunId) -> Option<RunId> {
@@ -182,16 +193,17 @@ impl<E: Clone> Arena<E> {
     /// What all of this takes that is held, in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.runs.len() * self.bytes_per_run()
-            + self.begun.len() * size_of::<Begun>()
-            + self.order.len() * size_of::<(Start, SlotId)>()
+            + self.order.len() * size_of::<Begun>()
             + self.nodes.bytes()
+            + self.spilled * size_of::<Group>()
+            + self.ordered * size_of::<Ordered>()
             + self.indexed * INDEXED_BYTES
             + self.registers.heap_bytes()
-            + self.held * size_of::<super::held::Held>()
+            + self.held * size_of::<Held>()
             + self.held_heap
     }
 
-    /// What a run takes, without what it began with and its events.
+    /// What a run takes, without its events.
     pub(super) fn bytes_per_run(&self) -> usize {
         size_of::<Run>()
             + self.clocks.bytes_per_run()
@@ -199,36 +211,6 @@ impl<E: Clone> Arena<E> {
             + self.registers.bytes_per_run()
             + self.summaries.as_ref().map_or(0, Summaries::bytes_per_run)
             + self.paths.as_ref().map_or(0, |_| Paths::bytes_per_run())
-    }
-}
-
-impl<E: Clone> Arena<E> {
-    pub(super) fn save(&self, writer: &mut Writer<'_, E>) {
-        self.nodes.save(writer);
-        writer.put(&(&self.runs, &self.begun, &self.order, self.arrived));
-        writer.put(&(&self.clocks.values, &self.came.values));
-        self.registers.save(writer);
-        writer.put(&self.summaries.as_ref().map(Summaries::saved));
-        writer.put(&self.paths.as_ref().map(Paths::saved));
-    }
-
-    pub(super) fn load(&mut self, new: &mut [Reader<'_, '_, E>], reader: &mut Reader<'_, '_, E>) -> Read<()> {
-        self.nodes = Nodes::load(new, reader)?;
-        (self.runs, self.begun, self.order, self.arrived) = reader.take()?;
-        (self.clocks.values, self.came.values) = reader.take()?;
-        self.registers.load(reader)?;
-        let (summaries, paths) = (reader.take()?, reader.take()?);
-        match (&mut self.summaries, summaries) {
-            (Some(summaries), Some(saved)) => summaries.restore(saved),
-            (None, None) => {}
-            _ => return Err(Damaged),
-        }
-        match (&mut self.paths, paths) {
-            (Some(paths), Some(saved)) => paths.restore(saved),
-            (None, None) => {}
-            _ => return Err(Damaged),
-        }
-        Ok(())
     }
 }
 
@@ -252,6 +234,11 @@ impl<T: Copy + Default> Beside<T> {
         self.values[run.index()] = value;
     }
 
+    /// Whether there is something for runs in all of so many places.
+    pub(super) fn reaches(&self, places: usize) -> bool {
+        !self.is_kept || self.values.len() >= places
+    }
+
     fn bytes_per_run(&self) -> usize {
         if self.is_kept { size_of::<T>() } else { 0 }
     }
@@ -266,7 +253,7 @@ impl Clock {
     /// How long ago the last event was. Time ends things between moments only, so at the moment in which it begins to count
     /// nothing is too late.
     pub(super) fn since_last(self, now: i64) -> i64 {
-        if self.since == now { 0 } else { now - self.last }
+        if self.since == now { 0 } else { now.saturating_sub(self.last) }
     }
 
     /// When a run is over in a state in which it can be for so long after its last event.
@@ -276,8 +263,12 @@ impl Clock {
 }
 
 impl Begun {
-    pub(super) fn new(event: EventId) -> Begun {
-        Begun { event, runs: List::default(), links: Links::default() }
+    pub(super) fn new(Start { time, row }: Start, slot: SlotId) -> Begun {
+        Begun { time, row, slot }
+    }
+
+    pub(super) fn at(self) -> Start {
+        Start { time: self.time, row: self.row }
     }
 }
 
@@ -287,14 +278,8 @@ impl Linked<InState> for Run {
     }
 }
 
-impl Linked<InBegun> for Run {
+impl Linked<InKey> for Run {
     fn links(&mut self) -> &mut Links<Run> {
-        &mut self.in_begun
-    }
-}
-
-impl Linked<()> for Begun {
-    fn links(&mut self) -> &mut Links<Begun> {
-        &mut self.links
+        &mut self.in_key
     }
 }

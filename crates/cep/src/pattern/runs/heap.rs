@@ -27,10 +27,6 @@ impl<T: Begins> Heap<T> {
         self.items.iter()
     }
 
-    pub(super) fn clear(&mut self) {
-        self.items.clear();
-    }
-
     /// Takes all items out, in the order of the array.
     pub(super) fn drain(&mut self) -> std::vec::Drain<'_, T> {
         self.items.drain(..)

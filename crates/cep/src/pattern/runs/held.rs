@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::arena::Arena;
+use super::arena::{Arena, Nodes, Taking};
 use super::heap::Begins;
 use super::summary::Ends;
 use crate::aggregate::Scalar;
 use crate::engine::{Found, Taken};
 use crate::pattern::events::{EventId, Events, Start};
 use crate::pattern::matcher::Told;
-use crate::pattern::nodes::{Node, NodeId, Nodes};
+use crate::pattern::nodes::{Node, NodeId};
 use crate::pattern::{AfterMatch, StepId};
 
 /// A match or a timeout that is complete but not told.
@@ -24,8 +24,8 @@ pub(super) struct Held {
 /// What is to be told of a match.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum What {
-    /// The events of this path, which is owned, and then perhaps one more.
-    Path { node: Option<NodeId>, and: Option<(StepId, EventId)> },
+    /// These events, references to which are owned: the first, then those of a path, and then perhaps one more.
+    Path { first: Taking, node: Option<NodeId>, and: Option<Taking> },
     /// These, whose events are owned.
     Summary(Box<Summary>),
 }
@@ -33,6 +33,7 @@ pub(super) enum What {
 /// What is told of a match where findings carry no events.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Summary {
+    pub(super) first: EventId,
     pub(super) ends: Ends,
     pub(super) counts: Vec<u64>,
     pub(super) registers: Vec<Scalar>,
@@ -66,7 +67,7 @@ impl Ended {
 impl Summary {
     /// What is told, which takes this apart.
     pub(super) fn into_found<E: Clone>(self, events: &mut Events<E>) -> Found<E> {
-        let Summary { ends: Ends { first, last, .. }, counts, registers, approximate, timed_out } = self;
+        let Summary { first, ends: Ends { last, .. }, counts, registers, approximate, timed_out } = self;
         let (of_first, of_last) = (events.get(first), events.get(last));
         let found =
             Found::Summary { first: of_first, last: of_last, counts, registers, approximate, timed_out };
@@ -88,9 +89,9 @@ impl Held {
     /// What is told, which takes this apart.
     pub(super) fn into_found<E: Clone>(self, nodes: &mut Nodes<E>) -> Found<E> {
         match self.what {
-            What::Path { node, and } => {
-                let events = events(node, and, nodes);
-                release(node, and, nodes);
+            What::Path { first, node, and } => {
+                let events = events(first, node, and, nodes);
+                release(first, node, and, nodes);
                 Found::Match { events }
             }
             What::Summary(summary) => summary.into_found(&mut nodes.events),
@@ -108,9 +109,9 @@ impl Held {
     /// Takes this apart untold.
     pub(super) fn discard<E: Clone>(self, nodes: &mut Nodes<E>) {
         match self.what {
-            What::Path { node, and } => release(node, and, nodes),
+            What::Path { first, node, and } => release(first, node, and, nodes),
             What::Summary(summary) => {
-                nodes.events.release(summary.ends.first);
+                nodes.events.release(summary.first);
                 nodes.events.release(summary.ends.last);
             }
         }
@@ -118,13 +119,10 @@ impl Held {
 
     /// Makes all of it one path, so that it can be kept.
     pub(super) fn keep<E: Clone>(mut self, nodes: &mut Nodes<E>) -> Held {
-        if let What::Path { node, and } = &mut self.what
-            && let Some((step, event)) = and.take()
+        if let What::Path { node, and, .. } = &mut self.what
+            && let Some(taking) = and.take()
         {
-            *node = Some(match node.take() {
-                Some(before) => nodes.extend(step, event, before),
-                None => nodes.begin(step, event),
-            });
+            *node = Some(append(nodes, node.take(), taking));
         }
         self
     }
@@ -157,11 +155,11 @@ impl Held {
 
     /// The rows of the first and the last event of a step.
     fn rows_of<E: Clone>(&self, step: StepId, nodes: &Nodes<E>) -> Option<(u64, u64)> {
-        let mut node = match &self.what {
-            What::Path { node, .. } => *node,
+        let (first, mut node) = match &self.what {
+            What::Path { first, node, .. } => (*first, *node),
             What::Summary(summary) => return summary.ends.marked,
         };
-        let mut rows = None;
+        let mut rows: Option<(u64, u64)> = None;
         while let Some(Node::Event { step: of, event, next }) = node.map(|node| nodes.get(node)) {
             if of == step {
                 let row = nodes.events.at(event).row;
@@ -169,11 +167,22 @@ impl Held {
             }
             node = next;
         }
-        rows
+        let begins = (first.0 == step).then_some(self.begun.row);
+        let last = rows.map(|(_, last)| last);
+        Some((begins.or(rows.map(|(first, _)| first))?, last.or(begins)?))
     }
 }
 
-fn release<E: Clone>(node: Option<NodeId>, and: Option<(StepId, EventId)>, nodes: &mut Nodes<E>) {
+/// A path with one more event. The references go over.
+pub(super) fn append<E: Clone>(nodes: &mut Nodes<E>, path: Option<NodeId>, (step, event): Taking) -> NodeId {
+    match path {
+        Some(before) => nodes.extend(step, event, before),
+        None => nodes.begin(step, event),
+    }
+}
+
+fn release<E: Clone>(first: Taking, node: Option<NodeId>, and: Option<Taking>, nodes: &mut Nodes<E>) {
+    nodes.events.release(first.1);
     if let Some(node) = node {
         nodes.release(node);
     }
@@ -182,10 +191,11 @@ fn release<E: Clone>(node: Option<NodeId>, and: Option<(StepId, EventId)>, nodes
     }
 }
 
-/// The events of a path in the order in which they were taken, and then perhaps one more.
+/// The first event, those of a path in the order in which they were taken, and then perhaps one more.
 pub(super) fn events<E: Clone>(
+    first: Taking,
     node: Option<NodeId>,
-    and: Option<(StepId, EventId)>,
+    and: Option<Taking>,
     nodes: &Nodes<E>,
 ) -> Vec<Taken<E>> {
     let path = || {
@@ -194,12 +204,14 @@ pub(super) fn events<E: Clone>(
             Node::Union { .. } => None,
         })
     };
-    let mut events = Vec::with_capacity(path().count() + usize::from(and.is_some()));
-    events.extend(and.map(|(step, event)| Taken { step, event: nodes.events.get(event) }));
+    let taken = |(step, event): Taking| Taken { step, event: nodes.events.get(event) };
+    let mut events = Vec::with_capacity(1 + path().count() + usize::from(and.is_some()));
+    events.extend(and.map(taken));
     events.extend(path().filter_map(|node| match node {
-        Node::Event { step, event, .. } => Some(Taken { step, event: nodes.events.get(event) }),
+        Node::Event { step, event, .. } => Some(taken((step, event))),
         Node::Union { .. } => None,
     }));
+    events.push(taken(first));
     events.reverse();
     events
 }

@@ -3,30 +3,24 @@
 use std::collections::VecDeque;
 use std::marker::PhantomData;
 
-use super::arena::{Arena, Begun, Beside, Run};
+use super::arena::{Arena, Begun, Beside, Nodes, Run};
 use super::conditions::Conditions;
-use super::heap::Heap;
-use super::held::Held;
 use super::index::Probe;
-use super::order::Order;
+use super::order::Slot;
 use super::paths::Paths;
 use super::registers::Registers;
 use super::slab::{List, Slab};
 use super::step::Scratch;
 use super::summary::Summaries;
-use super::{Group, Runs, RunsPlan, RunsShared};
+use super::{Groups, Loading, Runs, RunsPlan, RunsShared};
 use crate::agenda::Wake;
 use crate::engine::Row;
-use crate::pattern::automaton::{Automaton, StateId};
+use crate::pattern::automaton::Automaton;
 use crate::pattern::events::{Events, Start};
 use crate::pattern::matcher::{Matcher, Told};
-use crate::pattern::nodes::Nodes;
 use crate::pattern::{AfterMatch, PatternPlan};
 use crate::slots::{SlotId, Slots};
-use crate::snapshot::wire::{Read, Reader, Writer, check};
-
-/// A group without its index, and whether it has one.
-type SavedGroup = (StateId, u32, bool, List<Run>);
+use crate::snapshot::wire::{Read, Reader, Writer};
 
 /// Matchers that are kept for further keys.
 const SPARE_MAX: usize = 1024;
@@ -37,6 +31,7 @@ const ORDER_SLACK: usize = 64;
 impl<E: Clone> Matcher for Runs<E> {
     type Event = E;
     type Shared = RunsShared<E>;
+    type Loading = Loading;
 
     fn share(plan: PatternPlan, automaton: Automaton, weight_max: usize) -> RunsShared<E> {
         let PatternPlan { pattern, conditions, outputs, .. } = plan;
@@ -51,7 +46,6 @@ impl<E: Clone> Matcher for Runs<E> {
         RunsShared {
             arena: Arena {
                 runs: Slab::default(),
-                begun: Slab::default(),
                 nodes: Nodes::default(),
                 registers: Registers::new(&pattern.registers),
                 clocks: Beside::new(is_timed),
@@ -60,6 +54,8 @@ impl<E: Clone> Matcher for Runs<E> {
                 paths,
                 order: VecDeque::new(),
                 arrived: 0,
+                spilled: 0,
+                ordered: 0,
                 indexed: 0,
                 held: 0,
                 held_heap: 0,
@@ -68,6 +64,8 @@ impl<E: Clone> Matcher for Runs<E> {
                 refused: false,
             },
             plan: RunsPlan {
+                steps: pattern.steps.len(),
+                registers: pattern.registers.len(),
                 is_timed,
                 probes,
                 is_ordered: pattern.after_match != AfterMatch::Nothing && automaton.forks(),
@@ -82,9 +80,9 @@ impl<E: Clone> Matcher for Runs<E> {
     }
 
     fn sizes(shared: &RunsShared<E>) -> (usize, usize) {
-        let begun = size_of::<Begun>() + size_of::<(Start, SlotId)>() + size_of::<Group>();
-        let run = shared.arena.bytes_per_run() + begun;
+        let run = shared.arena.bytes_per_run() + size_of::<Begun>();
         match shared.arena.summaries {
+            // What every event but the first takes beside its own.
             None => (run, Nodes::<E>::bytes_per_node() + Events::<E>::bytes_per_event()),
             // The first event and the last.
             Some(_) => (run + 2 * Events::<E>::bytes_per_event(), 0),
@@ -94,16 +92,15 @@ impl<E: Clone> Matcher for Runs<E> {
     fn new(shared: &mut RunsShared<E>) -> Runs<E> {
         shared.spare.pop().unwrap_or(Runs {
             event: PhantomData,
-            begun: List::default(),
-            groups: Vec::new(),
-            held: Heap::default(),
-            order: Order::default(),
+            runs: List::default(),
+            groups: Groups::new(),
+            ordered: None,
         })
     }
 
     fn give_back(mut self, shared: &mut RunsShared<E>) {
-        self.order.clear();
-        if shared.spare.len() < SPARE_MAX {
+        shared.arena.ordered -= usize::from(self.ordered.take().is_some());
+        if self.groups.spilled() && shared.spare.len() < SPARE_MAX {
             shared.spare.push(self);
         }
     }
@@ -119,7 +116,7 @@ impl<E: Clone> Matcher for Runs<E> {
     ) {
         self.show(shared, row, at, may_begin);
         if self.newest(shared) == Some(at.row) {
-            shared.arena.order.push_back((at, slot));
+            shared.arena.order.push_back(Begun::new(at, slot));
         }
         self.settle(shared, told);
     }
@@ -138,25 +135,26 @@ impl<E: Clone> Matcher for Runs<E> {
     }
 
     fn is_empty(&self) -> bool {
-        self.begun.is_empty() && self.held.first().is_none()
+        self.runs.is_empty() && self.first_held().is_none()
     }
 
     fn oldest(&self, shared: &RunsShared<E>) -> Option<u64> {
-        let begun = self.begun.head.map(|id| shared.arena.at(id).row);
-        let held = self.held.first().map(|held| held.begun.row);
+        let begun = self.runs.head.map(|id| shared.arena.at(id).row);
+        let held = self.first_held().map(|held| held.begun.row);
         [begun, held].into_iter().flatten().min()
     }
 
     fn newest(&self, shared: &RunsShared<E>) -> Option<u64> {
-        let begun = self.begun.tail.map(|id| shared.arena.at(id).row);
-        let held = self.held.iter().map(|held| held.begun.row).max();
+        let begun = self.runs.tail.map(|id| shared.arena.at(id).row);
+        let held = self.all_held().map(|held| held.begun.row).max();
         begun.max(held)
     }
 
     fn oldest_of_all(shared: &mut RunsShared<E>, slots: &Slots<Runs<E>>) -> Option<(u64, SlotId)> {
-        while let Some((at, slot)) = shared.arena.order.front().copied() {
-            if slots.get(slot).is_some_and(|runs| runs.oldest(shared) == Some(at.row)) {
-                return Some((at.row, slot));
+        while let Some(begun) = shared.arena.order.front().copied() {
+            let (row, slot) = (begun.at().row, begun.slot);
+            if slots.get(slot).is_some_and(|runs| runs.oldest(shared) == Some(row)) {
+                return Some((row, slot));
             }
             shared.arena.order.pop_front();
         }
@@ -164,27 +162,27 @@ impl<E: Clone> Matcher for Runs<E> {
     }
 
     fn first_over(shared: &RunsShared<E>) -> Option<i64> {
-        let (at, _) = shared.arena.order.front()?;
-        at.time.checked_add(shared.plan.automaton.within()?)
+        let begun = shared.arena.order.front()?;
+        begun.at().time.checked_add(shared.plan.automaton.within()?)
     }
 
     fn take_over(shared: &mut RunsShared<E>, now: i64) -> Option<(u64, SlotId)> {
         let over = Runs::first_over(shared)?;
-        let (at, slot) = shared.arena.order.pop_front_if(|_| over <= now)?;
-        Some((at.row, slot))
+        let begun = shared.arena.order.pop_front_if(|_| over <= now)?;
+        Some((begun.at().row, begun.slot))
     }
 
     fn tidy(shared: &mut RunsShared<E>, slots: &Slots<Runs<E>>) {
         let RunsShared { arena, .. } = &*shared;
-        if arena.order.len() <= 2 * (arena.begun.len() + arena.held) + ORDER_SLACK {
+        if arena.order.len() <= 2 * (arena.runs.len() + arena.held) + ORDER_SLACK {
             return;
         }
-        let mut order: Vec<(Start, SlotId)> = Vec::with_capacity(arena.begun.len());
+        let mut order: Vec<Begun> = Vec::with_capacity(arena.runs.len() + arena.held);
         for (slot, runs) in slots.iter() {
-            order.extend(runs.begun(arena).map(|at| (at, slot)));
+            order.extend(runs.begun(arena).map(|at| Begun::new(at, slot)));
         }
-        order.sort_unstable_by_key(|(at, _)| at.row);
-        order.dedup_by_key(|(at, _)| at.row);
+        order.sort_unstable_by_key(|begun| begun.at().row);
+        order.dedup_by_key(|begun| begun.at().row);
         shared.arena.order = order.into();
     }
 
@@ -195,14 +193,21 @@ impl<E: Clone> Matcher for Runs<E> {
     fn drop_begun_at(&mut self, shared: &mut RunsShared<E>, row: u64, told: &mut Told<E>) -> u64 {
         let before = Self::held(shared);
         let RunsShared { plan, arena, .. } = shared;
-        let mut all = std::iter::successors(self.begun.head, |id| arena.next_begun(*id));
-        let newest = self.begun.tail.filter(|id| arena.at(*id).row == row);
-        if let Some(id) = newest.or_else(|| all.find(|id| arena.at(*id).row == row)) {
-            self.end_begun(id, plan, arena);
+        while let Some(id) = self.runs.tail.filter(|id| arena.at(*id).row == row) {
+            self.end(id, plan, arena);
         }
-        self.order.remove(|begun| begun == row);
+        let mut next = self.runs.head;
+        while let Some(id) = next.filter(|id| arena.at(*id).row <= row) {
+            next = arena.next_in_key(id);
+            if arena.at(id).row == row {
+                self.end(id, plan, arena);
+            }
+        }
+        if let Some(ordered) = &mut self.ordered {
+            ordered.order.remove(|begun| begun == row);
+        }
         self.drop_held(|begun| begun == row, arena);
-        arena.order.pop_back_if(|(at, _)| at.row == row);
+        arena.order.pop_back_if(|begun| begun.at().row == row);
         let lost = before - Self::held(shared);
         self.settle(shared, told);
         lost as u64
@@ -217,7 +222,9 @@ impl<E: Clone> Matcher for Runs<E> {
     }
 
     fn bytes(shared: &RunsShared<E>) -> usize {
-        shared.arena.bytes() + shared.arena.runs.len().min(shared.arena.begun.len()) * size_of::<Group>()
+        let RunsShared { plan, arena, .. } = shared;
+        let in_order = if plan.is_ordered { arena.runs.len() + arena.ordered } else { 0 };
+        arena.bytes() + in_order * size_of::<Slot>()
     }
 
     fn save_new(shared: &mut RunsShared<E>, writer: &mut Writer<'_, E>) {
@@ -232,8 +239,8 @@ impl<E: Clone> Matcher for Runs<E> {
         shared: &mut RunsShared<E>,
         new: &mut [Reader<'_, '_, E>],
         reader: &mut Reader<'_, '_, E>,
-    ) -> Read<()> {
-        shared.arena.load(new, reader)
+    ) -> Read<Loading> {
+        shared.arena.load(&shared.plan, new, reader)
     }
 
     fn forget_snapshot(shared: &mut RunsShared<E>) {
@@ -241,39 +248,22 @@ impl<E: Clone> Matcher for Runs<E> {
     }
 
     fn save(&self, writer: &mut Writer<'_, E>) {
-        let groups = self.groups.iter();
-        let groups: Vec<SavedGroup> =
-            groups.map(|group| (group.state, group.len, group.index.is_some(), group.runs)).collect();
-        writer.put(&(self.begun, groups, &self.held, &self.order));
+        self.write(writer);
     }
 
-    fn load(shared: &mut RunsShared<E>, reader: &mut Reader<'_, '_, E>) -> Read<Runs<E>> {
-        let RunsShared { plan, arena, .. } = shared;
-        let (begun, saved, held, order): (_, Vec<SavedGroup>, _, _) = reader.take()?;
-        let mut runs =
-            Runs { event: PhantomData, begun, groups: Vec::with_capacity(saved.len()), held, order };
-        arena.held += runs.held.iter().count();
-        arena.held_heap += runs.held.iter().map(Held::heap_bytes).sum::<usize>();
-        for (state, len, is_indexed, of_state) in saved {
-            let ends = [of_state.head, of_state.tail];
-            check(state.index() < plan.automaton.len())?;
-            check(ends.into_iter().flatten().all(|run| arena.runs.contains(run)))?;
-            let mut group = Group { state, len, index: None, runs: of_state };
-            if let (Some(probe), Some(first), true) = (&plan.probes[state.index()], of_state.head, is_indexed)
-            {
-                group.fill_index(first, probe, arena);
-            }
-            runs.groups.push(group);
-        }
-        Ok(runs)
+    fn load(
+        shared: &mut RunsShared<E>,
+        loading: &mut Loading,
+        reader: &mut Reader<'_, '_, E>,
+    ) -> Read<Runs<E>> {
+        Runs::read(shared, loading, reader)
+    }
+
+    fn end_load(_: &mut RunsShared<E>, loading: Loading) -> Read<()> {
+        loading.end()
     }
 
     fn bytes_at_least() -> usize {
-        size_of::<Run>()
-            + size_of::<Begun>()
-            + size_of::<(Start, SlotId)>()
-            + size_of::<Group>()
-            + Nodes::<E>::bytes_per_node()
-            + Events::<E>::bytes_per_event()
+        size_of::<Run>() + size_of::<Begun>() + Events::<E>::bytes_per_event()
     }
 }

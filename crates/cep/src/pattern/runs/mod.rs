@@ -1,19 +1,22 @@
 //! Runs: each partial match by itself, in the state in which it waits.
 //!
 //! The runs of a key are grouped by their state, so that an event touches only the groups in which it does more than to let
-//! everything stay. A run refers to its events as shared [nodes](super::nodes), and to what it remembers of them for
-//! conditions. Runs that began with the same row are listed together, and these lists in the order of their rows, so that
-//! what runs out of time, is skipped after a match or dropped for lack of room is found at once.
+//! everything stay. A run refers to its first event, to those after it as shared [nodes](super::nodes), and to what it
+//! remembers of them for conditions. The runs of a key are listed in the order in which they began, so that what runs out of
+//! time, is skipped after a match or dropped for lack of room is found at once.
 //!
 //! This evaluator accepts every pattern.
 
 use std::marker::PhantomData;
 
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
 use super::automaton::{Automaton, StateId};
 use super::events::Start;
 use super::matcher::Told;
 use super::{AfterMatch, PatternOutputs};
-use arena::{Arena, Begun, BegunId, InState, Run, RunId};
+use arena::{Arena, InKey, InState, Run, RunId};
 use conditions::Conditions;
 use heap::Heap;
 use held::Held;
@@ -23,6 +26,7 @@ use slab::List;
 use step::Scratch;
 
 pub use index::{Indexed, indexed};
+pub(crate) use saved::Loading;
 
 mod arena;
 mod conditions;
@@ -33,6 +37,7 @@ mod matcher;
 mod order;
 mod paths;
 mod registers;
+mod saved;
 mod slab;
 mod step;
 mod summary;
@@ -42,10 +47,22 @@ mod time;
 #[derive(Debug)]
 pub(crate) struct Runs<E> {
     event: PhantomData<E>,
-    /// What they began with, in order.
-    begun: List<Begun>,
+    /// All runs, in the order in which they began.
+    runs: List<Run>,
     /// By state, ascending; none is empty.
-    groups: Vec<Group>,
+    groups: Groups,
+    /// What is needed where matches end other partial matches.
+    ordered: Option<Box<Ordered>>,
+}
+
+/// Most keys have runs in one state only, and those need no memory beside.
+type Groups = SmallVec<[Group; GROUPS_INLINE]>;
+
+const GROUPS_INLINE: usize = 1;
+
+/// What a key has beside its runs, where matches end other partial matches.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Ordered {
     /// Matches held back.
     held: Heap<Held>,
     /// All runs, where it matters in which order matches are found.
@@ -77,6 +94,9 @@ pub(crate) struct RunsShared<E> {
 #[derive(Debug)]
 struct RunsPlan {
     automaton: Automaton,
+    /// How many steps and registers the pattern has.
+    steps: usize,
+    registers: usize,
     conditions: Conditions,
     after_match: AfterMatch,
     /// Whether several runs of one beginning may complete at once, and which comes first decides what it ends.
@@ -91,9 +111,26 @@ struct RunsPlan {
 impl<E: Clone> Runs<E> {
     /// All rows with which something began that is held.
     fn begun<'s>(&'s self, arena: &'s Arena<E>) -> impl Iterator<Item = Start> + 's {
-        std::iter::successors(self.begun.head, |id| arena.next_begun(*id))
+        std::iter::successors(self.runs.head, |id| arena.next_in_key(*id))
             .map(|id| arena.at(id))
-            .chain(self.held.iter().map(|held| held.begun))
+            .chain(self.all_held().map(|held| held.begun))
+    }
+
+    /// Matches held back.
+    fn all_held(&self) -> impl Iterator<Item = &Held> {
+        self.ordered.iter().flat_map(|ordered| ordered.held.iter())
+    }
+
+    fn first_held(&self) -> Option<&Held> {
+        self.ordered.as_ref()?.held.first()
+    }
+
+    /// What the key has beside its runs.
+    fn ordered(&mut self, arena: &mut Arena<E>) -> &mut Ordered {
+        self.ordered.get_or_insert_with(|| {
+            arena.ordered += 1;
+            Box::default()
+        })
     }
 
     /// Tells or holds back what was completed, and releases what nothing holds back any longer.
@@ -110,40 +147,43 @@ impl<E: Clone> Runs<E> {
             }
             for held in scratch.ready.drain() {
                 arena.held_heap += held.heap_bytes();
-                self.held.push(held);
+                self.ordered(arena).held.push(held);
                 arena.held += 1;
             }
             self.release(plan, arena, told);
         }
         if self.groups.iter().any(|group| group.runs.is_empty()) {
+            arena.spilled -= spilled(&self.groups);
             self.groups.retain(|group| !group.runs.is_empty());
+            arena.spilled += spilled(&self.groups);
         }
     }
 
     /// Tells the matches before which nothing began that is still open; each ends what it ends.
     fn release(&mut self, plan: &RunsPlan, arena: &mut Arena<E>, told: &mut Told<E>) {
-        while let Some(first) = self.held.first() {
+        while let Some(first) = self.first_held() {
             let is_held_back =
-                self.begun.head.is_some_and(|earliest| arena.at(earliest).row < first.begun.row);
+                self.runs.head.is_some_and(|earliest| arena.at(earliest).row < first.begun.row);
             if is_held_back {
                 return;
             }
-            let Some(first) = self.held.pop() else { return };
+            let Some(first) = self.ordered(arena).held.pop() else { return };
             arena.held -= 1;
             arena.held_heap -= first.heap_bytes();
             let ended = first.ends(plan.after_match, &arena.nodes);
-            while let Some(earliest) = self.begun.head.filter(|id| ended.includes(arena.at(*id).row)) {
-                self.end_begun(earliest, plan, arena);
+            while let Some(earliest) = self.runs.head.filter(|id| ended.includes(arena.at(*id).row)) {
+                self.end(earliest, plan, arena);
             }
-            self.order.remove(|row| ended.includes(row));
+            self.ordered(arena).order.remove(|row| ended.includes(row));
             self.drop_held(|row| ended.includes(row), arena);
             held::tell(first, arena, told);
         }
     }
 
     fn drop_held(&mut self, is_dropped: impl Fn(u64) -> bool, arena: &mut Arena<E>) {
+        let Some(ordered) = &mut self.ordered else { return };
         let Arena { nodes, held: count, held_heap: heap, .. } = arena;
-        self.held.remove(
+        ordered.held.remove(
             |held| is_dropped(held.begun.row),
             |held| {
                 *heap -= held.heap_bytes();
@@ -153,21 +193,16 @@ impl<E: Clone> Runs<E> {
         );
     }
 
-    /// Ends all that began with one row.
-    fn end_begun(&mut self, id: BegunId, plan: &RunsPlan, arena: &mut Arena<E>) {
-        while let Some(run) = arena.begun[id].runs.head {
-            self.leave_state(run, plan, arena);
-            self.remove(run, arena);
-        }
+    /// Ends a run.
+    fn end(&mut self, id: RunId, plan: &RunsPlan, arena: &mut Arena<E>) {
+        self.leave_state(id, plan, arena);
+        self.remove(id, arena);
     }
 
     /// Frees a run that has left its state.
     fn remove(&mut self, id: RunId, arena: &mut Arena<E>) {
-        let begun = arena.runs[id].begun;
-        if arena.remove(id) {
-            self.begun.unlink::<()>(&mut arena.begun, begun);
-            arena.remove_begun(begun);
-        }
+        self.runs.unlink::<InKey>(&mut arena.runs, id);
+        arena.free(id);
     }
 
     fn leave_state(&mut self, id: RunId, plan: &RunsPlan, arena: &mut Arena<E>) {
@@ -189,7 +224,9 @@ impl<E: Clone> Runs<E> {
         let index = match self.groups.binary_search_by_key(&state, |group| group.state) {
             Ok(index) => index,
             Err(index) => {
+                arena.spilled -= spilled(&self.groups);
                 self.groups.insert(index, Group { state, len: 0, index: None, runs: List::default() });
+                arena.spilled += spilled(&self.groups);
                 index
             }
         };
@@ -210,6 +247,11 @@ impl<E: Clone> Runs<E> {
             group.keep_index(id, probe, arena);
         }
     }
+}
+
+/// How many groups need memory beside.
+fn spilled(groups: &[Group]) -> usize {
+    if groups.len() > GROUPS_INLINE { groups.len() } else { 0 }
 }
 
 impl Group {

@@ -39,13 +39,13 @@ impl Order {
         self.heap.push(slot);
     }
 
+    pub(super) fn iter(&self) -> std::slice::Iter<'_, Slot> {
+        self.heap.iter()
+    }
+
     /// Takes those out that began with certain rows.
     pub(super) fn remove(&mut self, is_removed: impl Fn(u64) -> bool) {
         self.heap.remove(|slot| slot.run.is_some() && is_removed(slot.row), drop);
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.heap.clear();
     }
 }
 

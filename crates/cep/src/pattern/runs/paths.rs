@@ -56,6 +56,11 @@ impl Paths {
         self.of_runs = saved;
     }
 
+    /// Whether there is something for runs in all of so many places.
+    pub(super) fn reaches(&self, places: usize) -> bool {
+        self.of_runs.len() >= places
+    }
+
     pub(super) fn bytes_per_run() -> usize {
         size_of::<u128>()
     }

@@ -203,6 +203,11 @@ impl Registers {
         Ok(())
     }
 
+    /// Whether there is something for runs in all of so many places.
+    pub(super) fn reaches(&self, places: usize) -> bool {
+        self.plan.is_empty() || self.taken.len() >= places
+    }
+
     pub(super) fn bytes_per_run(&self) -> usize {
         let taken = if self.plan.is_empty() { 0 } else { size_of::<u64>() };
         self.plan.len() * size_of::<Scalar>() + self.bytes_of_accumulators + taken

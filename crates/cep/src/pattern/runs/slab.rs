@@ -61,9 +61,21 @@ impl<T: Copy> Slab<T> {
         self.free.push(id);
     }
 
-    /// Whether there is a place of this name.
-    pub(super) fn contains(&self, id: Id<T>) -> bool {
-        id.index() < self.items.len()
+    /// By place, whether there is a value; `None` if the slab is not sound, as it was read so.
+    pub(super) fn live(&self) -> Option<Vec<bool>> {
+        let mut live = vec![true; self.items.len()];
+        for id in &self.free {
+            let live = live.get_mut(id.index())?;
+            if !std::mem::take(live) {
+                return None;
+            }
+        }
+        Some(live)
+    }
+
+    /// What is in each place, be it a value or what was left by one.
+    pub(super) fn all(&self) -> std::slice::Iter<'_, T> {
+        self.items.iter()
     }
 
     pub(super) fn len(&self) -> usize {

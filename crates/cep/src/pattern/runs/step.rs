@@ -1,10 +1,10 @@
 //! What an event does to runs.
 
-use super::arena::{Arena, Begun, BegunId, Clock, RunId};
+use super::arena::{Arena, Clock, InKey, RunId};
 use super::heap::Heap;
-use super::held::{Held, What};
+use super::held::{Held, What, append};
 use super::order::Slot;
-use super::time::summarised;
+use super::time::{path_of, summarised};
 use super::{Group, Runs, RunsPlan, RunsShared};
 use crate::aggregate::Scalar;
 use crate::engine::Row;
@@ -121,7 +121,7 @@ impl<E: Clone> Runs<E> {
         if !shown.begins && !self.groups.iter().any(stirs) {
             return;
         }
-        self.order.take_all(&mut scratch.slots);
+        self.ordered(arena).order.take_all(&mut scratch.slots);
         for index in 0..scratch.slots.len() {
             let Slot { run, row } = scratch.slots[index];
             scratch.successors.clear();
@@ -142,11 +142,12 @@ impl<E: Clone> Runs<E> {
                     shown.at.row
                 }
             };
+            let order = &mut self.ordered(arena).order;
             for successor in &scratch.successors {
-                self.order.push(Slot { run: Some(*successor), row });
+                order.push(Slot { run: Some(*successor), row });
             }
             if run.is_none() {
-                self.order.push(Slot::START);
+                order.push(Slot::START);
             }
         }
         for run in scratch.arrivals.drain(..) {
@@ -192,6 +193,7 @@ impl<E: Clone> Runs<E> {
                 scratch.successors.push(id);
             } else {
                 let copy = fork(id, *way, shown, arena);
+                self.runs.insert_after::<InKey>(&mut arena.runs, Some(id), copy);
                 scratch.arrivals.push(copy);
                 scratch.successors.push(copy);
             }
@@ -204,17 +206,7 @@ impl<E: Clone> Runs<E> {
             self.remove(id, arena);
             return;
         };
-        if let Some(step) = way.take {
-            if let Some(node) = run.node {
-                let event = arena.take(shown.row, shown.at);
-                arena.runs[id].node = Some(arena.nodes.extend(step, event, node));
-            }
-            remember(id, step, shown, arena);
-        }
-        arena.runs[id].state = way.to;
-        if way.counts_anew {
-            arena.clocks.set(id, Clock { since: shown.at.time, ..arena.clocks.get(id) });
-        }
+        go(id, way, shown, arena);
         scratch.arrivals.push(id);
     }
 
@@ -227,31 +219,21 @@ impl<E: Clone> Runs<E> {
         if scratch.ways.is_empty() && scratch.completions.is_empty() {
             return;
         }
-        let event = arena.take(shown.row, shown.at);
-        let begun = arena.begun.insert(Begun::new(event));
-        self.begun.push_back::<()>(&mut arena.begun, begun);
         for completion in &scratch.completions {
             let Completion::Taking(step) = *completion else { continue };
-            let alone = begin_run(
-                begun,
-                Way { take: Some(step), to: Automaton::START, counts_anew: true },
-                shown,
-                arena,
-            );
+            let alone = begin_run(step, Automaton::START, shown, arena);
             scratch.completed.extend(completed(alone, Completion::Passing, shown, arena));
-            arena.remove(alone);
+            arena.free(alone);
         }
         if !scratch.ways.is_empty() && !arena.admits(shown.row, shown.at) {
             scratch.ways.clear();
         }
         for way in &scratch.ways {
-            let run = begin_run(begun, *way, shown, arena);
+            let Some(step) = way.take else { continue };
+            let run = begin_run(step, way.to, shown, arena);
+            self.runs.push_back::<InKey>(&mut arena.runs, run);
             scratch.arrivals.push(run);
             scratch.successors.push(run);
-        }
-        if arena.begun[begun].runs.is_empty() {
-            self.begun.unlink::<()>(&mut arena.begun, begun);
-            arena.remove_begun(begun);
         }
     }
 }
@@ -307,17 +289,15 @@ fn completed<E: Clone>(
     if arena.paths.as_mut().is_some_and(|paths| !paths.is_new(id.index(), taking)) {
         return None;
     }
-    let run = arena.runs[id];
-    let begun = arena.at(run.begun);
+    let begun = arena.at(id);
     if arena.summaries.is_some() {
         let what = match completion {
             Completion::Passing => summarised(id, None, arena),
             Completion::Taking(step) => {
-                let copy = arena.add(run.state, run.begun, None, arena.clocks.get(id));
-                copy_memory(id, copy, arena);
+                let copy = arena.copy(id);
                 remember(copy, step, shown, arena);
                 let what = summarised(copy, None, arena);
-                arena.remove(copy);
+                arena.free(copy);
                 what
             }
         };
@@ -327,55 +307,40 @@ fn completed<E: Clone>(
         Completion::Taking(step) => Some((step, arena.take(shown.row, shown.at))),
         Completion::Passing => None,
     };
-    Some(Held { begun, what: What::Path { node: run.node.map(|node| arena.nodes.retain(node)), and } })
+    Some(Held { begun, what: path_of(id, and, arena) })
 }
 
-fn begin_run<E: Clone>(begun: BegunId, way: Way, shown: &Shown<'_, '_, E>, arena: &mut Arena<E>) -> RunId {
-    let node = match way.take {
-        Some(step) if arena.summaries.is_none() => {
-            let event = arena.take(shown.row, shown.at);
-            Some(arena.nodes.begin(step, event))
-        }
-        _ => None,
-    };
-    let id = arena.add(way.to, begun, node, Clock::at(shown.at.time));
+fn begin_run<E: Clone>(step: StepId, to: StateId, shown: &Shown<'_, '_, E>, arena: &mut Arena<E>) -> RunId {
+    let first = arena.take(shown.row, shown.at);
+    let id = arena.add(to, (step, first), Clock::at(shown.at.time));
     arena.registers.begin(id.index());
     if let Some(paths) = &mut arena.paths {
         paths.begin(id.index());
     }
-    if let Some(step) = way.take {
-        remember(id, step, shown, arena);
-    }
+    remember(id, step, shown, arena);
     id
 }
 
 /// A copy of a run that goes another way.
 fn fork<E: Clone>(id: RunId, way: Way, shown: &Shown<'_, '_, E>, arena: &mut Arena<E>) -> RunId {
-    let run = arena.runs[id];
-    let mut node = run.node.map(|node| arena.nodes.retain(node));
-    if let Some((step, before)) = way.take.zip(node) {
-        let event = arena.take(shown.row, shown.at);
-        node = Some(arena.nodes.extend(step, event, before));
-    }
-    let mut clock = arena.clocks.get(id);
-    if way.counts_anew {
-        clock.since = shown.at.time;
-    }
-    let copy = arena.add(way.to, run.begun, node, clock);
-    copy_memory(id, copy, arena);
-    if let Some(step) = way.take {
-        remember(copy, step, shown, arena);
-    }
+    let copy = arena.copy(id);
+    go(copy, way, shown, arena);
     copy
 }
 
-fn copy_memory<E: Clone>(from: RunId, to: RunId, arena: &mut Arena<E>) {
-    arena.registers.copy(from.index(), to.index());
-    if let Some(paths) = &mut arena.paths {
-        paths.copy(from.index(), to.index());
+/// Lets a run that is in no state's list go a way.
+fn go<E: Clone>(id: RunId, way: Way, shown: &Shown<'_, '_, E>, arena: &mut Arena<E>) {
+    if let Some(step) = way.take {
+        if arena.summaries.is_none() {
+            let event = arena.take(shown.row, shown.at);
+            let path = arena.runs[id].node;
+            arena.runs[id].node = Some(append(&mut arena.nodes, path, (step, event)));
+        }
+        remember(id, step, shown, arena);
     }
-    if let Some(summaries) = &mut arena.summaries {
-        summaries.copy(from.index(), to.index(), &mut arena.nodes.events);
+    arena.runs[id].state = way.to;
+    if way.counts_anew {
+        arena.clocks.set(id, Clock { since: shown.at.time, ..arena.clocks.get(id) });
     }
 }
 

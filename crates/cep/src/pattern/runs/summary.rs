@@ -20,10 +20,10 @@ pub(super) struct Summaries {
 /// The ends of each run and its counts.
 pub(super) type SavedSummaries = (Vec<Option<Ends>>, Vec<u64>);
 
-/// The events at the ends of a run.
+/// What a run knows of its last event, and of those that matter.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Ends {
-    pub(super) first: EventId,
+    /// A reference.
     pub(super) last: EventId,
     /// The rows of the first and the last event of the step that matters.
     pub(super) marked: Option<(u64, u64)>,
@@ -55,7 +55,7 @@ impl Summaries {
             }
             ends @ None => {
                 let marked = is_marked.then_some((row, row));
-                *ends = Some(Ends { first: events.retain(event), last: event, marked });
+                *ends = Some(Ends { last: event, marked });
             }
         }
     }
@@ -64,8 +64,7 @@ impl Summaries {
     pub(super) fn copy<E: Clone>(&mut self, from: usize, to: usize, events: &mut Events<E>) {
         self.reach(to);
         self.ends[to] = self.ends[from];
-        if let Some(Ends { first, last, .. }) = self.ends[to] {
-            events.retain(first);
+        if let Some(Ends { last, .. }) = self.ends[to] {
             events.retain(last);
         }
         self.counts.copy_within(from * self.steps..(from + 1) * self.steps, to * self.steps);
@@ -74,8 +73,7 @@ impl Summaries {
     /// Forgets what the run at this place has.
     pub(super) fn clear<E: Clone>(&mut self, run: usize, events: &mut Events<E>) {
         self.reach(run);
-        if let Some(Ends { first, last, .. }) = self.ends[run].take() {
-            events.release(first);
+        if let Some(Ends { last, .. }) = self.ends[run].take() {
             events.release(last);
         }
         self.counts[run * self.steps..(run + 1) * self.steps].fill(0);
@@ -93,6 +91,19 @@ impl Summaries {
 
     pub(super) fn restore(&mut self, saved: SavedSummaries) {
         (self.ends, self.counts) = saved;
+    }
+
+    /// Whether there is something for just the runs that there are.
+    pub(super) fn is_of(&self, live: &[bool]) -> bool {
+        let is_there = |place: usize| self.ends.get(place).is_some_and(Option::is_some);
+        self.counts.len() == self.ends.len() * self.steps
+            && (0..live.len().max(self.ends.len()))
+                .all(|place| is_there(place) == live.get(place).is_some_and(|live| *live))
+    }
+
+    /// The events that are referred to.
+    pub(super) fn events(&self) -> impl Iterator<Item = EventId> {
+        self.ends.iter().flatten().map(|ends| ends.last)
     }
 
     pub(super) fn bytes_per_run(&self) -> usize {

@@ -1,6 +1,6 @@
 //! What time does to runs.
 
-use super::arena::{Arena, RunId};
+use super::arena::{Arena, Run, RunId, Taking};
 use super::held::{self, Held, Summary, What};
 use super::step::Scratch;
 use super::{Runs, RunsPlan, RunsShared};
@@ -16,15 +16,11 @@ impl<E: Clone> Runs<E> {
             self.expire_in_order(plan, arena, scratch, now, told);
             return;
         }
-        while let Some(first) = self.begun.head
+        while let Some(first) = self.runs.head
             && let Some(at) = end_of(arena.at(first).time, plan.automaton.within())
             && at <= now
         {
-            let mut next = arena.begun[first].runs.head;
-            while let Some(run) = next {
-                next = arena.next_in_begun(run);
-                self.time_out(run, at, plan, arena, scratch, told);
-            }
+            self.time_out(first, at, plan, arena, scratch, told);
         }
         for index in 0..self.groups.len() {
             let within = plan.automaton.state(self.groups[index].state).within;
@@ -47,17 +43,17 @@ impl<E: Clone> Runs<E> {
         told: &mut Told<E>,
     ) {
         let mut slots = std::mem::take(&mut scratch.slots);
-        self.order.take_all(&mut slots);
+        self.ordered(arena).order.take_all(&mut slots);
         for slot in &slots {
             let over = slot.run.and_then(|id| {
                 let run = arena.runs[id];
-                let of_all = end_of(arena.at(run.begun).time, plan.automaton.within());
+                let of_all = end_of(arena.at(id).time, plan.automaton.within());
                 let of_state = arena.clocks.get(id).due(plan.automaton.state(run.state).within);
                 of_all.into_iter().chain(of_state).min().filter(|at| *at <= now).map(|at| (id, at))
             });
             match over {
                 Some((id, at)) => self.time_out(id, at, plan, arena, scratch, told),
-                None => self.order.push(*slot),
+                None => self.ordered(arena).order.push(*slot),
             }
         }
         scratch.slots = slots;
@@ -66,7 +62,7 @@ impl<E: Clone> Runs<E> {
     pub(super) fn next_wake(&self, shared: &RunsShared<E>) -> Option<(Wake, i64)> {
         let RunsShared { plan, arena, .. } = shared;
         let mut at = None;
-        let mut tells = plan.outputs.timeouts || self.held.first().is_some();
+        let mut tells = plan.outputs.timeouts || self.first_held().is_some();
         if plan.is_timed {
             for group in &self.groups {
                 let state = plan.automaton.state(group.state);
@@ -76,8 +72,7 @@ impl<E: Clone> Runs<E> {
             }
         }
         if tells {
-            let begun = self.begun.head;
-            let end = begun.and_then(|id| end_of(arena.at(id).time, plan.automaton.within()));
+            let end = self.runs.head.and_then(|id| end_of(arena.at(id).time, plan.automaton.within()));
             at = at.into_iter().chain(end).min();
         }
         Some((if tells { Wake::Timer } else { Wake::Expiry }, at?))
@@ -97,21 +92,31 @@ impl<E: Clone> Runs<E> {
         let is_pending = plan.automaton.state(run.state).pending;
         let is_new = is_pending && arena.paths.as_mut().is_none_or(|paths| paths.is_new(id.index(), None));
         if is_new {
-            let begun = arena.at(run.begun);
+            let begun = arena.at(id);
             let what = match summarised(id, None, arena) {
                 Some(summary) => What::Summary(Box::new(summary)),
-                None => What::Path { node: run.node.map(|node| arena.nodes.retain(node)), and: None },
+                None => path_of(id, None, arena),
             };
             scratch.completed.push(Held { begun, what });
         } else if plan.outputs.timeouts && !is_pending {
             told.tell_timeout(match summarised(id, Some(at), arena) {
                 Some(summary) => summary.into_found(&mut arena.nodes.events),
-                None => Found::Timeout { events: held::events(run.node, None, &arena.nodes), at },
+                None => {
+                    let first = (run.first_step, run.first);
+                    Found::Timeout { events: held::events(first, run.node, None, &arena.nodes), at }
+                }
             });
         }
         self.leave_state(id, plan, arena);
         self.remove(id, arena);
     }
+}
+
+/// The events of a run, and perhaps one more, the reference to which goes over.
+pub(super) fn path_of<E: Clone>(id: RunId, and: Option<Taking>, arena: &mut Arena<E>) -> What {
+    let Run { first_step, first, node, .. } = arena.runs[id];
+    let first = (first_step, arena.nodes.events.retain(first));
+    What::Path { first, node: node.map(|node| arena.nodes.retain(node)), and }
 }
 
 /// What is told of a run, where findings carry no events.
@@ -121,11 +126,11 @@ pub(super) fn summarised<E: Clone>(
     arena: &mut Arena<E>,
 ) -> Option<Summary> {
     let (ends, counts) = arena.summaries.as_ref()?.of(id.index());
-    arena.nodes.events.retain(ends.first);
+    let first = arena.nodes.events.retain(arena.runs[id].first);
     arena.nodes.events.retain(ends.last);
     let registers = arena.registers.of(id.index()).to_vec();
     let approximate = arena.registers.approximate(id.index());
-    Some(Summary { ends, counts: counts.to_vec(), registers, approximate, timed_out })
+    Some(Summary { first, ends, counts: counts.to_vec(), registers, approximate, timed_out })
 }
 
 /// When something is over that began at a time and lasts so long; a time beyond all event times never comes.

@@ -20,6 +20,8 @@ use crate::slots::SlotId;
 #[derive(Debug)]
 pub(crate) struct Shared<E> {
     pub(super) determined: Determined,
+    /// How many steps the pattern has.
+    pub(super) steps: usize,
     pub(super) nodes: Nodes<E>,
     /// From the first event to the last.
     pub(super) within: Option<i64>,
@@ -78,9 +80,15 @@ const BEGUN_SLACK: usize = 64;
 const BEGUN_FORGOTTEN: usize = 2;
 
 impl<E: Clone> Shared<E> {
-    pub(super) fn new(determined: Determined, within: Option<i64>, weight_max: usize) -> Shared<E> {
+    pub(super) fn new(
+        determined: Determined,
+        steps: usize,
+        within: Option<i64>,
+        weight_max: usize,
+    ) -> Shared<E> {
         Shared {
             determined,
+            steps,
             nodes: Nodes::default(),
             within,
             weight_max,

@@ -1,5 +1,6 @@
 //! The partial matches of one key.
 
+use std::collections::HashSet;
 use std::marker::PhantomData;
 
 use smallvec::SmallVec;
@@ -7,11 +8,13 @@ use smallvec::SmallVec;
 use super::evaluator::{Begun, Shared};
 use super::reason::determine;
 use super::union::Element;
+use super::{queue, union};
 use crate::agenda::Wake;
 use crate::engine::Row;
 use crate::pattern::PatternPlan;
 use crate::pattern::automaton::Automaton;
-use crate::pattern::events::{Events, Start};
+use crate::pattern::claims::Claims;
+use crate::pattern::events::{Events, ROWS_MAX, Start};
 use crate::pattern::matcher::{Matcher, Told};
 use crate::pattern::nodes::Nodes;
 use crate::slots::{SlotId, Slots};
@@ -38,11 +41,12 @@ const SPARE_MAX: usize = 1024;
 impl<E: Clone> Matcher for Sets<E> {
     type Event = E;
     type Shared = Shared<E>;
+    type Loading = Claims;
 
     fn share(plan: PatternPlan, automaton: Automaton, weight_max: usize) -> Shared<E> {
         let within = automaton.within();
         let determined = determine(&plan, &automaton).expect("sets are chosen for what they accept");
-        Shared::new(determined, within, weight_max)
+        Shared::new(determined, plan.pattern.steps.len(), within, weight_max)
     }
 
     fn sizes(_: &Shared<E>) -> (usize, usize) {
@@ -165,6 +169,7 @@ impl<E: Clone> Matcher for Sets<E> {
             }
             self.wait(shared);
             while shared.begun.pop_back_if(|begun| begun.at.row == row).is_some() {}
+            while shared.begun.pop_front_if(|begun| begun.at.row == row).is_some() {}
             1
         } else if shared.oldest().is_some_and(|(oldest, _)| oldest == row) {
             shared.drop_oldest(row);
@@ -200,10 +205,13 @@ impl<E: Clone> Matcher for Sets<E> {
         shared: &mut Shared<E>,
         new: &mut [Reader<'_, '_, E>],
         reader: &mut Reader<'_, '_, E>,
-    ) -> Read<()> {
-        shared.nodes = Nodes::load(new, reader)?;
+    ) -> Read<Claims> {
+        let claims;
+        (shared.nodes, claims) = Nodes::load(shared.steps, new, reader)?;
         shared.begun = reader.take()?;
-        check(shared.begun.iter().all(|begun| shared.nodes.contains(begun.node)))
+        let is_sound = |begun: &Begun| shared.nodes.has_place(begun.node) && begun.at.row < ROWS_MAX;
+        check(shared.begun.iter().all(is_sound))?;
+        Ok(claims)
     }
 
     fn forget_snapshot(shared: &mut Shared<E>) {
@@ -214,14 +222,27 @@ impl<E: Clone> Matcher for Sets<E> {
         writer.put(&(self.last, &self.waiting[..]));
     }
 
-    fn load(shared: &mut Shared<E>, reader: &mut Reader<'_, '_, E>) -> Read<Sets<E>> {
+    fn load(shared: &mut Shared<E>, claims: &mut Claims, reader: &mut Reader<'_, '_, E>) -> Read<Sets<E>> {
         let (last, waiting): (i64, Vec<Element>) = reader.take()?;
-        let is_known = |element: &Element| {
-            shared.determined.contains(element.set) && shared.nodes.contains(element.node)
-        };
-        check(waiting.iter().all(is_known))?;
+        for element in &waiting {
+            check(shared.determined.contains(element.set))?;
+            claims.node(element.node)?;
+        }
+        let mut known = HashSet::new();
+        for elements in waiting.chunk_by(|one, other| one.set == other.set) {
+            let set = elements[0].set;
+            let is_sound = match shared.determined.timed(set) {
+                true => queue::is_sound(&shared.nodes, elements),
+                false => union::is_union_list(&shared.nodes, elements),
+            };
+            check(is_sound && known.insert(set))?;
+        }
         shared.spilled += spilled(&waiting);
         Ok(Sets { waiting: waiting.into(), last, event: PhantomData })
+    }
+
+    fn end_load(_: &mut Shared<E>, claims: Claims) -> Read<()> {
+        claims.end()
     }
 
     fn bytes_at_least() -> usize {

@@ -9,9 +9,14 @@
 //! the events that it joins, as no event comes twice. What is [over](Nodes::is_over) is no longer looked at;
 //! callers do not ask for the age of trees that are.
 
+use std::collections::HashSet;
+
 use super::union::{Element, in_order, parts};
 use crate::pattern::events::Start;
 use crate::pattern::nodes::{Node, NodeId, Nodes};
+
+/// A tree of a higher rank would have more nodes than there can be.
+const RANK_MAX: u8 = 32;
 
 /// Adds what one event extended or began; it is later than all in the queue. The reference goes over.
 pub(super) fn push<E: Clone>(nodes: &mut Nodes<E>, queue: &mut Vec<Element>, event: Element) {
@@ -154,6 +159,31 @@ fn halves<E: Clone>(nodes: &Nodes<E>, tree: Element) -> (Option<Element>, Elemen
     } else {
         (Some(half(b)), half(a))
     }
+}
+
+/// Whether these are trees of as many events as they say, as far as something of them is not over.
+pub(super) fn is_sound<E: Clone>(nodes: &Nodes<E>, queue: &[Element]) -> bool {
+    let mut seen = HashSet::new();
+    let mut ahead = Vec::new();
+    for tree in queue {
+        if tree.rank > RANK_MAX {
+            return false;
+        }
+        seen.clear();
+        ahead.push((tree.node, tree.rank));
+        while let Some((id, rank)) = ahead.pop() {
+            if rank == 0 || nodes.is_over(id) {
+                continue;
+            }
+            // No event comes twice, so that a tree is no larger than its nodes are many.
+            let Some(Node::Union { left, right }) = nodes.find(id) else { return false };
+            if !seen.insert(id) {
+                return false;
+            }
+            ahead.extend([(left, rank - 1), (right, rank - 1)]);
+        }
+    }
+    true
 }
 
 /// When one of the last events of these paths was taken.

@@ -140,19 +140,22 @@ pub(super) fn is_shallow<E: Clone>(nodes: &Nodes<E>, id: NodeId) -> bool {
     }
 }
 
-/// How many unions are gone through to the left before an event comes.
+/// How many unions are gone through to the left before an event comes, or more than in a shallow node.
 fn depth<E: Clone>(nodes: &Nodes<E>, mut id: NodeId) -> usize {
     let mut depth = 0;
-    while let Some(Node::Union { left, .. }) = nodes.find(id) {
+    while depth <= SHALLOW
+        && let Some(Node::Union { left, .. }) = nodes.find(id)
+    {
         id = left;
         depth += 1;
     }
     depth
 }
 
-fn is_union_list<E: Clone>(nodes: &Nodes<E>, list: &[Element]) -> bool {
+/// Whether these are a union-list.
+pub(super) fn is_union_list<E: Clone>(nodes: &Nodes<E>, list: &[Element]) -> bool {
     let start = |element: &Element| nodes.start(element.node);
-    list.first().is_some_and(|first| parts(nodes, first.node).is_none())
+    list.first().is_some_and(|first| !matches!(nodes.find(first.node), Some(Node::Union { .. })))
         && list.iter().all(|element| is_shallow(nodes, element.node))
         && list[1..].is_sorted_by(|a, b| start(a) > start(b))
         && list.get(1).is_none_or(|second| start(&list[0]) >= start(second))
