@@ -156,19 +156,17 @@ impl Summary {
                 writeln!(out, "  {rule}: {} ({own}raise --limit {limit}=N)", missed.dropped)?;
             }
         }
-        let reasons: [(&str, fn(&Missed) -> u64); 2] = [
-            ("matches beyond `max_matches_per_event`, not told", |missed| missed.untold),
-            ("matches beyond the `limit` of a rule, not told", |missed| missed.limited),
-        ];
-        for (what, count) in reasons {
-            let all: u64 = missed.iter().map(count).sum();
+        let beyond = |what: &str, count: fn(&Missed) -> u64, out: &mut dyn Write| -> io::Result<()> {
+            let counts =
+                || rules().map(|(rule, missed)| (rule, count(missed))).filter(|(_, count)| *count > 0);
+            let all: u64 = counts().map(|(_, count)| count).sum();
             if all > 0 {
-                writeln!(out, "{what}  {all}")?;
-                for (rule, missed) in rules().filter(|(_, missed)| count(missed) > 0) {
-                    writeln!(out, "  {rule}: {}", count(missed))?;
-                }
+                writeln!(out, "matches beyond {what}, not told  {all}")?;
             }
-        }
+            counts().try_for_each(|(rule, count)| writeln!(out, "  {rule}: {count}"))
+        };
+        beyond("`max_matches_per_event`", |missed| missed.untold, out)?;
+        beyond("the `limit` of a rule", |missed| missed.limited, out)?;
         writeln!(out, "matches        {}", self.matches.iter().sum::<u64>())?;
         for (rule, count) in self.rules.iter().zip(&self.matches) {
             writeln!(out, "  {rule}: {count}")?;

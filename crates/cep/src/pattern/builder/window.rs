@@ -66,10 +66,12 @@ pub struct EventWindow<E> {
     window: WindowType,
     events: EventPattern<E>,
     aggregates: Vec<(AggregateFunction, Option<ValueOf<E>>)>,
-    having: Vec<Arc<dyn Fn(&[Scalar]) -> bool + Send + Sync>>,
+    having: Vec<OnAggregates>,
     conditions: Vec<OnEvents<E>>,
     limit: Option<(u32, Duration)>,
 }
+
+type OnAggregates = Arc<dyn Fn(&[Scalar]) -> bool + Send + Sync>;
 
 type OnEvents<E> = Arc<dyn Fn(&[&E]) -> bool + Send + Sync>;
 
@@ -78,7 +80,7 @@ pub struct BuiltWindow<E> {
     plan: Plan,
     tests: Vec<Test<E>>,
     values: Vec<Option<ValueOf<E>>>,
-    having: Vec<Arc<dyn Fn(&[Scalar]) -> bool + Send + Sync>>,
+    having: Vec<OnAggregates>,
     conditions: Vec<OnEvents<E>>,
     limit: Option<(u32, i64)>,
 }
