@@ -58,9 +58,14 @@ fn a_replay_tells_what_rules_missed() {
     let options = ["--limit", "keys_per_rule=4", "--at-limit", "drop_newest", "--summary", "json"];
     let (_, line) = summary(&options);
     let told: Value = serde_json::from_str(&line).unwrap();
-    let chain = json!({ "matches": 4, "missing_keys": 1, "state_dropped": 6, "limit": "keys_per_rule", "policy": "drop_newest" });
-    assert_eq!(told["rules"]["chain"], chain);
-    assert_eq!(told["rules"]["calm"], json!({ "matches": 1, "missing_keys": 0, "state_dropped": 0 }));
+    let told = &told["rules"];
+    let of = |rule: &str, names: &[&str]| -> Vec<Value> {
+        names.iter().map(|name| told[rule][name].clone()).collect()
+    };
+    assert_eq!(of("chain", &["matches", "missing_keys", "state_dropped"]), [4, 1, 6]);
+    assert_eq!(of("chain", &["limit", "policy"]), ["keys_per_rule", "drop_newest"]);
+    assert_eq!(of("calm", &["matches", "missing_keys", "state_dropped", "matches_limited"]), [1, 0, 0, 0]);
+    assert!(told["calm"].get("limit").is_none());
 
     let failed = replay(&world, &["--limit", "keys_per_rule=4", "--at-limit", "fail"]);
     assert_eq!(failed.status.code(), Some(1), "{failed:?}");
@@ -68,10 +73,51 @@ fn a_replay_tells_what_rules_missed() {
 }
 
 #[test]
+fn matches_that_are_not_told_are_counted() {
+    let world = World::embedded();
+    let rules = "
+version: 1
+rules:
+  - name: seldom
+    sequence: [ { step: a, event: PREFIX.a } ]
+    limit: 2 per 1h
+  - name: at_once
+    sequence: [ { step: a, event: PREFIX.a }, { step: b, event: PREFIX.b } ]
+    max_matches_per_event: 4
+  - name: bounded
+    sequence: [ { step: a, event: PREFIX.a }, { step: b, event: PREFIX.b } ]
+    state: { partial_matches: 3, policy: drop_newest }
+";
+    let (rules, events) = (world.file("rules.yaml", rules), world.file("events.ndjson", &events(&world)));
+    let usual =
+        ["replay", "--rules", &rules, "--input", &events, "--time-field", "time", "--type-expr", "type"];
+    let output = olocus(&usual);
+    let told = text(&output.stderr);
+    for lines in [
+        "matches beyond `max_matches_per_event`, not told  7\n  at_once: 7\n",
+        "matches beyond the `limit` of a rule, not told  9\n  seldom: 9\n",
+        "  bounded: 8 (drop_newest, by the rule; raise --limit partial_matches_per_rule=N)\n",
+    ] {
+        assert!(told.contains(lines), "{told}");
+    }
+    assert_eq!(text(&output.stdout).lines().count(), 2 + 4 + 3);
+    let output = olocus(&[&usual[..], &["--summary", "json"]].concat());
+    let told: Value = serde_json::from_str(&text(&output.stderr)).unwrap();
+    let of = |rule: &str| {
+        (told["rules"][rule]["matches_untold"].clone(), told["rules"][rule]["matches_limited"].clone())
+    };
+    assert_eq!(of("seldom"), (json!(0), json!(9)));
+    assert_eq!(of("at_once"), (json!(7), json!(0)));
+    assert_eq!(told["rules"]["bounded"]["policy"], "drop_newest");
+}
+
+#[test]
 fn a_run_warns_of_the_rule_and_the_limit_and_counts_by_rule() {
     let world = World::embedded();
     let config = "orchestration: { limits: { partial_matches_per_rule: 4 } }";
-    let (config, rules) = (world.file("olocus.yaml", config), world.file("rules.yaml", RULES));
+    let seldom = "  - name: seldom\n    sequence: [ { step: a, event: PREFIX.a } ]\n    limit: 3 per 1h\n";
+    let rules = world.file("rules.yaml", &format!("{RULES}{seldom}"));
+    let config = world.file("olocus.yaml", config);
     let engine = world.start(&["--config", &config, "--rules", &rules]);
     engine.publish("unused", &events(&world), &["--topic-expr", "type", "--time-field", "time"]);
     let metric = |name: &str, rule: &str| engine.metric(name, &format!("rule=\"{rule}\""));
@@ -81,6 +127,9 @@ fn a_run_warns_of_the_rule_and_the_limit_and_counts_by_rule() {
         (told == (6.0, 1.0)).then_some(())
     });
     assert_eq!(metric("olocus_state_dropped_total", "calm"), 0.0);
+    let untold = |rule: &str| metric("olocus_matches_untold_total", rule);
+    assert_eq!((untold("seldom"), untold("calm")), (8.0, 0.0));
+    assert_eq!(engine.metric("olocus_matches_untold_total", "reason=\"limit\""), 8.0);
     let log = engine.stop();
     let warnings: Vec<Value> = log
         .lines()

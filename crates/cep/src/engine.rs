@@ -112,6 +112,8 @@ pub enum Found<E> {
         counts: Vec<u64>,
         /// The pattern's registers.
         registers: Vec<Scalar>,
+        /// Positions of those that are estimates, ascending.
+        approximate: Vec<usize>,
         /// When its time was up, if it is a partial match.
         timed_out: Option<i64>,
     },

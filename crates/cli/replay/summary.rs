@@ -20,6 +20,8 @@ pub(super) enum Form {
 /// Counts over a whole run.
 pub(super) struct Summary {
     rules: Vec<String>,
+    /// What each rule does at a limit, where it says so itself.
+    policies: Vec<Option<Overflow>>,
     matches: Vec<u64>,
     events: u64,
     unconverted: u64,
@@ -45,6 +47,7 @@ impl Summary {
         let rules: Vec<String> = plan.rule_names().map(str::to_owned).collect();
         Summary {
             matches: vec![0; rules.len()],
+            policies: (0..rules.len()).map(|rule| plan.own_policy(rule)).collect(),
             rules,
             events: 0,
             unconverted: 0,
@@ -147,11 +150,23 @@ impl Summary {
         if dropped > 0 {
             let policy = policy.name();
             writeln!(out, "state dropped at a limit ({policy}), so that matches may be missing  {dropped}")?;
-            for (rule, missed) in rules().filter(|(_, missed)| missed.dropped > 0) {
+            for ((rule, missed), own) in rules().zip(&self.policies).filter(|((_, it), _)| it.dropped > 0) {
                 let limit = missed.dropped_at.map_or("", Limit::name);
-                writeln!(out, "  {rule}: {} (raise --limit {limit}=N)", missed.dropped)?;
+                let own = own.map_or_else(String::new, |own| format!("{}, by the rule; ", own.name()));
+                writeln!(out, "  {rule}: {} ({own}raise --limit {limit}=N)", missed.dropped)?;
             }
         }
+        let beyond = |what: &str, count: fn(&Missed) -> u64, out: &mut dyn Write| -> io::Result<()> {
+            let counts =
+                || rules().map(|(rule, missed)| (rule, count(missed))).filter(|(_, count)| *count > 0);
+            let all: u64 = counts().map(|(_, count)| count).sum();
+            if all > 0 {
+                writeln!(out, "matches beyond {what}, not told  {all}")?;
+            }
+            counts().try_for_each(|(rule, count)| writeln!(out, "  {rule}: {count}"))
+        };
+        beyond("`max_matches_per_event`", |missed| missed.untold, out)?;
+        beyond("the `limit` of a rule", |missed| missed.limited, out)?;
         writeln!(out, "matches        {}", self.matches.iter().sum::<u64>())?;
         for (rule, count) in self.rules.iter().zip(&self.matches) {
             writeln!(out, "  {rule}: {count}")?;
@@ -171,15 +186,18 @@ impl Summary {
             let first = json!({ "topic": &*input.topic, "partition": input.partition, "offset": offset });
             ((*code).to_owned(), json!({ "count": count, "first": first, "detail": cause }))
         });
-        let rules = self.rules.iter().zip(&self.matches).zip(missed).map(|((rule, matches), missed)| {
+        let rules = self.rules.iter().zip(&self.policies);
+        let rules = rules.zip(&self.matches).zip(missed).map(|(((rule, own), matches), missed)| {
             let mut told = json!({
                 "matches": matches,
+                "matches_untold": missed.untold,
+                "matches_limited": missed.limited,
                 "missing_keys": missed.missing_keys,
                 "state_dropped": missed.dropped,
             });
             if let Some(limit) = missed.dropped_at {
                 told["limit"] = limit.name().into();
-                told["policy"] = policy.name().into();
+                told["policy"] = own.unwrap_or(policy).name().into();
             }
             (rule.clone(), told)
         });

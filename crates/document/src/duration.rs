@@ -43,6 +43,15 @@ pub fn format_duration(nanoseconds: i64) -> String {
     text
 }
 
+/// Whether a text is a duration but for its length.
+pub(crate) fn is_too_long(text: &str) -> bool {
+    let is_digit = |c: char| c.is_ascii_digit();
+    // The same units with numbers that fit are one.
+    let shortened: String =
+        text.split(is_digit).filter(|part| !part.is_empty()).map(|part| format!("1{part}")).collect();
+    text.starts_with(is_digit) && parse_duration(text).is_none() && parse_duration(&shortened).is_some()
+}
+
 fn parse_iso8601(text: &str) -> Option<i64> {
     let span = SpanParser::new().parse_span(text).ok()?;
     if span.is_negative() || span.get_years() != 0 || span.get_months() != 0 {

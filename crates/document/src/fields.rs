@@ -3,7 +3,9 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use crate::{Diagnostic, Diagnostics, Mapping, Node, Scalar, SourceFile, Span, Spanned, read, suggest};
+use crate::{
+    Diagnostic, Diagnostics, Mapping, Node, Scalar, SourceFile, Span, Spanned, Value, read, suggest,
+};
 
 /// Reads the keys of a mapping and remembers which were asked for, so that [`Fields::finish`] can
 /// report the others.
@@ -144,7 +146,7 @@ impl<'a> Fields<'a> {
     pub fn finish(mut self, diagnostics: &mut Diagnostics) {
         // Keys that are there already were not meant.
         let absent: Vec<&str> = self.asked.iter().copied().filter(|known| !self.has(known)).collect();
-        for (key, _) in &self.mapping.entries {
+        for (key, value) in &self.mapping.entries {
             let name = key.value.as_str();
             if self.asked.contains(&name) || self.rejected.contains(&name) {
                 continue;
@@ -153,6 +155,9 @@ impl<'a> Fields<'a> {
             self.missing.retain(|missing| Some(*missing) != meant);
             let help = match meant {
                 Some(meant) => format!("did you mean `{meant}`?"),
+                None if matches!(value.value, Value::Null) && !name.chars().all(is_plain) => {
+                    "between `{ }` a comma ends a value: put a text with commas in quotes".to_owned()
+                }
                 None => {
                     let known: Vec<String> = self.asked.iter().map(|known| quoted(known)).collect();
                     format!("the keys of {} are {}", self.what, known.join(", "))
@@ -172,6 +177,11 @@ impl<'a> Fields<'a> {
             diagnostics.push(problem.with_help(format!("add `{key}: …` to it")));
         }
     }
+}
+
+/// Whether a character is one of keys, not of expressions.
+fn is_plain(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '_' | '-')
 }
 
 fn quoted(key: &str) -> String {

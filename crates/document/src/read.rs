@@ -5,6 +5,7 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use crate::duration::is_too_long;
 use crate::{
     Diagnostic, Diagnostics, Mapping, Node, Scalar, SourceFile, Span, Spanned, Value, parse_duration,
 };
@@ -131,6 +132,12 @@ pub fn duration(
     let problem = match (&node.value, node.scalar()) {
         (Value::String(_), Some(scalar)) => match parse_duration(&scalar.value) {
             Some(value) => return Some(Spanned::new(value, node.span)),
+            None if is_too_long(&scalar.value) => {
+                let message = format!("`{}` is too long", scalar.value.trim());
+                let problem = Diagnostic::error("bad-duration", file, place(node, file), message);
+                diagnostics.push(problem.with_help("durations are of up to 292 years, which are 106751d"));
+                return None;
+            }
             None => format!("`{}` is not a duration", scalar.value.trim()),
         },
         (Value::Integer(_) | Value::Float(_), Some(scalar)) => {

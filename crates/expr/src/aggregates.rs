@@ -152,7 +152,7 @@ impl<'a> Analyzer<'a> {
             let first = names().next().unwrap_or("step");
             let help = match aggregate {
                 Aggregate::Count => format!("as in count({first})"),
-                _ => format!("as in {aggregate}({first}.field)"),
+                _ => format!("as in {}", aggregate.call(&format!("{first}.field"))),
             };
             let list = names().collect::<Vec<_>>().join(", ");
             let problem = Problem::new("needs-step", self.range(&argument), message);
@@ -168,7 +168,7 @@ impl<'a> Analyzer<'a> {
                 return Some((Some(step), None));
             }
             let message = format!("`{name}` is a step, not a value");
-            let help = format!("name a field of it: {aggregate}({name}.field)");
+            let help = format!("name a field of it: {}", aggregate.call(&format!("{name}.field")));
             self.report(Problem::new("not-a-value", range, message).with_help(help));
             return None;
         }

@@ -12,8 +12,9 @@ use datafusion_sql::sqlparser::ast::{Expr, Ident, Spanned, Value, ValueWithSpan}
 use olocus_event::Kind;
 
 use crate::aggregate::Aggregate;
+use crate::form::{Column, Form, Leaf};
 use crate::functions::{FINITE, FUNCTIONS};
-use crate::lists::{Lists, Lookup, LookupCall};
+use crate::lists::{Lists, LookupCall};
 use crate::literal::duration_of;
 use crate::logic::Logic;
 use crate::names::{Origin, Scope};
@@ -130,38 +131,6 @@ pub(crate) struct Analyzed {
     pub(crate) uses: Vec<(Origin, Kind)>,
 }
 
-#[derive(Clone, Debug)]
-pub(crate) enum Form {
-    /// A reference alone: its value is handed on as it is.
-    Bare(Column),
-    Value(Leaf),
-    Condition(Logic<Leaf>),
-}
-
-impl Form {
-    /// The same text for all spellings of one meaning.
-    pub(crate) fn normalized(&self) -> String {
-        match self {
-            Self::Bare(column) => column.name.clone(),
-            Self::Value(leaf) => leaf.expr.to_string(),
-            Self::Condition(logic) => Self::normalized_condition(logic),
-        }
-    }
-
-    /// The columns that a value reads.
-    pub(crate) fn columns(&self) -> &[Column] {
-        match self {
-            Self::Bare(column) => std::slice::from_ref(column),
-            Self::Value(leaf) => &leaf.columns,
-            Self::Condition(_) => &[],
-        }
-    }
-
-    pub(crate) fn normalized_condition(logic: &Logic<Leaf>) -> String {
-        logic.normalized(&mut |leaf| leaf.expr.to_string())
-    }
-}
-
 impl Analyzed {
     /// The condition that `text` was found to be.
     pub(crate) fn condition(self, text: &str) -> Result<Logic<Leaf>, Vec<Problem>> {
@@ -182,45 +151,6 @@ pub(crate) struct AnalyzedAggregate {
     pub(crate) step: Option<usize>,
     /// `None`: events are counted.
     pub(crate) argument: Option<Form>,
-}
-
-/// An expression over columns that is planned and evaluated as a whole.
-#[derive(Clone, Debug)]
-pub(crate) struct Leaf {
-    pub(crate) expr: Expr,
-    pub(crate) columns: Vec<Column>,
-    pub(crate) class: Class,
-    /// Where it stands in the text.
-    pub(crate) range: (usize, usize),
-}
-
-/// A column that an expression reads.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Column {
-    /// Unique for origin and kind.
-    pub(crate) name: String,
-    pub(crate) origin: Origin,
-    pub(crate) kind: Kind,
-}
-
-impl Column {
-    /// A look-up in a list that changes while rules run, if it is made of one.
-    pub(crate) fn live_lookup(&self) -> Option<&Lookup> {
-        match &self.origin {
-            Origin::Lookup(lookup) if lookup.is_live() => Some(lookup),
-            Origin::Lookup(lookup) => lookup.key.columns().iter().find_map(Self::live_lookup),
-            _ => None,
-        }
-    }
-
-    /// Whether it is made of anything of earlier events.
-    pub(crate) fn looks_back(&self) -> bool {
-        match &self.origin {
-            Origin::Aggregate(_) => true,
-            Origin::Lookup(lookup) => lookup.key.columns().iter().any(Self::looks_back),
-            Origin::Event(_) | Origin::Step(..) | Origin::By(_) | Origin::LookupCall(_) => false,
-        }
-    }
 }
 
 /// The state of one analysis.

@@ -21,7 +21,7 @@ use datafusion_physical_expr::PhysicalExpr;
 use datafusion_sql::sqlparser::ast::Expr;
 use olocus_event::{Column, Kind, NumberColumn};
 
-use crate::analyze::Leaf;
+use crate::form::{Column as ColumnRead, Leaf};
 use crate::native::Native;
 use crate::plan::{arrow_schema, physical};
 use crate::types::{Class, UTC, data_type};
@@ -97,7 +97,7 @@ impl NumberType {
 
 impl Atom {
     /// Plans a leaf; `input` numbers its columns.
-    pub(crate) fn new(leaf: Leaf, mut input: impl FnMut(&crate::analyze::Column) -> usize) -> Result<Self> {
+    pub(crate) fn new(leaf: Leaf, mut input: impl FnMut(&ColumnRead) -> usize) -> Result<Self> {
         let columns: Vec<AtomColumn> = leaf
             .columns
             .iter()

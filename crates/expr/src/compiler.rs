@@ -5,9 +5,10 @@ use std::sync::{Arc, OnceLock};
 
 use olocus_event::{Kind, Projection};
 
-use crate::analyze::{Analyzed, Column, Form, Goal, Known, Leaf, analyze, uses};
+use crate::analyze::{Analyzed, Goal, Known, analyze, uses};
 use crate::atom::Atom;
 use crate::calls::plain_message;
+use crate::form::{Column, Form, Leaf};
 use crate::lists::{Key, Lists, Lookups};
 use crate::logic::Logic;
 use crate::names::{EventScope, Origin, Scope, Source};
@@ -127,6 +128,7 @@ impl Compiler {
     /// All mistakes that could be found.
     pub fn value(&mut self, text: &str, scope: &EventScope) -> Result<ValueId, Vec<Problem>> {
         let analyzed = analyze(text, Scope::Event(scope), self.known(), Goal::Value)?;
+        refuse_live(&analyzed.form)?;
         self.value_of(analyzed.form, false)
     }
 
@@ -137,6 +139,7 @@ impl Compiler {
     /// All mistakes that could be found.
     pub fn field(&mut self, text: &str, scope: &EventScope) -> Result<ValueId, Vec<Problem>> {
         let analyzed = analyze(text, Scope::Event(scope), self.known(), Goal::Field)?;
+        refuse_live(&analyzed.form)?;
         self.value_of(analyzed.form, true)
     }
 
@@ -263,6 +266,7 @@ impl Compiler {
             return Ok(*id);
         }
         let form = match form {
+            form if form.live_lookup().is_some() => ValueForm::Live(Box::new(self.live_expr(form)?)),
             Form::Bare(column) => {
                 self.add_lookups(std::slice::from_ref(&column)).map_err(|problem| vec![problem])?;
                 ValueForm::Bare { input: self.column(&column), json }
@@ -348,6 +352,11 @@ impl Compiler {
         self.input_names.insert(name, self.inputs.len() - 1);
         self.inputs.len() - 1
     }
+}
+
+/// Refuses what depends on lists that change while rules run, where an event is read as it comes.
+fn refuse_live(form: &Form) -> Result<(), Vec<Problem>> {
+    form.live_lookup().map_or(Ok(()), |lookup| Err(vec![lookup.misplaced()]))
 }
 
 /// What is said where types fit one by one and the whole cannot be planned nevertheless.

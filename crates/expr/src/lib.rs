@@ -23,6 +23,7 @@ mod calls;
 mod compare;
 mod compiler;
 mod doubts;
+mod form;
 mod fraction;
 mod functions;
 mod index;
@@ -30,6 +31,7 @@ mod infer;
 mod lex;
 mod lists;
 mod literal;
+mod live;
 mod logic;
 mod names;
 mod native;
@@ -60,15 +62,15 @@ pub use compiler::Compiler;
 pub use fraction::Fraction;
 pub use index::{Access, Columns, Found, Index};
 pub use lists::{List, ListDefinition, ListError, ListSize, Lists, RowTime, Table, TableSpec, Tables};
+pub use live::LiveExpr;
 pub use names::EventScope;
 pub use problem::Problem;
 pub use program::{MetaColumns, PredicateId, Program, ValueId};
 pub use readable::readable;
-pub use reads::FieldRead;
+pub use reads::{FieldRead, LookupRead};
 pub use schema::{SchemaError, Schemas};
 pub use sequence::{
-    Comparison, CrossCondition, CrossExpr, CrossInput, LiveCondition, SequenceExprs, StepCondition,
-    StepValue, Steps,
+    Comparison, CrossCondition, CrossExpr, CrossInput, SequenceExprs, StepCondition, StepValue, Steps,
 };
 pub use stack::on_deep_stack;
 pub use uses::FieldUses;

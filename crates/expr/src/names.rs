@@ -323,6 +323,12 @@ impl MatchScope<'_> {
             return Ok(());
         }
         let name = self.steps[step].step.as_deref().unwrap_or_default();
+        if self.event.is_some_and(|event| event.step.as_deref() == Some(name)) {
+            let message =
+                format!("the step `{name}` takes one event, the one at hand, so it has taken none before");
+            let help = format!("a field of the event at hand is written {name}.field, without an aggregate");
+            return Err(Problem::new("own-step", range(path), message).with_help(help));
+        }
         let message = format!("the step `{name}` comes later: it has no event yet");
         let help = format!(
             "put the condition on `{name}`, or on the whole as `having`; a field of this event that is called so is \

@@ -4,13 +4,14 @@ use std::borrow::Cow;
 
 use olocus_event::{Column as EventColumn, Kind, Value};
 
-use crate::analyze::{Column, Form, Leaf};
 use crate::atom::{Atom, Input, Inputs};
 use crate::compiler::unplannable;
+use crate::form::{Column, Form, Leaf};
 use crate::lists::{Key, Lookups, Tables};
 use crate::logic::Logic;
 use crate::names::Origin;
 use crate::problem::Problem;
+use crate::reads::LookupRead;
 use crate::values::Values;
 
 /// A compiled expression whose inputs are values instead of columns.
@@ -44,15 +45,26 @@ struct Planner<'a> {
     columns: Vec<Column>,
     inputs: Vec<LocalInput>,
     lookups: Lookups,
+    /// Whether what is looked up in lists that change while rules run is handed in.
+    gives_lookups: bool,
 }
 
 impl OneRow {
     /// Plans `form`. `given` tells the columns in the order in which their values are handed to
     /// [`evaluate`](Self::evaluate).
     pub(crate) fn new(form: Form, given: &mut Vec<Column>) -> Result<Self, Problem> {
+        Self::plan(form, given, false)
+    }
+
+    /// The same, but what is looked up in lists that change while rules run is among the values that are handed in.
+    pub(crate) fn given_lookups(form: Form, given: &mut Vec<Column>) -> Result<Self, Problem> {
+        Self::plan(form, given, true)
+    }
+
+    fn plan(form: Form, given: &mut Vec<Column>, gives_lookups: bool) -> Result<Self, Problem> {
         let normalized = form.normalized();
-        let mut planner =
-            Planner { given, columns: Vec::new(), inputs: Vec::new(), lookups: Lookups::default() };
+        let (columns, inputs, lookups) = (Vec::new(), Vec::new(), Lookups::default());
+        let mut planner = Planner { given, columns, inputs, lookups, gives_lookups };
         let form = match form {
             Form::Bare(column) => LocalForm::Bare(planner.input(&column)?),
             Form::Value(leaf) => LocalForm::Value(planner.atom(leaf)?),
@@ -64,6 +76,11 @@ impl OneRow {
 
     pub(crate) fn normalized(&self) -> &str {
         &self.normalized
+    }
+
+    /// What it looks up in lists.
+    pub(crate) fn lookups(&self) -> impl Iterator<Item = &LookupRead> {
+        self.lookups.reads()
     }
 
     /// The value where lists that change while rules run are as in `tables`.
@@ -121,7 +138,7 @@ impl Planner<'_> {
             return Ok(known);
         }
         let input = match &column.origin {
-            Origin::Lookup(lookup) => {
+            Origin::Lookup(lookup) if !(self.gives_lookups && column.live_lookup().is_some()) => {
                 let key = match &lookup.key {
                     Form::Bare(key) => Key::Input(self.input(key)?),
                     Form::Value(leaf) => Key::Atom(Box::new(self.atom(leaf.clone())?)),
@@ -137,6 +154,16 @@ impl Planner<'_> {
         self.columns.push(column.clone());
         self.inputs.push(input);
         Ok(self.inputs.len() - 1)
+    }
+}
+
+/// A value that has travelled with an event or been computed of several, as it was before: times travel as their
+/// nanoseconds, and JSON as its text.
+pub(crate) fn arrived(value: &Value, kind: Kind) -> Cow<'_, Value> {
+    match (value, kind) {
+        (Value::Int(nanoseconds), Kind::Time) => Cow::Owned(Value::Time(*nanoseconds)),
+        (Value::Text(json), Kind::Json) => Cow::Owned(Value::Json(json.clone())),
+        (value, _) => Cow::Borrowed(value),
     }
 }
 

@@ -8,6 +8,7 @@ use olocus_event::{Batch, Column, Projection};
 use crate::atom::Atom;
 use crate::index::{Index, Steps, is_native};
 use crate::lists::Lookups;
+use crate::live::LiveExpr;
 use crate::logic::Logic;
 use crate::names::Meta;
 use crate::native::Native;
@@ -107,9 +108,14 @@ pub(crate) struct Predicate {
 
 #[derive(Debug)]
 pub(crate) enum ValueForm {
-    Bare { input: usize, json: bool },
+    Bare {
+        input: usize,
+        json: bool,
+    },
     Atom(usize),
     Condition(Logic<usize>),
+    /// What depends on the moment at which it is asked.
+    Live(Box<LiveExpr>),
 }
 
 impl Program {
@@ -158,7 +164,21 @@ impl Program {
         Index::new(self, found, asked)
     }
 
-    /// Evaluates one expression on every row.
+    /// An expression that depends on the moment at which it is asked, because it looks something up in a list that changes
+    /// while rules run.
+    ///
+    /// # Panics
+    ///
+    /// If the id is of another program.
+    #[must_use]
+    pub fn live(&self, id: ValueId) -> Option<&LiveExpr> {
+        match &self.values[id.index()] {
+            ValueForm::Live(live) => Some(live),
+            ValueForm::Bare { .. } | ValueForm::Atom(_) | ValueForm::Condition(_) => None,
+        }
+    }
+
+    /// Evaluates one expression on every row. One that is [live](Self::live) is NULL here.
     ///
     /// The batch must have been decoded with this program's [projection](Self::projection).
     ///
@@ -181,6 +201,7 @@ impl Program {
                 // Only columns of different lengths make the kernels fail, and all of these are as long as the batch.
                 Values::of_booleans(evaluated.unwrap_or_else(|_| BooleanArray::new_null(batch.len())))
             }
+            ValueForm::Live(_) => Values::of_booleans(BooleanArray::new_null(batch.len())),
         }
     }
 }

@@ -3,19 +3,24 @@
 use olocus_event::Kind;
 
 use crate::functions::{ADD, DIVIDE, FINITE, MODULO, MULTIPLY, SUBTRACT, TIME_DIFFERENCE, TIME_SHIFT};
+use crate::lists::{LIST, LOOKUP};
 use crate::names::is_plain;
 use crate::types::kind_name;
 
 const KINDS: [Kind; 6] = [Kind::Text, Kind::Number, Kind::Bool, Kind::Duration, Kind::Time, Kind::Json];
 
-/// A normalised expression without what is in it for machines: the kinds as which fields are read, and functions that
-/// stand for operators. What is left reads as in a rule, and is not told apart from what merely looks like it.
+/// A normalised expression without what is in it for machines: the kinds as which fields are read, the versions of lists,
+/// and functions that stand for operators. What is left reads as in a rule, and is not told apart from what merely looks like it.
 #[must_use]
 pub fn readable(normalized: &str) -> String {
     let mut out = String::with_capacity(normalized.len());
     let mut rest = normalized;
     while let Some(first) = rest.chars().next() {
-        let taken = if first == '\'' {
+        let taken = if let Some((call, end)) = list_call(rest).filter(|_| !out.ends_with(is_word)) {
+            out.push_str(call);
+            out.push('\'');
+            end
+        } else if first == '\'' {
             let end = quoted_end(rest);
             out.push_str(&rest[..end]);
             end
@@ -68,10 +73,24 @@ fn quoted_end(text: &str) -> usize {
     text.len()
 }
 
+/// The beginning of a call that names a list, up to its version, and where the name ends.
+fn list_call(text: &str) -> Option<(&str, usize)> {
+    let open = [LIST, LOOKUP].into_iter().find_map(|call| {
+        let open = call.len() + "('".len();
+        (text.strip_prefix(call)?.starts_with("('")).then_some(open)
+    })?;
+    let end = open + text[open..].find('\'')?;
+    let version = open + text[open..end].find('@')?;
+    Some((&text[..version], end + 1))
+}
+
+fn is_word(character: char) -> bool {
+    character.is_ascii_alphanumeric() || character == '_'
+}
+
 /// The end of a `:number` with which the text begins.
 fn kind_end(text: &str) -> Option<usize> {
     let after = text.strip_prefix(':')?;
-    let is_word = |next: char| next.is_ascii_alphanumeric() || next == '_';
     let kind = KINDS
         .into_iter()
         .map(kind_name)
@@ -138,6 +157,9 @@ mod tests {
             ("'it''s' || \"t:text\"", "'it''s' || t"),
             ("olocus_add(\"a:number\", ", "olocus_add(a, "),
             ("'open", "'open"),
+            (r#""ip:text IN list('bad_ips@0b1c'):bool""#, "ip IN list('bad_ips')"),
+            (r#"("lookup('a@1', host:text).b.c:number" > 1)"#, "(lookup('a', host).b.c > 1)"),
+            ("my_list('a@b')", "my_list('a@b')"),
         ] {
             assert_eq!(readable(normalized), expected, "{normalized}");
         }

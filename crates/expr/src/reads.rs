@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use olocus_event::Kind;
 
 use crate::atom::Atom;
-use crate::lists::Key;
+use crate::lists::{Asked, Key, Lookup};
 use crate::names::Source;
 use crate::program::{Place, PredicateId, Program, ValueForm, ValueId};
+use crate::readable::readable;
 
 /// A field or metadata of an event, and as what it is read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,6 +17,37 @@ pub struct FieldRead {
     pub name: String,
     /// As what.
     pub kind: Kind,
+}
+
+/// Something that is looked up in a list.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LookupRead {
+    /// The name of the list.
+    pub list: String,
+    /// The value that is looked up, as expressions spell it.
+    pub key: String,
+    /// The column that is read of its row; `None` asks whether there is one.
+    pub column: Option<String>,
+}
+
+/// What an expression reads.
+#[derive(Default)]
+struct Gathered {
+    fields: BTreeSet<FieldRead>,
+    lookups: BTreeSet<LookupRead>,
+}
+
+impl LookupRead {
+    pub(crate) fn of(lookup: &Lookup) -> Self {
+        Self {
+            list: lookup.list.name().to_owned(),
+            key: readable(&lookup.key.normalized()),
+            column: match &lookup.asked {
+                Asked::Member => None,
+                Asked::Column(path) => Some(path.to_string()),
+            },
+        }
+    }
 }
 
 impl Program {
@@ -36,11 +68,17 @@ impl Program {
     /// If the id is of another program.
     #[must_use]
     pub fn reads_of_predicate(&self, id: PredicateId) -> BTreeSet<FieldRead> {
-        let mut reads = BTreeSet::new();
-        self.predicates[id.index()]
-            .logic
-            .for_each(&mut |atom| self.read_by_atom(&self.atoms[*atom], &mut reads));
-        reads
+        self.gather_predicate(id).fields
+    }
+
+    /// What a condition looks up in lists, each once, ordered by list.
+    ///
+    /// # Panics
+    ///
+    /// If the id is of another program.
+    #[must_use]
+    pub fn lookups_of_predicate(&self, id: PredicateId) -> BTreeSet<LookupRead> {
+        self.gather_predicate(id).lookups
     }
 
     /// What a value expression reads, each once, ordered by name.
@@ -50,34 +88,66 @@ impl Program {
     /// If the id is of another program.
     #[must_use]
     pub fn reads_of_value(&self, id: ValueId) -> BTreeSet<FieldRead> {
-        let mut reads = BTreeSet::new();
+        self.gather_value(id).fields
+    }
+
+    /// What a value expression looks up in lists, each once, ordered by list.
+    ///
+    /// # Panics
+    ///
+    /// If the id is of another program.
+    #[must_use]
+    pub fn lookups_of_value(&self, id: ValueId) -> BTreeSet<LookupRead> {
+        self.gather_value(id).lookups
+    }
+
+    fn gather_predicate(&self, id: PredicateId) -> Gathered {
+        let mut gathered = Gathered::default();
+        let logic = &self.predicates[id.index()].logic;
+        logic.for_each(&mut |atom| self.gather_atom(&self.atoms[*atom], &mut gathered));
+        gathered
+    }
+
+    fn gather_value(&self, id: ValueId) -> Gathered {
+        let mut gathered = Gathered::default();
         match &self.values[id.index()] {
-            ValueForm::Bare { input, .. } => self.read_by_input(*input, &mut reads),
-            ValueForm::Atom(atom) => self.read_by_atom(&self.atoms[*atom], &mut reads),
+            ValueForm::Bare { input, .. } => self.gather_input(*input, &mut gathered),
+            ValueForm::Atom(atom) => self.gather_atom(&self.atoms[*atom], &mut gathered),
             ValueForm::Condition(logic) => {
-                logic.for_each(&mut |atom| self.read_by_atom(&self.atoms[*atom], &mut reads));
+                logic.for_each(&mut |atom| self.gather_atom(&self.atoms[*atom], &mut gathered));
+            }
+            ValueForm::Live(live) => {
+                gathered.lookups.extend(live.lookups().cloned());
+                for input in live.inputs() {
+                    gathered.fields.extend(self.gather_value(*input).fields);
+                }
             }
         }
-        reads
+        gathered
     }
 
-    fn read_by_atom(&self, atom: &Atom, reads: &mut BTreeSet<FieldRead>) {
-        atom.inputs().for_each(|input| self.read_by_input(input, reads));
+    fn gather_atom(&self, atom: &Atom, gathered: &mut Gathered) {
+        atom.inputs().for_each(|input| self.gather_input(input, gathered));
     }
 
-    fn read_by_input(&self, input: usize, reads: &mut BTreeSet<FieldRead>) {
+    fn gather_input(&self, input: usize, gathered: &mut Gathered) {
         match self.inputs[input].place {
             Place::Column(column) => {
                 let (path, kind) = &self.projection.columns[column];
-                reads.insert(FieldRead { name: Source::Field(path.clone()).to_string(), kind: *kind });
+                gathered
+                    .fields
+                    .insert(FieldRead { name: Source::Field(path.clone()).to_string(), kind: *kind });
             }
             Place::Meta(meta) => {
-                reads.insert(FieldRead { name: Source::Meta(meta).to_string(), kind: meta.kind() });
+                gathered.fields.insert(FieldRead { name: Source::Meta(meta).to_string(), kind: meta.kind() });
             }
-            Place::Lookup(lookup) => match self.lookups.key(lookup) {
-                Key::Input(key) => self.read_by_input(*key, reads),
-                Key::Atom(atom) => self.read_by_atom(atom, reads),
-            },
+            Place::Lookup(lookup) => {
+                gathered.lookups.insert(self.lookups.read(lookup).clone());
+                match self.lookups.key(lookup) {
+                    Key::Input(key) => self.gather_input(*key, gathered),
+                    Key::Atom(atom) => self.gather_atom(atom, gathered),
+                }
+            }
         }
     }
 }

@@ -5,11 +5,12 @@ use std::borrow::Cow;
 use olocus_event::{Kind, Value};
 
 use crate::aggregate::Aggregate;
-use crate::analyze::Column;
+use crate::form::Column;
 use crate::lists::Tables;
 use crate::names::Origin;
-use crate::one_row::OneRow;
+use crate::one_row::{OneRow, arrived};
 use crate::program::ValueId;
+use crate::reads::LookupRead;
 
 /// The expressions of one window rule.
 #[derive(Debug)]
@@ -31,9 +32,8 @@ pub struct ScalarExpr {
 
 #[derive(Clone, Copy, Debug)]
 enum ScalarInput {
-    Aggregate(usize),
-    /// An aggregate of times.
-    Times(usize),
+    /// The aggregate of this position, and as what its result is read.
+    Aggregate(usize, Kind),
     By(usize),
 }
 
@@ -42,10 +42,7 @@ impl ScalarExpr {
     /// neither an aggregate nor a field that the window is grouped by.
     pub(crate) fn new(row: OneRow, columns: &[Column], positions: &[usize]) -> Option<Self> {
         let inputs = columns.iter().map(|column| match column.origin {
-            Origin::Aggregate(own) if column.kind == Kind::Time => {
-                Some(ScalarInput::Times(*positions.get(own)?))
-            }
-            Origin::Aggregate(own) => Some(ScalarInput::Aggregate(*positions.get(own)?)),
+            Origin::Aggregate(own) => Some(ScalarInput::Aggregate(*positions.get(own)?, column.kind)),
             Origin::By(index) => Some(ScalarInput::By(index)),
             Origin::Event(_) | Origin::Step(..) | Origin::Lookup(_) | Origin::LookupCall(_) => None,
         });
@@ -53,7 +50,8 @@ impl ScalarExpr {
     }
 
     /// The value for a window or a match: `aggregates` has the results in the order of [`WindowExprs::aggregates`] or
-    /// [`SequenceExprs::values`](crate::SequenceExprs::values) (times as nanoseconds, durations as seconds), `by` the
+    /// [`SequenceExprs::values`](crate::SequenceExprs::values) (times as nanoseconds, durations as seconds, JSON perhaps as
+    /// its text), `by` the
     /// values of the fields that a window is grouped by.
     #[must_use]
     pub fn evaluate(&self, aggregates: &[Value], by: &[Value]) -> Value {
@@ -65,11 +63,7 @@ impl ScalarExpr {
     pub fn evaluate_with(&self, aggregates: &[Value], by: &[Value], tables: &Tables) -> Value {
         let result = |index: usize| aggregates.get(index).unwrap_or(&Value::Null);
         let value = |input: &ScalarInput| match *input {
-            ScalarInput::Aggregate(index) => Cow::Borrowed(result(index)),
-            ScalarInput::Times(index) => Cow::Owned(match result(index) {
-                Value::Int(nanoseconds) => Value::Time(*nanoseconds),
-                other => other.clone(),
-            }),
+            ScalarInput::Aggregate(index, kind) => arrived(result(index), kind),
             ScalarInput::By(index) => Cow::Borrowed(by.get(index).unwrap_or(&Value::Null)),
         };
         self.row.evaluate(self.inputs.iter().map(value), tables)
@@ -78,7 +72,7 @@ impl ScalarExpr {
     /// Which aggregates it reads, by their positions, some of them more than once.
     pub fn aggregates(&self) -> impl Iterator<Item = usize> {
         self.inputs.iter().filter_map(|input| match *input {
-            ScalarInput::Aggregate(position) | ScalarInput::Times(position) => Some(position),
+            ScalarInput::Aggregate(position, _) => Some(position),
             ScalarInput::By(_) => None,
         })
     }
@@ -93,6 +87,11 @@ impl ScalarExpr {
     #[must_use]
     pub fn holds_with(&self, aggregates: &[Value], by: &[Value], tables: &Tables) -> bool {
         self.evaluate_with(aggregates, by, tables) == Value::Bool(true)
+    }
+
+    /// What it looks up in lists.
+    pub fn lookups(&self) -> impl Iterator<Item = &LookupRead> {
+        self.row.lookups()
     }
 
     /// The expression in normalised form: the same for all spellings of one meaning.

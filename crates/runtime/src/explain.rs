@@ -5,6 +5,7 @@
 mod advice;
 mod conditions;
 mod evaluation;
+mod lists;
 mod names;
 mod reads;
 mod state;
@@ -41,6 +42,8 @@ pub struct Explanation {
     pub state: State,
     /// What it reads of events.
     pub reads: Reads,
+    /// The lists that it looks into.
+    pub lists: Vec<ListUse>,
     /// What may cost more than it needs to.
     pub warnings: Vec<Advice>,
 }
@@ -54,6 +57,8 @@ pub struct Condition {
     pub types: Vec<String>,
     /// The predicate that must hold; `None` asks for the type only.
     pub predicate: Option<usize>,
+    /// What asks lists in topics, and so is decided only when the event's turn has come.
+    pub in_turn: Option<String>,
     /// What compares the event with earlier ones.
     pub across: Vec<Crossing>,
 }
@@ -156,6 +161,38 @@ pub struct FieldUse {
     pub uses: Vec<&'static str>,
 }
 
+/// A list that a rule looks into.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ListUse {
+    /// Its name.
+    pub name: String,
+    /// Where its rows come from: `file assets.csv`, or `topic assets`.
+    pub source: String,
+    /// The column in which values are looked up.
+    pub key: Option<String>,
+    /// Whether it changes while rules run.
+    pub changes: bool,
+    /// How a value is found there.
+    pub found: &'static str,
+    /// How many rows it has; `None` if it changes.
+    pub rows: Option<usize>,
+    /// What its keys and the columns that all rules read take in memory; `None` if it changes.
+    pub bytes: Option<usize>,
+    /// What is looked up in it.
+    pub look_ups: Vec<LookUp>,
+}
+
+/// Something that is looked up in a list.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LookUp {
+    /// The value that is looked up, as expressions spell it.
+    pub key: String,
+    /// The column that is read of its row; `None` asks whether there is one.
+    pub column: Option<String>,
+    /// What for, as in [`FieldUse::uses`].
+    pub uses: Vec<&'static str>,
+}
+
 /// A warning: what may cost more than it needs to, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Advice {
@@ -190,6 +227,7 @@ impl Plan {
             timers: about.timers(),
             state: about.state(&limits),
             reads: about.reads(),
+            lists: about.lists(),
             warnings: about.advice(&limits),
         }
     }

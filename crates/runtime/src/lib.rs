@@ -31,7 +31,8 @@ mod weight;
 
 pub use self::error::Error;
 pub use self::explain::{
-    Advice, Bytes, Condition, Crossing, Evaluation, Explanation, FieldUse, Machine, Predicate, Reads, State,
+    Advice, Bytes, Condition, Crossing, Evaluation, Explanation, FieldUse, ListUse, LookUp, Machine,
+    Predicate, Reads, State,
 };
 pub use self::matches::{EMBEDDED_BYTES_MAX, Match};
 pub use self::merge::{Delivery, InputId, InputIndex, Mark, Merge, Offer, Place, Progress};

@@ -2,24 +2,22 @@
 
 use std::sync::Arc;
 
-use olocus_cep::pattern::RegisterFunction;
+use olocus_cep::pattern::{RegisterFunction, RegisterId};
 use olocus_cep::{Finding, Found, Key, Scalar, Taken};
 use olocus_event::time::format_rfc3339;
 use olocus_event::{JsonText, Value};
 use olocus_expr::{ScalarExpr, Tables};
-use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
-use serde_json::{Map, Value as Json};
-use sha2::{Digest, Sha256};
 
+use self::data::{Frame, Members, Reference, SummaryData, Whole, WindowData};
+use self::identity::Identity;
 use crate::plan::{OutputPlan, Plan, RulePlan, SequenceValue, WindowValue};
 use crate::prepare::{StoredEvent, scalar};
 
-/// Bytes of events that a match embeds at most (`include: events`).
-pub const EMBEDDED_BYTES_MAX: usize = olocus_cep::KEPT_BYTES_MAX;
+mod data;
+mod identity;
 
-/// What an embedded event counts for beside its payload, so that many small ones are bounded too.
-const REFERENCE_BYTES: usize = 128;
+pub use self::data::EMBEDDED_BYTES_MAX;
 
 /// A match of a rule: a value that the edge turns into records, log lines and calls.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,13 +48,16 @@ pub(crate) fn make_match(plan: &Plan, tables: &Tables, finding: Finding<Arc<Stor
             sequence_match(rule, tables, (index, key), &events, Some(at))
         }
         (
-            Found::Summary { first, last, counts, registers, timed_out },
+            Found::Summary { first, last, counts, registers, approximate: estimates, timed_out },
             OutputPlan::Sequence { steps, .. },
         ) => {
             let registers: Vec<Value> = registers.into_iter().map(value).collect();
             let Judged { emit, approximate, holds } = judge(rule, tables, |slot| {
-                let register = slot.register.and_then(|register| registers.get(register.index()));
-                (register.cloned().unwrap_or(Value::Null), false)
+                let Some(register) = slot.register.map(RegisterId::index) else {
+                    return (Value::Null, false);
+                };
+                let value = registers.get(register).cloned().unwrap_or(Value::Null);
+                (value, estimates.contains(&register))
             })?;
             if timed_out.is_none() && !holds {
                 return None;
@@ -233,153 +234,6 @@ fn window_match(
     Some(frame.finish(rule, identity, whole))
 }
 
-/// What sequences and windows have in common.
-struct Frame<'a> {
-    rule: usize,
-    key: Key,
-    start: i64,
-    end: i64,
-    timed_out: Option<i64>,
-    emit: Members<'a, JsonText>,
-    approximate: Vec<&'a str>,
-}
-
-/// The data of a match, in the order in which it is written. What comes from events goes in as text, unread.
-#[derive(Serialize)]
-struct Data<'a> {
-    rule: &'a str,
-    version: &'a str,
-    id: &'a str,
-    severity: &'a str,
-    key: JsonText,
-    start: String,
-    end: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    timed_out: Option<String>,
-    emit: Members<'a, JsonText>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    approximate: Vec<&'a str>,
-    #[serde(flatten)]
-    whole: Whole<'a>,
-    #[serde(flatten)]
-    about: &'a Map<String, Json>,
-}
-
-/// The events of a match.
-#[derive(Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Whole<'a> {
-    Events(Members<'a, Vec<Reference<'a>>>),
-    Summary(Box<SummaryData<'a>>),
-    Window(Box<WindowData<'a>>),
-}
-
-#[derive(Serialize)]
-struct SummaryData<'a> {
-    first: Reference<'a>,
-    last: Reference<'a>,
-    /// Events by step.
-    counts: Members<'a, u64>,
-}
-
-#[derive(Serialize)]
-struct WindowData<'a> {
-    start: String,
-    end: String,
-    count: u64,
-    first: Reference<'a>,
-    last: Reference<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    events: Option<Vec<Reference<'a>>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    events_omitted: Option<u64>,
-}
-
-/// Where an event stands in the log; with the event itself where a match embeds it.
-#[derive(Serialize)]
-struct Reference<'a> {
-    topic: &'a str,
-    partition: i32,
-    offset: i64,
-    id: &'a str,
-    time: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a JsonText>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data_omitted: Option<String>,
-}
-
-/// An object with its members in this order.
-struct Members<'a, T>(Vec<(&'a str, T)>);
-
-impl Frame<'_> {
-    fn finish(self, rule: &RulePlan, mut identity: Identity, whole: Whole<'_>) -> Match {
-        if let Some(at) = self.timed_out {
-            identity.text("timed out");
-            identity.number(at);
-        }
-        let id = identity.finish();
-        let data = Data {
-            rule: &rule.name,
-            version: &rule.version,
-            id: &id,
-            severity: rule.severity.as_str(),
-            key: JsonText::of_payload(self.key.as_json().as_bytes()),
-            start: format_rfc3339(self.start),
-            end: format_rfc3339(self.end),
-            timed_out: self.timed_out.map(format_rfc3339),
-            emit: self.emit,
-            approximate: self.approximate,
-            whole,
-            about: &rule.about,
-        };
-        let data = JsonText::of(&data).expect("all names are strings, and nothing else fails to serialise");
-        Match { rule: self.rule, id, key: self.key, end: self.end, timed_out: self.timed_out, data }
-    }
-}
-
-impl<'a> Reference<'a> {
-    fn of(event: &'a StoredEvent) -> Reference<'a> {
-        Reference {
-            topic: &event.topic,
-            partition: event.partition,
-            offset: event.offset,
-            id: &event.id,
-            time: format_rfc3339(event.time),
-            data: None,
-            data_omitted: None,
-        }
-    }
-
-    /// With the event itself where the rule includes events and there is room.
-    fn with_data(rule: &RulePlan, event: &'a StoredEvent, room: &mut usize) -> Reference<'a> {
-        let mut reference = Reference::of(event);
-        if let Some(raw) = event.raw.as_ref().filter(|_| rule.include_events) {
-            if let Some(rest) = room.checked_sub(event.embedded_bytes()) {
-                *room = rest;
-                reference.data = Some(raw);
-            } else {
-                reference.data_omitted =
-                    Some(format!("the events of a match may take {EMBEDDED_BYTES_MAX} bytes"));
-            }
-        }
-        reference
-    }
-}
-
-impl<T: Serialize> Serialize for Members<'_, T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
-    }
-}
-
-impl StoredEvent {
-    /// What the event counts for where a match embeds it.
-    pub(crate) fn embedded_bytes(&self) -> usize {
-        REFERENCE_BYTES + self.raw.as_ref().map_or(0, |raw| raw.as_str().len())
-    }
-}
-
 /// The values of the rule's `by` fields, from the key.
 fn key_values(rule: &RulePlan, key: &Key) -> Vec<Value> {
     let json = |text: &str| Value::Json(text.into());
@@ -402,37 +256,5 @@ pub(crate) fn value(scalar: Scalar) -> Value {
         Scalar::Float(value) => Value::Float(value),
         Scalar::Text(text) => Value::Text(text),
         Scalar::Bool(value) => Value::Bool(value),
-    }
-}
-
-/// Hashes what makes a match this match: rule, version, key and the coordinates of its events.
-struct Identity(Sha256);
-
-impl Identity {
-    fn of(rule: &RulePlan, key: &Key) -> Identity {
-        let mut identity = Identity(Sha256::new());
-        for text in [rule.name.as_str(), rule.version.as_str(), key.as_json()] {
-            identity.text(text);
-        }
-        identity
-    }
-
-    fn event(&mut self, event: &StoredEvent) {
-        self.text(&event.topic);
-        self.number(i64::from(event.partition));
-        self.number(event.offset);
-    }
-
-    fn text(&mut self, text: &str) {
-        self.0.update((text.len() as u64).to_be_bytes());
-        self.0.update(text.as_bytes());
-    }
-
-    fn number(&mut self, number: i64) {
-        self.0.update(number.to_be_bytes());
-    }
-
-    fn finish(self) -> String {
-        crate::hex(&self.0.finalize()[..16])
     }
 }

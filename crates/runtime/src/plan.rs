@@ -7,15 +7,18 @@ mod conditions;
 mod doubts;
 mod draft;
 mod lists;
+mod report;
 mod sequence;
 mod version;
+mod window;
 
 use std::sync::Arc;
 
-use olocus_cep::Limits;
 use olocus_cep::pattern::{RegisterFunction, RegisterId, StepId};
 use olocus_cep::rule::{Action, MatchLimit, Severity, StateBounds, TypePattern};
-use olocus_expr::{ListSize, LiveCondition, PredicateId, Program, ScalarExpr, TableSpec, ValueId};
+use olocus_cep::{Limits, Overflow};
+use olocus_event::Value;
+use olocus_expr::{ListSize, LiveExpr, PredicateId, Program, ScalarExpr, TableSpec, Tables, ValueId};
 
 use crate::source::SourceSpec;
 
@@ -33,21 +36,41 @@ pub struct Plan {
     pub(crate) inputs: Vec<ValueId>,
     /// What rules read of events once they are part of a match.
     pub(crate) retained: Vec<ValueId>,
+    /// By input, what it is made of when a row's turn has come, if it depends on the tables: slots of `inputs`.
+    pub(crate) live_inputs: Vec<Option<Box<[usize]>>>,
+    /// The same by retained value.
+    pub(crate) live_retained: Vec<Option<Box<[usize]>>>,
     /// Those that feed `tables` come first.
     pub(crate) sources: Vec<SourcePlan>,
     /// What the lists that stay as they are take.
     pub(crate) lists: Vec<ListSize>,
+    /// All lists that rules can name.
+    pub(crate) list_plans: Vec<ListPlan>,
     /// What rules ask of lists in topics.
     pub(crate) tables: Vec<Arc<TableSpec>>,
     /// Conditions on rows that depend on the tables, which are as they are when a row's turn has come.
     pub(crate) live: Vec<LiveTest>,
 }
 
+/// A list, for those who explain what is looked up in it.
+#[derive(Debug)]
+pub(crate) struct ListPlan {
+    pub(crate) name: String,
+    /// Where its rows come from, with the word `file` or `topic` before it.
+    pub(crate) source: String,
+    /// The column in which values are looked up, if that is known.
+    pub(crate) key: Option<String>,
+    /// Whether its keys are networks.
+    pub(crate) networks: bool,
+    /// Whether it changes while rules run.
+    pub(crate) is_live: bool,
+}
+
 /// A condition on a row that depends on tables.
 #[derive(Debug)]
 pub(crate) struct LiveTest {
-    pub(crate) condition: LiveCondition,
-    /// Slots of [`Plan::inputs`], in the order of [`LiveCondition::inputs`].
+    pub(crate) condition: LiveExpr,
+    /// Slots of [`Plan::inputs`], in the order of [`LiveExpr::inputs`].
     pub(crate) inputs: Vec<usize>,
 }
 
@@ -208,6 +231,11 @@ impl Plan {
         &self.rules[rule].version
     }
 
+    /// What a rule does where it would hold more than it may, if it does not leave that to the engine.
+    pub fn own_policy(&self, rule: usize) -> Option<Overflow> {
+        self.rules[rule].state.policy
+    }
+
     /// What the lists that rules use take in memory, in the order of their names.
     pub fn lists(&self) -> &[ListSize] {
         &self.lists
@@ -246,6 +274,19 @@ impl Plan {
             .iter()
             .flat_map(|rule| rule.actions.iter().chain(&rule.on_timeout))
             .any(|action| matches!(action, Action::Webhook { .. }))
+    }
+
+    /// What a value that depends on the tables comes to; `input` gives the row's values of these slots of `inputs`, of which
+    /// it is made.
+    pub(crate) fn live_value(
+        &self,
+        id: ValueId,
+        made_of: &[usize],
+        tables: &Tables,
+        input: impl Fn(usize) -> Value,
+    ) -> Value {
+        let values: Vec<Value> = made_of.iter().map(|slot| input(*slot)).collect();
+        self.program.live(id).map_or(Value::Null, |live| live.evaluate(&values, tables))
     }
 
     /// Whether the records' own timestamps serve as event time in this source, unless they carry `ce_time`.

@@ -11,7 +11,7 @@ mod stats;
 
 use std::sync::Arc;
 
-use olocus_cep::{Engine, Limiter};
+use olocus_cep::{Engine, Limiter, Stats};
 use olocus_expr::{ListSize, Tables};
 
 use self::evaluate::{Evaluation, Shown, group_of};
@@ -342,13 +342,14 @@ impl Task {
     /// Sizes of the state.
     pub fn stats(&self) -> TaskStats {
         let engine = self.evaluation.engine.stats();
+        let told: usize = self.evaluation.limiters.iter().flatten().map(Limiter::bytes).sum();
         TaskStats {
             held: self.merge.held(),
             held_bytes: self.merge.held_bytes(),
             partial_matches: engine.partial_matches,
             window_events: engine.window_events,
             keys: engine.keys,
-            bytes: engine.bytes + self.merge.held_bytes(),
+            bytes: engine.bytes + self.merge.held_bytes() + told,
             dropped: engine.dropped,
             missing_keys: self.evaluation.missing_keys.iter().sum(),
         }
@@ -358,7 +359,9 @@ impl Task {
     pub fn missed(&self) -> impl Iterator<Item = Missed> {
         self.evaluation.missing_keys.iter().enumerate().map(|(rule, &missing_keys)| {
             let stats = self.evaluation.engine.rule_stats(rule).unwrap_or_default();
-            Missed { dropped: stats.dropped, dropped_at: stats.dropped_at, missing_keys }
+            let limited = self.evaluation.limited[rule];
+            let Stats { dropped, dropped_at, untold, .. } = stats;
+            Missed { dropped, dropped_at, missing_keys, untold, limited }
         })
     }
 

@@ -57,6 +57,7 @@ explanations! {
     negation: &file("negation");
     absence: &file("absence");
     window: &file("window");
+    lists: &file("lists");
 
     windows_campaign: "rules/windows/campaign.yaml";
     windows_credential_access: "rules/windows/credential_access.yaml";

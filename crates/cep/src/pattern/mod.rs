@@ -15,7 +15,10 @@ use serde::{Deserialize, Serialize};
 use self::automaton::Automaton;
 use crate::aggregate::{AggregateFunction, Scalar};
 
-pub use builder::{Attribute, BuildError, BuiltPattern, Earlier, EventPattern, Times, TopicEvent};
+pub use builder::{
+    Attribute, BuildError, BuiltPattern, BuiltWindow, Earlier, EventPattern, EventWindow, Matched, Times,
+    TopicEvent, WindowType,
+};
 pub use runs::{Indexed, indexed};
 pub use validate::PatternProblem;
 

@@ -7,9 +7,9 @@ use olocus_cep::pattern::{Comparison, Earlier, EventPattern, TopicEvent};
 use olocus_cep::{AggregateFunction, Engine, Found, Key, Limits, Scalar};
 
 /// An event of a test: its kind and a number.
-type Event = (char, i64);
+pub(crate) type Event = (char, i64);
 
-fn kind(kind: char) -> EventPattern<Event> {
+pub(crate) fn kind(kind: char) -> EventPattern<Event> {
     EventPattern::event(kind, move |event: &Event| event.0 == kind)
 }
 
@@ -37,7 +37,7 @@ fn found(pattern: EventPattern<Event>, events: &[Event]) -> Vec<String> {
     texts.collect()
 }
 
-fn problems(pattern: EventPattern<Event>) -> String {
+pub(crate) fn problems(pattern: EventPattern<Event>) -> String {
     let error = pattern.build().unwrap_err();
     assert_eq!(error.problems().collect::<Vec<_>>().join("; "), error.to_string());
     error.to_string()

@@ -4,6 +4,7 @@
 
 mod agreement;
 mod builder;
+mod builder_wholes;
 mod bytes;
 mod conformance;
 mod estimates;
@@ -17,8 +18,10 @@ mod patterns;
 mod preceded;
 mod random;
 mod reference;
+mod registers;
 mod snapshots;
 mod snapshots_of_estimates;
 mod steps;
+mod timers;
 mod validation;
 mod windows;

@@ -78,7 +78,7 @@ impl Run {
         let line = |finding: Finding<i64>| match &finding.found {
             Found::Match { events: all } => events(all),
             Found::Timeout { events: all, at } => format!("{} timed out at {at}", events(all)),
-            Found::Summary { first, last, counts, registers, timed_out } => {
+            Found::Summary { first, last, counts, registers, timed_out, .. } => {
                 format!("{first}..{last} {counts:?} {registers:?} {timed_out:?}")
             }
             other => panic!("no finding of a pattern: {other:?}"),

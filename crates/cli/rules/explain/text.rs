@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use olocus_runtime::{Advice, Condition, Explanation, Predicate, Reads, State};
+use olocus_runtime::{Advice, Condition, Explanation, ListUse, LookUp, Predicate, Reads, State};
 
 /// An explanation with the file and line of its rule.
 pub(super) struct Page<'a> {
@@ -27,6 +27,7 @@ impl fmt::Display for Page<'_> {
         section("time", &times(self.explanation), f)?;
         section("state", &state(self.explanation), f)?;
         section("reads", &reads(&self.explanation.reads), f)?;
+        section("lists", &lines_of(&self.explanation.lists, list), f)?;
         section("warnings", &lines_of(&self.explanation.warnings, advice), f)
     }
 }
@@ -45,11 +46,12 @@ fn lines_of<T>(items: &[T], lines: fn(&T) -> Vec<String>) -> Vec<String> {
 }
 
 fn condition(condition: &Condition) -> Vec<String> {
-    let Condition { name, types, predicate, across } = condition;
+    let Condition { name, types, predicate, in_turn, across } = condition;
     let mut lines = vec![match predicate {
         Some(predicate) => format!("{name}: {} where predicate {predicate}", types.join(" or ")),
         None => format!("{name}: {}", types.join(" or ")),
     }];
+    lines.extend(in_turn.iter().map(|asked| format!("  and {asked}: asked when the event's turn has come")));
     for crossing in across {
         let how = if crossing.indexed {
             "partial matches found through an ordered index"
@@ -123,6 +125,26 @@ fn reads(reads: &Reads) -> Vec<String> {
     for field in &reads.fields {
         lines.push(format!("{:width$}  {}, for {}", field.name, field.kind, field.uses.join(", ")));
     }
+    lines
+}
+
+fn list(list: &ListUse) -> Vec<String> {
+    let ListUse { name, source, key, changes, found, rows, bytes, look_ups } = list;
+    let by = key.as_ref().map_or_else(String::new, |key| format!(" by {key}"));
+    let size = match (rows, bytes) {
+        (Some(1), Some(bytes)) => format!("1 row, {}", bytes_text(*bytes)),
+        (Some(rows), Some(bytes)) => format!("{} rows, {}", grouped(*rows), bytes_text(*bytes)),
+        _ if *changes => "as it is when an event's turn has come".to_owned(),
+        _ => "not read".to_owned(),
+    };
+    let mut lines = vec![format!("{name}: {source}{by}, {size}; a value is found {found}")];
+    lines.extend(look_ups.iter().map(|LookUp { key, column, uses }| {
+        let asked = match column {
+            Some(column) => format!("lookup('{name}', {key}).{column}"),
+            None => format!("{key} IN list('{name}')"),
+        };
+        format!("  {asked}, for {}", uses.join(", "))
+    }));
     lines
 }
 

@@ -7,7 +7,8 @@ use olocus_event::{FieldPath, Kind};
 
 use super::list::List;
 use super::lookup::{Asked, KeyIndex, Lookup, LookupCall};
-use crate::analyze::{Analyzer, Column, Form, Reference, marked};
+use crate::analyze::{Analyzer, Reference, marked};
+use crate::form::{Column, Form};
 use crate::lex::range_of;
 use crate::names::{Origin, range};
 use crate::problem::Problem;

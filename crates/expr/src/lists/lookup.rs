@@ -10,9 +10,10 @@ use olocus_event::{Column, FieldPath, Kind, Value};
 use super::index::{Found, Index};
 use super::list::List;
 use super::table::Tables;
-use crate::analyze::Form;
 use crate::atom::{Atom, Inputs};
+use crate::form::Form;
 use crate::problem::Problem;
+use crate::reads::LookupRead;
 use crate::types::Class;
 use crate::values::Values;
 
@@ -63,8 +64,8 @@ pub(crate) struct LookupCall {
 #[derive(Debug, Default)]
 pub(crate) struct Lookups {
     probes: Vec<Probe>,
-    /// What is made of what probes find, with the position of the probe.
-    targets: Vec<(usize, Target)>,
+    /// What is made of what probes find, with the position of the probe, and what it is for those who explain it.
+    targets: Vec<(usize, Target, LookupRead)>,
 }
 
 /// The keys of a batch, to be found in a list.
@@ -115,8 +116,9 @@ impl Lookup {
             self.list.name()
         );
         Problem::new("misplaced-list", self.range, message).with_help(
-            "lists in topics belong into conditions on one event, joined with others by AND, and into `having` and `emit`, \
-             outside of aggregates; lists in files may stand anywhere",
+            "what is looked up in a list in a topic may stand wherever a value of the event at hand, of a match or of a window \
+             does, but not in `by` and in the expressions of sources, and in conditions not for values of earlier events; \
+             lists in files may stand anywhere",
         )
     }
 
@@ -151,7 +153,7 @@ impl Lookups {
                 self.probes.len() - 1
             }
         };
-        self.targets.push((probe, lookup.target(kind)));
+        self.targets.push((probe, lookup.target(kind), LookupRead::of(lookup)));
         self.targets.len() - 1
     }
 
@@ -166,8 +168,18 @@ impl Lookups {
 
     /// The probe of a look-up, and what is made of what it finds.
     pub(crate) fn get(&self, lookup: usize) -> (usize, &Target) {
-        let (probe, target) = &self.targets[lookup];
+        let (probe, target, _) = &self.targets[lookup];
         (*probe, target)
+    }
+
+    /// What a look-up reads.
+    pub(crate) fn read(&self, lookup: usize) -> &LookupRead {
+        &self.targets[lookup].2
+    }
+
+    /// What all of them read, some of it more than once.
+    pub(crate) fn reads(&self) -> impl Iterator<Item = &LookupRead> {
+        self.targets.iter().map(|(_, _, read)| read)
     }
 }
 

@@ -19,7 +19,7 @@ pub use self::table::{RowTime, Table, TableSpec, Tables};
 
 pub(crate) use self::call::{LIST, LOOKUP, calls_list, is_call};
 pub(crate) use self::index::Found;
-pub(crate) use self::lookup::{Key, Lookup, LookupCall, Lookups};
+pub(crate) use self::lookup::{Asked, Key, Lookup, LookupCall, Lookups};
 
 /// The lists that expressions can name.
 #[derive(Clone, Debug, Default)]

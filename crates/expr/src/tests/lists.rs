@@ -6,8 +6,8 @@ use olocus_event::{Kind, Value};
 
 use super::{decode, predicates, scope};
 use crate::{
-    Compiler, EventScope, List, ListDefinition, ListError, Lists, Problem, RowTime, Schemas, Steps,
-    TableSpec, Tables,
+    Compiler, CrossCondition, CrossInput, EventScope, List, ListDefinition, ListError, Lists, Problem,
+    RowTime, Schemas, Steps, TableSpec, Tables,
 };
 
 fn list(name: &str, key: &str, networks: bool, rows: &[&str]) -> Result<List, ListError> {
@@ -402,6 +402,46 @@ fn what_matches_emit_is_looked_up_when_they_are_found() {
 }
 
 #[test]
+fn what_aggregates_are_of_is_looked_up_when_the_moment_has_come() {
+    let (mut compiler, lists) = live();
+    let text = "sum(lookup('hosts', host).tier + n)";
+    let exprs = compiler.window_exprs(None, &[text, "sum(n)"], &[], &scope()).unwrap();
+    let arguments: Vec<_> = exprs.aggregates.iter().map(|(_, argument)| argument.unwrap()).collect();
+    let tables = tables(&lists, &[(0, "a", r#"{"id":"h1","tier":2}"#)]);
+    let program = compiler.finish();
+    let live = program.live(arguments[0]).unwrap();
+    assert!(program.live(arguments[1]).is_none());
+    let asked: Vec<&str> = live.inputs().iter().map(|input| program.normalized_value(*input)).collect();
+    assert_eq!(asked, ["host:text", "n:number"]);
+    let value = |tables: &Tables| live.evaluate(&[Value::Text("h1".into()), Value::Int(5)], tables);
+    assert_eq!((value(&tables), value(&Tables::default())), (Value::Int(7), Value::Null));
+    let (batch, meta) = decode(&program, &[r#"{"host":"h1","n":5}"#]);
+    assert_eq!(program.value(arguments[0], &batch, &meta).get(0), Value::Null, "not before its moment");
+}
+
+#[test]
+fn conditions_across_steps_are_handed_what_lists_that_change_have() {
+    let (mut compiler, _) = live();
+    let named = |name: &str| EventScope { step: Some(name.to_owned()), ..EventScope::default() };
+    let all = [named("login"), named("export")];
+    let steps = Steps { all: &all, visible: &[true, false] };
+    let text =
+        "lookup('hosts', host).tier > login.tier AND lookup('hosts', host).tier + login.n > 3 AND n > 1";
+    let found = compiler.step_condition(text, &all[1], steps).unwrap();
+    assert!(found.predicate.is_some() && found.live.is_none());
+    let [CrossCondition::Compare { input, .. }, CrossCondition::Expr(expr)] = &found.cross[..] else {
+        panic!("{found:?}");
+    };
+    let [CrossInput::Event(of_expr), CrossInput::Taken(_)] = expr.inputs() else { panic!("{expr:?}") };
+    let holds = |tier: i64, n: i64| expr.holds(&[Value::Int(tier), Value::Int(n)]);
+    assert!(holds(2, 2) && !holds(1, 2));
+    let (input, of_expr) = (*input, *of_expr);
+    let program = compiler.finish();
+    assert_eq!(input, of_expr);
+    assert!(program.live(input).is_some());
+}
+
+#[test]
 fn lists_that_change_have_their_places() {
     let message = |problems: Vec<Problem>, text: &str| {
         let problem = &problems[0];
@@ -409,12 +449,13 @@ fn lists_that_change_have_their_places() {
     };
     let expected = "nothing can be looked up in the list `hosts` here, because it is in a topic".to_owned();
     let (mut compiler, _) = live();
-    let text = "max(lookup('hosts', host).tier)";
-    let problems = compiler.window_exprs(None, &[text], &[], &scope()).unwrap_err();
-    let problems = problems.into_iter().map(|(_, problem)| problem).collect();
-    assert_eq!(message(problems, text), (expected.clone(), "lookup('hosts', host).tier".to_owned()));
     let text = "lookup('hosts', host).tier + 1";
     assert_eq!(message(compiler.value(text, &scope()).unwrap_err(), text).0, expected);
+    let text = "lookup('hosts', host).tier";
+    assert_eq!(
+        message(compiler.field(text, &scope()).unwrap_err(), text),
+        (expected.clone(), text.to_owned())
+    );
     let named = |name: &str| EventScope { step: Some(name.to_owned()), ..EventScope::default() };
     let all = [named("login"), named("export")];
     let text = "host = 'x' AND lookup('hosts', login.host).tier = 1";

@@ -10,7 +10,7 @@ use olocus_expr::readable;
 
 use super::names::About;
 use super::{Condition, Crossing, Machine, Predicate};
-use crate::plan::OutputPlan;
+use crate::plan::{OutputPlan, Test};
 
 /// Rules that are named where a predicate is shared: it may be by thousands.
 const SHARED_WITH_MAX: usize = 8;
@@ -43,10 +43,11 @@ impl About<'_> {
 
     pub(super) fn conditions(&self) -> Vec<Condition> {
         let Some(sequence) = &self.sequence else {
-            let window = |(test, _): (&crate::plan::Test, u64)| Condition {
+            let window = |(test, _): (&Test, u64)| Condition {
                 name: "event".to_owned(),
                 types: type_names(&test.types),
                 predicate: test.predicate.map(|predicate| predicate.index()),
+                in_turn: self.in_turn(test),
                 across: Vec::new(),
             };
             return self.tests().map(window).collect();
@@ -61,6 +62,7 @@ impl About<'_> {
                 name: if names.is_empty() { sequence.until_name(id) } else { names.join(", ") },
                 types: test.map(|test| type_names(&test.types)).unwrap_or_default(),
                 predicate: test.and_then(|test| test.predicate).map(|predicate| predicate.index()),
+                in_turn: test.and_then(|test| self.in_turn(test)),
                 across: condition
                     .cross
                     .iter()
@@ -72,6 +74,11 @@ impl About<'_> {
             }
         });
         asked.collect()
+    }
+
+    /// The part of a test that asks lists in topics.
+    fn in_turn(&self, test: &Test) -> Option<String> {
+        test.live.map(|live| readable(self.plan.live[live].condition.normalized()))
     }
 
     pub(super) fn predicates(&self) -> Vec<Predicate> {

@@ -30,6 +30,10 @@ impl About<'_> {
         for predicate in self.tests().filter_map(|(test, _)| test.predicate) {
             add(program.reads_of_predicate(predicate), "condition");
         }
+        for live in self.tests().filter_map(|(test, _)| test.live) {
+            let inputs = &self.plan.live[live].inputs;
+            inputs.iter().for_each(|slot| add(program.reads_of_value(self.plan.inputs[*slot]), "condition"));
+        }
         let key = self.rule.key.map(|key| self.plan.keys[key.0].fields.as_slice()).unwrap_or_default();
         key.iter().for_each(|field| add(program.reads_of_value(*field), "key"));
         for (value, what) in self.inputs_read() {
@@ -47,7 +51,7 @@ impl About<'_> {
     }
 
     /// The values of rows that the rule reads, and what for.
-    fn inputs_read(&self) -> Vec<(ValueId, &'static str)> {
+    pub(super) fn inputs_read(&self) -> Vec<(ValueId, &'static str)> {
         let value = |input: usize| Some(self.plan.inputs[self.rule.inputs.get(input).copied().flatten()?]);
         let Some(sequence) = &self.sequence else {
             let inputs = 0..self.rule.inputs.len();

@@ -19,24 +19,23 @@ pub(super) struct Scopes<'a> {
 /// Where something is asked.
 #[derive(Clone, Copy)]
 struct Place {
-    /// The outermost element that it is part of.
-    element: usize,
-    /// Whether it may be asked for several events of one match.
-    repeats: bool,
+    /// The outermost element around it, or itself, that is repeated: it may be asked for several events of one match.
+    repeated: Option<usize>,
+    /// The `all_of` whose step it is.
+    any_order: Option<usize>,
 }
 
 impl<'a> Scopes<'a> {
     pub(super) fn of(sequence: &'a Sequence) -> Scopes<'a> {
         let asked = sequence.asked();
         let mut places = Vec::with_capacity(asked.len());
-        for (at, element) in sequence.elements.iter().enumerate() {
-            visit(element, Place { element: at, repeats: false }, &mut places);
-        }
+        let nowhere = Place { repeated: None, any_order: None };
+        sequence.elements.iter().for_each(|element| visit(element, nowhere, &mut places));
         debug_assert_eq!(asked.len(), places.len(), "both walk the elements in the order of the file");
         let event = |(asked, place): (&Asked<'_>, &Place)| EventScope {
             step: name(*asked).map(str::to_owned),
             types: literal_types(asked.event()),
-            repeats: place.repeats,
+            repeats: place.repeated.is_some(),
             ..EventScope::default()
         };
         let events: Vec<EventScope> = asked.iter().zip(&places).map(event).collect();
@@ -47,7 +46,13 @@ impl<'a> Scopes<'a> {
             Asked::Not(_) | Asked::Until(_) => EventScope { step: None, ..events[at].clone() },
         });
         let visible = (0..asked.len()).map(|at| {
-            let before = |step: &usize| *step <= at || places[*step].element == places[at].element;
+            let is_shared = |one: Option<usize>, other| one.is_some() && one == other;
+            let before = |step: &usize| {
+                let (step, asked) = (*step, places[at]);
+                step < at
+                    || is_shared(places[step].repeated, asked.repeated)
+                    || step != at && is_shared(places[step].any_order, asked.any_order)
+            };
             of_step.iter().map(before).collect()
         });
         Scopes { steps: steps.collect(), visible: visible.collect(), events, asked }
@@ -93,14 +98,19 @@ pub(super) fn name(asked: Asked<'_>) -> Option<&str> {
 
 /// Tells the places of what an element asks, in the order of [`Sequence::asked`].
 fn visit(element: &Element, place: Place, places: &mut Vec<Place>) {
-    let inside = Place { repeats: place.repeats || element.times.max != Some(1), ..place };
+    // What is asked is numbered in the order of the file, so the first number in an element names the element.
+    let first = places.len();
+    let repeated = place.repeated.or((element.times.max != Some(1)).then_some(first));
+    let inside = Place { repeated, ..place };
     match &element.takes {
         Takes::Step(_) | Takes::Not(_) => places.push(inside),
         Takes::Group(elements) => elements.iter().for_each(|element| visit(element, inside, places)),
         Takes::AnyOf(alternatives) => {
             alternatives.iter().flatten().for_each(|element| visit(element, inside, places));
         }
-        Takes::AllOf(steps) => places.extend(steps.iter().map(|_| inside)),
+        Takes::AllOf(steps) => {
+            places.extend(steps.iter().map(|_| Place { any_order: Some(first), ..inside }));
+        }
     }
     places.extend(element.times.until.iter().map(|_| inside));
 }

@@ -3,18 +3,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use olocus_cep::AggregateFunction;
 use olocus_cep::pattern::RegisterFunction;
-use olocus_cep::rule::{Action, Body, Include, Rule, RuleFile, TypePattern, Window, check_unique_names};
-use olocus_cep::{AggregateFunction, WindowPlan};
-use olocus_document::{Diagnostic, Diagnostics, Scalar, SourceFile, Spanned};
+use olocus_cep::rule::{Action, Body, Include, Rule, RuleFile, TypePattern, check_unique_names};
+use olocus_document::{Diagnostics, Scalar, SourceFile, Spanned};
 use olocus_expr::{
-    Aggregate, Compiler, EventScope, Lists, LiveCondition, PredicateId, Problem, Schemas, StepCondition,
-    ValueId,
+    Aggregate, Compiler, EventScope, Lists, LiveExpr, PredicateId, Problem, Schemas, StepCondition, ValueId,
 };
 
 use super::draft::check_draft;
-use super::lists::{lists_of, table_sources};
-use super::sequence::sorted;
+use super::lists::{list_plans, lists_of, table_sources};
+use super::report::point;
 use super::{
     Conditions, KeyIndex, KeyPlan, Link, LiveTest, OutputPlan, Plan, RulePlan, SourcePlan, Test, WindowValue,
     doubts, version,
@@ -46,7 +45,7 @@ fn compile_here(
     for (file, rule) in all_rules(files).filter(|(_, rule)| rule.enabled) {
         rules.extend(compilation.rule(file, rule, rules.len()));
     }
-    let Compilation { compiler, mut tests, keys, inputs, retained, live, .. } = compilation;
+    let Compilation { compiler, mut tests, keys, mut inputs, retained, live, .. } = compilation;
     // Rules that are not run read no topics.
     let tables = lists.tables();
     let tables_read = table_sources(files, &tables, diagnostics);
@@ -70,15 +69,27 @@ fn compile_here(
     }
     let plain = |spec| SourcePlan { spec, time: None, event_type: None, key: None };
     let sources = tables_read.into_iter().map(plain).chain(sources).collect();
+    let program = compiler.finish();
+    let made_of = |id: ValueId, inputs: &mut Vec<ValueId>| {
+        program.live(id).map(|live| live.inputs().iter().map(|value| slot(inputs, *value)).collect())
+    };
+    let live_retained = retained.iter().map(|id| made_of(*id, &mut inputs)).collect();
+    let mut live_inputs: Vec<Option<Box<[usize]>>> = Vec::with_capacity(inputs.len());
+    while let Some(id) = inputs.get(live_inputs.len()).copied() {
+        live_inputs.push(made_of(id, &mut inputs));
+    }
     Some(Plan {
-        program: compiler.finish(),
+        program,
         rules,
         tests,
         keys,
         inputs,
         retained,
+        live_inputs,
+        live_retained,
         sources,
         lists: lists.sizes(),
+        list_plans: list_plans(files),
         tables: tables.into_iter().map(Arc::new).collect(),
         live,
     })
@@ -171,65 +182,6 @@ impl<'a> Compilation<'a> {
         })
     }
 
-    fn window(
-        &mut self,
-        rule: &Rule,
-        window: &Window,
-        event: &[Spanned<TypePattern>],
-        filter: Option<&Scalar>,
-        index: usize,
-    ) -> Option<CompiledBody> {
-        let mut scope = EventScope { types: literal_types(event), ..EventScope::default() };
-        let emit: Vec<&str> = rule.emit.iter().map(|(_, text)| text.value.as_str()).collect();
-        let by: Vec<&str> = rule.by.iter().map(|field| field.value.as_str()).collect();
-        let having = rule.having.as_ref().map(|text| text.value.as_str());
-        filter.iter().for_each(|text| self.compiler.learn_predicate(&text.value, &mut scope));
-        self.compiler.learn_window_exprs(having, &emit, &by, &mut scope);
-        let key = self.key(rule, std::slice::from_ref(&scope));
-        let condition = self.filter(filter, &scope);
-        let exprs = match self.compiler.window_exprs(having, &emit, &by, &scope) {
-            Ok(exprs) => exprs,
-            Err(problems) => {
-                let texts = BodyTexts { having: rule.having.as_ref(), emit: &rule.emit };
-                texts.report(problems, key.is_some(), self.diagnostics);
-                return None;
-            }
-        };
-        let (condition, key) = (condition.ok()?, key?);
-        let mut meaning = vec![format!("{window:?}"), self.step_meaning("", event, &condition, None)];
-        meaning.extend(exprs.having.iter().map(|having| format!("having {}", having.normalized())));
-        for ((name, _), expr) in rule.emit.iter().zip(&exprs.emit) {
-            meaning.push(format!("emit {}={}", name.value, expr.normalized()));
-        }
-        let asks = self.asks(condition);
-        self.ask(sorted(event), asks, (index, 1), true, true);
-        let (mut inputs, mut aggregates, mut values) = (Vec::new(), Vec::new(), Vec::new());
-        for (aggregate, argument) in &exprs.aggregates {
-            let mut retained = || argument.map(|argument| self.retain(argument));
-            values.push(match register_function(*aggregate) {
-                RegisterFunction::First => WindowValue::First { retained: retained() },
-                RegisterFunction::Last => WindowValue::Last { retained: retained() },
-                RegisterFunction::Aggregate(function) => {
-                    inputs.push(argument.map(|argument| self.input(argument)));
-                    aggregates.push(function);
-                    WindowValue::Aggregate(aggregates.len() - 1)
-                }
-            });
-        }
-        let machine = olocus_cep::Plan::Window { window: window_plan(window), aggregates };
-        let names = rule.emit.iter().map(|(name, _)| name.value.clone());
-        let output =
-            OutputPlan::Window { values, having: exprs.having, emit: names.zip(exprs.emit).collect() };
-        Some(CompiledBody { machine, opaque: Arc::default(), inputs, output, meaning, key })
-    }
-
-    /// The condition of a `where`; `Err` once its mistakes have been reported.
-    fn filter(&mut self, text: Option<&Scalar>, scope: &EventScope) -> Result<StepCondition, ()> {
-        let Some(text) = text else { return Ok(StepCondition::default()) };
-        let compiled = self.compiler.condition(&text.value, scope);
-        self.report(text, compiled).ok_or(())
-    }
-
     /// What a condition asks of an event alone.
     pub(super) fn asks(&mut self, condition: StepCondition) -> Asks {
         let StepCondition { predicate, live, .. } = condition;
@@ -237,7 +189,7 @@ impl<'a> Compilation<'a> {
     }
 
     /// The position of a condition in [`Plan::live`].
-    fn live(&mut self, condition: LiveCondition) -> usize {
+    fn live(&mut self, condition: LiveExpr) -> usize {
         let inputs: Vec<usize> =
             condition.inputs().iter().map(|value| slot(&mut self.inputs, *value)).collect();
         let is_same = |known: &LiveTest| {
@@ -313,20 +265,6 @@ impl<'a> Compilation<'a> {
         slot(&mut self.retained, value)
     }
 
-    fn step_meaning(
-        &self,
-        name: &str,
-        types: &[Spanned<TypePattern>],
-        condition: &StepCondition,
-        within: Option<i64>,
-    ) -> String {
-        let mut types: Vec<&str> = types.iter().map(|pattern| pattern.value.as_str()).collect();
-        types.sort_unstable();
-        let live = condition.live.as_ref().map(LiveCondition::normalized).unwrap_or_default();
-        let condition = condition.predicate.map(|predicate| self.compiler.normalized(predicate));
-        format!("{name} {types:?} {condition:?} {within:?}{live}")
-    }
-
     pub(super) fn report<T>(&mut self, text: &Scalar, compiled: Result<T, Vec<Problem>>) -> Option<T> {
         match compiled {
             Ok(value) => Some(value),
@@ -338,49 +276,12 @@ impl<'a> Compilation<'a> {
     }
 }
 
-/// The expressions over what a rule finds, to point into.
-pub(super) struct BodyTexts<'a> {
-    pub(super) having: Option<&'a Scalar>,
-    pub(super) emit: &'a [(Scalar, Scalar)],
-}
-
-impl BodyTexts<'_> {
-    /// Reports what [`Compiler::window_exprs`] or [`Compiler::sequence_exprs`] found. Where the fields of the key are not known, whether a field is one
-    /// of them is not known either.
-    pub(super) fn report(
-        &self,
-        problems: Vec<(usize, Problem)>,
-        key_is_known: bool,
-        diagnostics: &mut Diagnostics,
-    ) {
-        // Text 0 is `having`, the others are those of `emit`.
-        let texts: Vec<_> =
-            std::iter::once(self.having).chain(self.emit.iter().map(|(_, text)| Some(text))).collect();
-        for (at, problem) in problems {
-            if key_is_known || problem.code != "not-grouped" {
-                let text = texts[at].expect("problems are only found in texts that are there");
-                diagnostics.push(point(text, problem));
-            }
-        }
-    }
-}
-
 /// The scope of the fields of a rule's key, which stand in the events of all of `scopes`.
 pub(super) fn key_scope(scopes: &[EventScope]) -> EventScope {
     // With a step of unknown type among them, the fields can't be checked against schemas.
     let known = scopes.iter().all(|scope| !scope.types.is_empty());
     let types = scopes.iter().filter(|_| known).flat_map(|scope| scope.types.iter().cloned()).collect();
     EventScope { types, ..EventScope::default() }
-}
-
-/// Turns a problem within an expression into one within the file that the expression stands in.
-pub(super) fn point(text: &Scalar, problem: Problem) -> Diagnostic {
-    let span = text.locate(problem.range.0, problem.range.1);
-    let diagnostic = Diagnostic::error(problem.code, text.file(), span, problem.message);
-    match problem.help {
-        Some(help) => diagnostic.with_help(help),
-        None => diagnostic,
-    }
 }
 
 /// The event types that the patterns name, or none where one of them has a wildcard.
@@ -406,15 +307,6 @@ fn about(rule: &Rule) -> serde_json::Map<String, serde_json::Value> {
         about.insert("meta".to_owned(), meta.clone());
     }
     about
-}
-
-fn window_plan(window: &Window) -> WindowPlan {
-    match window {
-        Window::Count(count) => WindowPlan::Count(*count),
-        Window::Tumbling(size) => WindowPlan::Tumbling(*size),
-        Window::Sliding { size, every } => WindowPlan::Sliding { size: *size, every: *every },
-        Window::Session(gap) => WindowPlan::Session(*gap),
-    }
 }
 
 fn slot(slots: &mut Vec<ValueId>, value: ValueId) -> usize {

@@ -5,7 +5,8 @@ use olocus_document::{Diagnostic, Diagnostics, Level, Scalar};
 use olocus_expr::Schemas;
 
 use super::asked::name;
-use super::compile::{literal_types, point};
+use super::compile::literal_types;
+use super::report::point;
 
 /// Warns of fields that are likely misspelt, in all expressions of a rule.
 pub(super) fn check(rule: &Rule, schemas: &Schemas, diagnostics: &mut Diagnostics) {

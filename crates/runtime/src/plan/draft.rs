@@ -8,7 +8,8 @@ use olocus_cep::rule::{Draft, DraftBody, DraftRole, DraftStep};
 use olocus_document::{Diagnostics, Scalar};
 use olocus_expr::{Compiler, EventScope, Lists, Problem, Schemas, Steps};
 
-use super::compile::{BodyTexts, key_scope, literal_types, point};
+use super::compile::{key_scope, literal_types};
+use super::report::{BodyTexts, point};
 
 /// Reports the mistakes in the expressions of a draft.
 pub(super) fn check_draft(

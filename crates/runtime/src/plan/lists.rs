@@ -7,6 +7,7 @@ use olocus_document::{Diagnostic, Diagnostics, SourceFile};
 use olocus_expr::{ListDefinition, Lists, TableSpec};
 use sha2::{Digest, Sha256};
 
+use super::ListPlan;
 use crate::source::SourceSpec;
 
 /// The sources that feed the tables of lists in topics, in the order of the tables. Of lists that no rule asks for
@@ -60,6 +61,21 @@ pub(super) fn lists_of(files: &[RuleFile], diagnostics: &mut Diagnostics) -> Arc
         tests.flat_map(|test| &test.lists).for_each(|held| check_held(files, &file.file, held, diagnostics));
     }
     Arc::new(lists)
+}
+
+/// What is known of all lists beside their rows.
+pub(super) fn list_plans(files: &[RuleFile]) -> Vec<ListPlan> {
+    let plan = |list: &List| ListPlan {
+        name: list.name.value.clone(),
+        source: match &list.source {
+            ListSource::File { path, .. } => format!("file {}", path.value),
+            ListSource::Topic { topic, .. } => format!("topic {}", topic.value),
+        },
+        key: list.key().map(str::to_owned),
+        networks: list.kind == ListKind::Cidr,
+        is_live: matches!(list.source, ListSource::Topic { .. }),
+    };
+    all_lists(files).map(|(_, list)| plan(list)).collect()
 }
 
 fn all_lists(files: &[RuleFile]) -> impl Iterator<Item = (&Arc<SourceFile>, &List)> {

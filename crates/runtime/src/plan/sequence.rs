@@ -11,8 +11,9 @@ use olocus_document::{Diagnostic, SourceFile, Spanned};
 use olocus_expr::{Comparison, CrossCondition, CrossInput, SequenceExprs, StepCondition, StepValue};
 
 use super::asked::{Scopes, name};
-use super::compile::{Asks, BodyTexts, Compilation, CompiledBody, register_function};
+use super::compile::{Asks, Compilation, CompiledBody, register_function};
 use super::conditions::{Condition, Conditions, Place};
+use super::report::BodyTexts;
 use super::{OutputPlan, SequenceValue};
 
 /// What the conditions of one sequence share.

@@ -85,6 +85,17 @@ impl Needs {
         needs
     }
 
+    /// Adds what the values among these are made of that depend on tables.
+    fn add_live(&mut self, plan: &Plan) {
+        let inputs = self.inputs.iter().map(|slot| &plan.live_inputs[*slot]);
+        let retained = self.retained.iter().map(|slot| &plan.live_retained[*slot]);
+        let made_of: Vec<usize> =
+            inputs.chain(retained).flatten().flat_map(|made_of| made_of.iter().copied()).collect();
+        if !made_of.is_empty() {
+            self.add_inputs(made_of.iter());
+        }
+    }
+
     fn add_inputs<'a>(&mut self, slots: impl Iterator<Item = &'a usize>) {
         self.inputs.extend(slots);
         self.inputs.sort_unstable();
@@ -127,11 +138,18 @@ impl<'a> Rows<'a> {
         scalar(values.get(row))
     }
 
-    /// The event of a row with what some rules need.
-    pub(crate) fn event(&self, row: usize, needs: &Needs) -> StoredEvent {
+    /// The event of a row with what some rules need; `live` gives the retained values that depend on tables.
+    pub(crate) fn event(
+        &self,
+        row: usize,
+        needs: &Needs,
+        live: &dyn Fn(usize) -> Option<Value>,
+    ) -> StoredEvent {
         let retained = |slot: usize| {
-            let values = self.retained[slot].get_or_init(|| self.values(self.plan.retained[slot]));
-            values.get(row)
+            live(slot).unwrap_or_else(|| {
+                let values = self.retained[slot].get_or_init(|| self.values(self.plan.retained[slot]));
+                values.get(row)
+            })
         };
         StoredEvent {
             topic: Arc::clone(self.batch.topic()),
@@ -159,7 +177,8 @@ impl<'a> Rows<'a> {
         }
         let mut needs = Needs::of(all().flat_map(Test::rules).map(|rule| &self.plan.rules[rule]));
         needs.add_inputs(all().filter_map(|test| test.live).flat_map(|live| &self.plan.live[live].inputs));
-        let event = self.event(row, &needs);
+        needs.add_live(self.plan);
+        let event = self.event(row, &needs, &|_| None);
         let inputs = Slots::of(&needs.inputs, |slot| self.input(slot, row));
         Hit { tests, event, keys, inputs, weight: 0 }.weighed()
     }
@@ -185,13 +204,13 @@ impl Weigh for Hit {
 }
 
 impl StoredEvent {
-    /// The event with what some rules need, of what is here.
-    pub(crate) fn reduced(&self, needs: &Needs) -> StoredEvent {
+    /// The event with what some rules need, of what is here; `live` gives the retained values that depend on tables.
+    pub(crate) fn reduced(&self, needs: &Needs, live: &dyn Fn(usize) -> Option<Value>) -> StoredEvent {
         StoredEvent {
             topic: Arc::clone(&self.topic),
             id: self.id.clone(),
             retained: Slots::of(&needs.retained, |slot| {
-                self.retained.get(slot).cloned().unwrap_or(Value::Null)
+                live(slot).or_else(|| self.retained.get(slot).cloned()).unwrap_or(Value::Null)
             }),
             raw: self.raw.clone().filter(|_| needs.raw),
             ..*self

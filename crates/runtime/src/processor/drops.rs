@@ -42,7 +42,7 @@ impl Drops {
             tracing::warn!(
                 rule = plan.rules[rule].name,
                 limit,
-                policy = policy.name(),
+                policy = plan.own_policy(rule).unwrap_or(policy).name(),
                 dropped = lost,
                 "a rule holds as much as its limit allows, so that state was dropped and matches may be missing; raise \
                  the limit, narrow the rule's conditions or shorten its `within`"

@@ -61,6 +61,10 @@ pub(super) fn describe() {
         "olocus_missing_keys_total",
         "Events that took no part in a rule because their key was missing or null, by rule"
     );
+    describe_counter!(
+        "olocus_matches_untold_total",
+        "Matches that were found and not told, by rule and reason: `max_matches_per_event` or `limit`"
+    );
 }
 
 /// Causes for which a record goes to the dead-letter topic.
@@ -149,6 +153,10 @@ pub(super) fn missed(plan: &Plan, missed: &[Missed]) {
     for (rule, missed) in plan.rules.iter().zip(missed) {
         counter!("olocus_state_dropped_total", "rule" => rule.name.clone()).absolute(missed.dropped);
         counter!("olocus_missing_keys_total", "rule" => rule.name.clone()).absolute(missed.missing_keys);
+        for (reason, untold) in [("max_matches_per_event", missed.untold), ("limit", missed.limited)] {
+            counter!("olocus_matches_untold_total", "rule" => rule.name.clone(), "reason" => reason)
+                .absolute(untold);
+        }
     }
 }
 

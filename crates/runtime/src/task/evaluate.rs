@@ -12,16 +12,18 @@ use smallvec::SmallVec;
 use super::Outputs;
 use super::lists::standing;
 use crate::Error;
-use crate::matches::make_match;
+use crate::matches::{make_match, value};
 use crate::plan::{KeyIndex, Plan, RulePlan, Test};
-use crate::prepare::{Hit, Needs, RowHit, Rows, StoredEvent};
+use crate::prepare::{Hit, Needs, RowHit, Rows, StoredEvent, scalar};
 
 /// The automata of all rules, and what surrounds them.
 #[derive(Debug)]
 pub(super) struct Evaluation {
     pub(super) engine: Engine<Arc<StoredEvent>>,
     /// By rule: how many of its matches are told.
-    limiters: Vec<Option<Limiter>>,
+    pub(super) limiters: Vec<Option<Limiter>>,
+    /// By rule: how many were not.
+    pub(super) limited: Vec<u64>,
     /// By rule, how often an event had no key.
     pub(super) missing_keys: Vec<u64>,
     findings: Vec<Finding<Arc<StoredEvent>>>,
@@ -65,6 +67,7 @@ impl Evaluation {
         Evaluation {
             engine,
             limiters,
+            limited: vec![0; plan.rules.len()],
             missing_keys: vec![0; plan.rules.len()],
             findings: Vec::new(),
             asked: Vec::new(),
@@ -96,7 +99,7 @@ impl Evaluation {
         self.fire(plan, tables, shown.time(), outputs);
         let shown = shown.standing(plan, tables);
         let processed = match shown.keys(plan) {
-            Some(keys) => self.process(plan, &shown, &keys),
+            Some(keys) => self.process(plan, tables, &shown, &keys),
             // Whom the row is missing for must be known exactly.
             None => {
                 let made;
@@ -109,7 +112,7 @@ impl Evaluation {
                 };
                 let shown = Shown::waited(hit).standing(plan, tables);
                 self.count_missing_keys(plan, hit, &shown.tests);
-                self.process(plan, &shown, &shown.keys_there())
+                self.process(plan, tables, &shown, &shown.keys_there())
             }
         };
         self.emit(plan, tables, outputs);
@@ -119,6 +122,7 @@ impl Evaluation {
     fn process(
         &mut self,
         plan: &Plan,
+        tables: &Tables,
         shown: &Shown<'_>,
         texts: &[(Option<KeyIndex>, Cow<'_, str>)],
     ) -> Result<(), Error> {
@@ -129,7 +133,7 @@ impl Evaluation {
         if asked.is_empty() {
             return Ok(());
         }
-        let make = Make { plan, shown, rules: asked, made: OnceCell::new() };
+        let make = Make { plan, tables, shown, rules: asked, made: OnceCell::new() };
         for &(rule, steps) in &*asked {
             let rule_plan = &plan.rules[rule];
             let Some((_, key)) = keys.iter().find(|(index, _)| *index == rule_plan.key) else { continue };
@@ -138,7 +142,7 @@ impl Evaluation {
                 rule_plan
                     .inputs
                     .iter()
-                    .map(|slot| slot.map_or(Scalar::Bool(true), |slot| shown.row.input(slot))),
+                    .map(|slot| slot.map_or(Scalar::Bool(true), |slot| shown.input(plan, tables, slot))),
             );
             let keep = rule_plan.include_events.then(|| make.event().embedded_bytes());
             let row = Row { time: shown.time(), steps, inputs: &*inputs, event: &make, keep };
@@ -165,6 +169,8 @@ impl Evaluation {
             };
             if told {
                 outputs.add_match(found);
+            } else {
+                self.limited[found.rule] += 1;
             }
         }
     }
@@ -241,6 +247,17 @@ impl<'a> Shown<'a> {
         tests.chain(asked).reduce(|bits, more| bits | more)
     }
 
+    /// The row's value of a slot of [`Plan::inputs`], now that its turn has come.
+    fn input(&self, plan: &Plan, tables: &Tables, slot: usize) -> Scalar {
+        match &plan.live_inputs[slot] {
+            None => self.row.input(slot),
+            Some(made_of) => {
+                let input = |slot| value(self.row.input(slot));
+                scalar(plan.live_value(plan.inputs[slot], made_of, tables, input))
+            }
+        }
+    }
+
     /// The texts of all keys that the rules need to which its tests may mean something; `None` where one is missing.
     fn keys(&self, plan: &Plan) -> Option<KeyTexts<'a>> {
         let RowOf::Passing { rows, hit } = self.row else {
@@ -290,6 +307,7 @@ impl RowOf<'_> {
 /// or not, so that what rules hold weighs the same.
 struct Make<'a> {
     plan: &'a Plan,
+    tables: &'a Tables,
     shown: &'a Shown<'a>,
     rules: &'a [(usize, u64)],
     made: OnceCell<Arc<StoredEvent>>,
@@ -300,9 +318,15 @@ impl Make<'_> {
         self.made.get_or_init(|| {
             let rules = self.rules.iter().map(|(rule, _)| -> &RulePlan { &self.plan.rules[*rule] });
             let needs = Needs::of(rules);
-            Arc::new(match self.shown.row {
-                RowOf::Passing { rows, hit } => rows.event(hit.row as usize, &needs),
-                RowOf::Waited(hit) => hit.event.reduced(&needs),
+            let Make { plan, tables, shown, .. } = self;
+            let live = |slot: usize| {
+                let made_of = plan.live_retained[slot].as_ref()?;
+                let input = |slot| value(shown.row.input(slot));
+                Some(plan.live_value(plan.retained[slot], made_of, tables, input))
+            };
+            Arc::new(match shown.row {
+                RowOf::Passing { rows, hit } => rows.event(hit.row as usize, &needs, &live),
+                RowOf::Waited(hit) => hit.event.reduced(&needs, &live),
             })
         })
     }

@@ -32,6 +32,10 @@ pub struct Missed {
     pub dropped_at: Option<olocus_cep::Limit>,
     /// Events whose key was missing or NULL.
     pub missing_keys: u64,
+    /// Matches that were not told because one event completed more than `max_matches_per_event`.
+    pub untold: u64,
+    /// Matches that were not told because of the rule's `limit`.
+    pub limited: u64,
 }
 
 /// How far one input has got.

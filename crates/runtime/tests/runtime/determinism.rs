@@ -1,9 +1,11 @@
 //! However records are cut and interleaved, the same decisions give the same bytes.
 
-use olocus_runtime::{Decision, InputId, Outputs};
+use std::sync::{Arc, OnceLock};
+
+use olocus_runtime::{Decision, InputId, Outputs, Plan};
 use proptest::prelude::*;
 
-use crate::support::{RULES, World, plan, preparer, transcript, world};
+use crate::support::{PATTERNS, RULES, World, plan, preparer, transcript, world};
 
 /// A millisecond, the unit of the world's times, in nanoseconds.
 const NS: i64 = 1_000_000;
@@ -21,6 +23,8 @@ struct Outcome {
     late: Places,
     dead: Places,
     missing_keys: u64,
+    /// What bounds dropped.
+    dropped: u64,
 }
 
 fn rounds(partitions: usize) -> impl Strategy<Value = Vec<Round>> {
@@ -35,9 +39,14 @@ fn with_rest(world: &World, rounds: &[Round]) -> Vec<Round> {
     rounds.iter().cloned().chain([(vec![usize::MAX; partitions], vec![None; partitions])]).collect()
 }
 
+fn rules() -> Arc<Plan> {
+    static PLAN: OnceLock<Arc<Plan>> = OnceLock::new();
+    Arc::clone(PLAN.get_or_init(|| plan(&format!("{RULES}{PATTERNS}"), 0)))
+}
+
 /// Feeds the world, choosing partitions and batch sizes as `choices` say.
 fn run(world: &World, rounds: &[Round], choices: &[(usize, usize)]) -> Outcome {
-    let plan = plan(RULES, 0);
+    let plan = rules();
     let (mut preparer, mut task) = (preparer(&plan), world.task(&plan, false));
     let partitions = world.partitions.len();
     let mut next = vec![0_usize; partitions];
@@ -72,6 +81,7 @@ fn run(world: &World, rounds: &[Round], choices: &[(usize, usize)]) -> Outcome {
         late: all.late.into_iter().map(|late| (late.input, late.record.offset)).collect(),
         dead: all.dead.into_iter().map(|dead| (dead.input, dead.record.offset)).collect(),
         missing_keys: task.stats().missing_keys,
+        dropped: task.stats().dropped,
     }
 }
 
@@ -108,14 +118,14 @@ fn sorted(world: &World, rounds: &[Round]) -> Outcome {
         reached = (0..reached.len()).map(|at| reached[at].max(within(at))).collect();
     }
     on_time.sort();
-    let plan = plan(RULES, 0);
+    let plan = rules();
     let (mut preparer, mut task) = (preparer(&plan), world.task(&plan, true));
     for (_, _, at, offset) in on_time {
         world.feed(&mut preparer, &mut task, at, offset..offset + 1);
     }
     task.finish().unwrap();
-    let missing_keys = task.stats().missing_keys;
-    in_order(Outcome { matches: transcript(&task.take_outputs().matches), late, dead, missing_keys })
+    let (missing_keys, dropped) = (task.stats().missing_keys, task.stats().dropped);
+    in_order(Outcome { matches: transcript(&task.take_outputs().matches), late, dead, missing_keys, dropped })
 }
 
 fn in_order(mut outcome: Outcome) -> Outcome {
@@ -158,7 +168,7 @@ fn every_kind_of_rule_and_every_way_out_is_drawn() {
     use proptest::test_runner::TestRunner;
     let mut runner = TestRunner::deterministic();
     let mut matches = String::new();
-    let (mut late, mut dead, mut missing_keys) = (0, 0, 0);
+    let (mut late, mut dead, mut missing_keys, mut dropped) = (0, 0, 0, 0);
     for _ in 0..40 {
         let (world, rounds) = case().new_tree(&mut runner).unwrap().current();
         let outcome = run(&world, &rounds, &[(1, 2), (0, 5)]);
@@ -166,9 +176,14 @@ fn every_kind_of_rule_and_every_way_out_is_drawn() {
         late += outcome.late.len();
         dead += outcome.dead.len();
         missing_keys += outcome.missing_keys;
+        dropped += outcome.dropped;
     }
-    for rule in ["chain", "three", "single", "tumbling", "hopping", "trailing", "counted", "session"] {
+    for rule in rules().rule_names() {
         assert!(matches.contains(&format!("\"rule\":\"{rule}\"")), "no match of {rule}");
     }
-    assert!(late > 0 && dead > 0 && missing_keys > 0, "{late} {dead} {missing_keys}");
+    assert!(matches.contains("\"timed_out\""), "nothing ran out of time");
+    assert!(
+        late > 0 && dead > 0 && missing_keys > 0 && dropped > 0,
+        "{late} {dead} {missing_keys} {dropped}"
+    );
 }

@@ -213,6 +213,79 @@ rules:
 }
 
 #[test]
+fn a_match_without_its_events_tells_its_estimates_too() {
+    let rules = r"
+version: 1
+rules:
+  - name: kept
+    sequence:
+      - { step: open, event: open }
+      - { step: e, event: e, times: one_or_more, greedy: true }
+      - { step: close, event: close }
+    emit: { n: count(e), users: count(distinct e.user), middle: median(e.n), last: last(e).n }
+  - name: summarised
+    include: none
+    sequence:
+      - { step: open, event: open }
+      - { step: e, event: e, times: one_or_more, greedy: true }
+      - { step: close, event: close }
+    emit: { n: count(e), users: count(distinct e.user), middle: median(e.n), last: last(e).n }
+";
+    let found = |different: i32| {
+        let event = |n: i32| ("2s", "e", json!({ "n": n, "user": format!("user {}", n % different) }));
+        let mut events = vec![("1s", "open", json!({}))];
+        events.extend((0..3_000).map(event));
+        events.push(("3s", "close", json!({})));
+        let found = matches(rules, &events);
+        let [kept, summarised] = &found[..] else { panic!("{} matches", found.len()) };
+        assert_eq!(kept["emit"], summarised["emit"]);
+        assert_eq!(kept.get("approximate"), summarised.get("approximate"));
+        assert_eq!(summarised["summary"]["counts"], json!({ "open": 1, "e": 3_000, "close": 1 }));
+        summarised["approximate"].clone()
+    };
+    assert_eq!(found(1_000), json!(["middle"]));
+    assert_eq!(found(1_500), json!(["users", "middle"]));
+}
+
+#[test]
+fn values_are_the_same_whether_or_not_a_match_has_its_events() {
+    let rule = |name: &str, include: &str| {
+        format!(
+            "
+  - name: {name}
+    {include}
+    sequence:
+      - {{ step: a, event: a }}
+      - step: b
+        event: b
+        where: n > a.n AND (coalesce(a.tag, 'none') = 'none' OR last(b).n IS NOT NULL OR other IS NULL)
+        times: one_or_more
+    having: first(b).n > 0
+    emit: {{ number: a.n, text: a.text, nothing: a.nothing, tree: a.tree, last: last(b).n, at: a.meta.time, sum: sum(b.n), took: max(b.took) }}
+"
+        )
+    };
+    let rules = format!("version: 1\nrules:{}{}", rule("kept", ""), rule("summarised", "include: none"));
+    let tree = json!({ "b": [1, "x", null, 2.5], "a": { "deep": true } });
+    let found = matches(
+        &rules,
+        &[
+            ("1s", "a", json!({ "n": 1, "text": "7", "nothing": null, "tree": tree, "tag": "none" })),
+            ("2s", "b", json!({ "n": 2, "took": "3s" })),
+            ("3s", "b", json!({ "n": 3, "took": 4 })),
+        ],
+    );
+    let of = |rule: &str| -> Vec<Value> {
+        let own = found.iter().filter(|found| found["rule"] == rule);
+        own.map(|found| found["emit"].clone()).collect()
+    };
+    assert_eq!(of("kept").len(), 2);
+    assert_eq!(of("summarised"), of("kept"));
+    let emit = &of("summarised")[1];
+    assert_eq!((&emit["number"], &emit["text"], &emit["tree"]), (&json!(1), &json!("7"), &tree));
+}
+
+#[test]
 fn what_a_window_cannot_embed_is_counted() {
     let rules = "
 version: 1

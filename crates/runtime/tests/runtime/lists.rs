@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use olocus_cep::rule::parse_rule_file;
+use olocus_document::{Diagnostics, Scalar, SourceFile};
 use olocus_event::Record;
-use olocus_runtime::{Decision, InputId, Match, Plan, Position, Task};
+use olocus_expr::Schemas;
+use olocus_runtime::{Decision, InputId, Match, Plan, Position, SourceSpec, Task, compile};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -29,6 +32,31 @@ const KNOWN: &str = "
     where: host IN list('assets')
     having: \"'h1' IN list('assets')\"
     emit: { changes: count(*) }
+";
+
+/// What looks something up for each event that windows and partial matches take.
+const TAKEN: &str = "
+  - name: owners
+    window: { tumbling: 100ms, event: change }
+    emit:
+      owners: \"count(distinct lookup('assets', host).owner)\"
+      tiers: \"sum(lookup('assets', host).tier)\"
+      first: \"first(lookup('assets', host).tier)\"
+      last: \"last(lookup('assets', host).tier)\"
+  - name: raised
+    sequence:
+      - { step: a, event: change, where: host = 'h1' }
+      - { step: b, event: change, where: \"lookup('assets', host).tier > max(lookup('assets', a.host).tier)\" }
+    emit: { a: a.n, b: b.n, was: \"max(lookup('assets', a.host).tier)\", is: \"lookup('assets', a.host).tier\" }
+  - name: raised_by_two
+    include: none
+    sequence:
+      - { step: a, event: change, where: host = 'h1' }
+      - step: b
+        event: change
+        where: >-
+          coalesce(lookup('assets', host).tier, 0) > 1 + coalesce(max(lookup('assets', a.host).tier), 0)
+    emit: { a: a.n, b: b.n, was: \"max(lookup('assets', a.host).tier)\", owner: \"last(lookup('assets', b.host).owner)\" }
 ";
 
 /// A row of the list, written at that millisecond; without a tier, the end of one.
@@ -161,6 +189,52 @@ fn an_event_sees_the_rows_of_its_time() {
 }
 
 #[test]
+fn what_is_taken_is_looked_up_as_the_list_was_then() {
+    let found = Run::of(TAKEN).finish();
+    let of = |rule: &str| -> Vec<Value> {
+        let own = found.iter().map(|found| found.data.to_value()).filter(|data| data["rule"] == rule);
+        own.map(|data| data["emit"].clone()).collect()
+    };
+    let owners = |owners: i64, [tiers, first, last]: [Option<i64>; 3]| json!({ "owners": owners, "tiers": tiers, "first": first, "last": last });
+    assert_eq!(
+        of("owners"),
+        [
+            owners(4, [Some(13), None, Some(5)]),
+            owners(1, [Some(3), Some(3), Some(3)]),
+            owners(0, [None, None, None])
+        ]
+    );
+    let raised = |a: i64, b: i64, was: i64, is: i64| json!({ "a": a, "b": b, "was": was, "is": is });
+    assert_eq!(of("raised"), [raised(15, 20, 1, 2), raised(20, 21, 2, 2), raised(39, 70, 2, 5)]);
+    let raised =
+        |a: i64, b: i64, was: Option<i64>, owner: &str| json!({ "a": a, "b": b, "was": was, "owner": owner });
+    assert_eq!(
+        of("raised_by_two"),
+        [
+            raised(5, 20, None, "o2"),
+            raised(15, 21, Some(1), "o3"),
+            raised(20, 70, Some(2), "o5"),
+            raised(39, 70, Some(2), "o5"),
+            raised(45, 70, None, "o5")
+        ]
+    );
+}
+
+#[test]
+fn sources_cannot_ask_lists_in_topics() {
+    let text = "lookup('assets', host).owner";
+    let file = SourceFile::new("rules.yaml", format!("{LISTS}{IMPORTANT}"));
+    let mut diagnostics = Diagnostics::new();
+    let files = [parse_rule_file(&file, &mut diagnostics)];
+    let mut source = SourceSpec::default_for(&files);
+    let at = SourceFile::new("source.yaml", text);
+    source.key = Some(Scalar::verbatim(&at));
+    assert!(compile(&files, &[source], &Arc::new(Schemas::empty()), &mut diagnostics).is_none());
+    let told = diagnostics.render(false);
+    assert!(told.contains("source.yaml:1:1") && told.contains("misplaced-list"), "{told}");
+}
+
+#[test]
 fn topics_of_lists_are_read_where_rules_ask_for_them() {
     let plan = plan(&format!("{LISTS}{IMPORTANT}"), 0);
     assert!(plan.source_of("assets").is_some() && plan.source_of("unused").is_none());
@@ -205,6 +279,16 @@ proptest! {
                 run.restart();
             }
         }
+        prop_assert_eq!(transcript(&run.finish()), expected);
+    }
+
+    #[test]
+    fn batches_do_not_change_what_is_looked_up_for_what_is_taken(
+        turns in prop::collection::vec((0_usize..2, 1_usize..4), 0..20),
+    ) {
+        let expected = transcript(&Run::of(TAKEN).finish());
+        let mut run = Run::of(TAKEN);
+        turns.into_iter().for_each(|(at, count)| run.feed(at, count));
         prop_assert_eq!(transcript(&run.finish()), expected);
     }
 }

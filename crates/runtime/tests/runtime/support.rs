@@ -207,3 +207,56 @@ rules:
     window: { session: 5ms, event: u }
     emit: { n: count(distinct v) }
 ";
+
+/// More rules over them: what patterns can say, bounds that are always reached, and matches that are not told.
+pub(crate) const PATTERNS: &str = "
+  - name: repeated
+    by: user
+    sequence:
+      - { step: a, event: [t, u], where: kind = 0, times: { min: 2, contiguity: skip_till_any, gap: 6ms } }
+      - { step: b, event: [t, u], where: kind = 1 AND v > last(a).v }
+    within: 15ms
+    on_timeout: [ { publish: timeouts } ]
+    emit: { n: count(a), last: last(a).v, b: b.v }
+  - name: unanswered
+    by: user
+    sequence:
+      - { step: a, event: t, where: kind = 0 }
+      - { not: { event: u, where: v > 4 }, for: 7ms }
+    emit: { a: a.v }
+  - name: in_a_row
+    from: [t, u]
+    sequence:
+      - { step: a, event: [t, u], where: v > 3, times: { min: 2, max: 3, contiguity: strict } }
+    within: 20ms
+    after_match: past_last
+    include: none
+    emit: { n: count(a), different: count(distinct a.v) }
+  - name: few_newest
+    sequence:
+      - { step: a, event: [t, u], where: kind = 0 }
+      - { step: b, event: [t, u], where: kind = 1 }
+    state: { partial_matches: 2, policy: drop_newest }
+    emit: { a: a.v, b: b.v }
+  - name: few_oldest
+    by: user
+    sequence:
+      - { step: a, event: [t, u], where: kind = 0, times: one_or_more }
+      - { step: b, event: [t, u], where: kind = 1 }
+    state: { partial_matches: 3, keys: 2, policy: drop_oldest }
+    emit: { n: count(a), b: b.v }
+  - name: small_windows
+    by: user
+    window: { tumbling: 12ms, event: [t, u] }
+    state: { window_events: 2, keys: 2, policy: drop_newest }
+    emit: { n: count(*), total: sum(v) }
+  - name: seldom
+    by: user
+    sequence: [ { step: only, event: [t, u], where: v > 2 } ]
+    limit: 2 per 9ms
+    emit: { v: only.v }
+  - name: seldom_windows
+    window: { sliding: 4ms, every: 2ms, event: [t, u] }
+    limit: 1 per 5ms
+    emit: { n: count(*) }
+";

@@ -4,7 +4,7 @@ mod csv;
 mod ndjson;
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -38,8 +38,15 @@ fn content(folder: &Path, rules: &Arc<SourceFile>, list: &List) -> Outcome<Optio
     let ListSource::File { path, format, gzip, key } = &list.source else { return Ok(None) };
     let full = folder.join(&path.value);
     let unusable = |code, message: String| Box::new(Diagnostic::error(code, rules, path.span, message));
-    let bytes = read(&full, *gzip)
-        .map_err(|error| unusable("unreadable", format!("the file of the list can't be read: {error}")))?;
+    let bytes = read(&full, *gzip).map_err(|error| {
+        let problem = unusable("unreadable", format!("the file of the list can't be read: {error}"));
+        match error.kind() {
+            ErrorKind::NotFound => {
+                Box::new(problem.with_help(format!("it is looked for as {}", full.display())))
+            }
+            _ => problem,
+        }
+    })?;
     if bytes.len() as u64 > BYTES_MAX {
         let message = format!("the file of the list has more than {} MiB", BYTES_MAX >> 20);
         let help = "a list is kept in memory as a whole; leave out rows and columns that no rule asks for";

@@ -1,7 +1,7 @@
 //! How patterns become parts of others.
 
 use super::{After, Event, EventPattern, Part, Takes, Test, Whole};
-use crate::pattern::{AfterMatch, Contiguity};
+use crate::pattern::Contiguity;
 
 impl<E> EventPattern<E> {
     pub(super) fn one(name: impl Into<String>, tests: Vec<Test<E>>) -> Self {
@@ -58,14 +58,7 @@ impl<E> EventPattern<E> {
     /// Takes over what is wrong with a pattern that becomes part of this one.
     pub(super) fn part_of(&mut self, pattern: &EventPattern<E>) {
         self.problems.extend(pattern.problems.iter().cloned());
-        let Whole { preceded, after, on_timeout, matches_per_event } = &pattern.whole;
-        let said = [
-            (preceded.is_some(), "what must not precede a match"),
-            (*after != After::Fixed(AfterMatch::Nothing), "what a match ends"),
-            (*on_timeout, "`on_timeout`"),
-            (matches_per_event.is_some(), "`matches_per_event`"),
-        ];
-        for (_, what) in said.into_iter().filter(|(is_said, _)| *is_said) {
+        for what in pattern.whole.said() {
             self.problem(format!("{} is part of a pattern; say {what} of the whole", pattern.label()));
         }
     }

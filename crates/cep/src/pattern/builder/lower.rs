@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::built::{Closure, Closures};
+use super::window::nanoseconds;
 use super::{
-    After, BuildError, BuiltPattern, Compared, Event, EventPattern, Part, Repetition, Takes, Test, ValueOf,
+    After, BuildError, BuiltPattern, Compared, Earlier, Event, EventPattern, Part, Repetition, Takes, Test,
+    ValueOf, Whole,
 };
 use crate::pattern::automaton::Automaton;
 use crate::pattern::{
@@ -33,29 +36,70 @@ impl<E> EventPattern<E> {
             tests: Vec::new(),
             values: Vec::new(),
             compared: Vec::new(),
+            closures: Closures::default(),
             problems: self.problems,
         };
         lowering.pattern.stages = lowering.stages(self.parts);
-        if let Some((event, within)) = self.whole.preceded {
+        let Whole {
+            preceded,
+            after,
+            on_timeout,
+            matches_per_event,
+            having,
+            limit,
+            without_events,
+            remembered,
+        } = self.whole;
+        if let Some((event, within)) = preceded {
             let step = lowering.step(event);
             let condition = lowering.pattern.steps[step.index()].condition;
             let within = lowering.nanoseconds(within);
             lowering.pattern.preceded = Some(Preceded { condition, within });
         }
         lowering.pattern.within = self.within.map(|within| lowering.nanoseconds(within));
-        lowering.pattern.after_match = match self.whole.after {
+        lowering.pattern.after_match = match after {
             After::Fixed(after) => after,
             After::ToFirst(name) => lowering.named(&name).map_or(AfterMatch::Nothing, AfterMatch::ToFirst),
             After::ToLast(name) => lowering.named(&name).map_or(AfterMatch::Nothing, AfterMatch::ToLast),
         };
         lowering.compare();
+        if without_events && !having.is_empty() {
+            lowering.problems.push(
+                "`having` looks at the events of a match, which findings `without_events` do not carry; leave one of the \
+                 two out"
+                    .to_owned(),
+            );
+        }
+        if !without_events && !remembered.is_empty() {
+            lowering.problems.push(
+                "what a pattern is to `remember` is told by findings `without_events` only; others carry all events"
+                    .to_owned(),
+            );
+        }
+        let remembered = remembered.into_iter().filter_map(|(name, what)| {
+            let register = lowering.register(&format!("what is remembered as `{name}` is of"), what)?;
+            Some((name, register))
+        });
+        let remembered = remembered.collect();
+        let limit = limit.map(|(matches, per)| (matches, lowering.nanoseconds(per)));
         let default = PatternOutputs::default();
         let outputs = PatternOutputs {
-            timeouts: self.whole.on_timeout,
-            matches_per_event: self.whole.matches_per_event.unwrap_or(default.matches_per_event),
-            ..default
+            timeouts: on_timeout,
+            events: !without_events,
+            matches_per_event: matches_per_event.unwrap_or(default.matches_per_event),
         };
-        lowering.finish(outputs)
+        let Lowering { pattern, tests, values, closures, mut problems, .. } = lowering;
+        problems.extend(pattern.validate().iter().map(ToString::to_string));
+        if problems.is_empty()
+            && let Err(problem) = Automaton::new(&pattern)
+        {
+            problems.push(problem.to_string());
+        }
+        if !problems.is_empty() {
+            return Err(BuildError::new(problems));
+        }
+        let (pattern, closures) = (Arc::new(pattern), Arc::new(closures));
+        Ok(BuiltPattern { pattern, outputs, tests, values, closures, having, limit, remembered })
     }
 }
 
@@ -67,6 +111,7 @@ struct Lowering<E> {
     values: Vec<ValueOf<E>>,
     /// What is compared in which condition of which step, once all steps are known.
     compared: Vec<(ConditionId, String, Vec<Compared<E>>)>,
+    closures: Closures,
     problems: Vec<String>,
 }
 
@@ -140,28 +185,45 @@ impl<E> Lowering<E> {
     /// Makes registers of what events are compared with.
     fn compare(&mut self) {
         for (condition, step, compared) in std::mem::take(&mut self.compared) {
-            for Compared { value, operator, earlier } in compared {
-                let Some(with) = self.pattern.steps.iter().position(|step| step.name == earlier.step) else {
-                    self.problems.push(format!(
-                        "`{step}` is compared with `{}`, which is no event of the pattern",
-                        earlier.step
-                    ));
-                    continue;
+            for compared in compared {
+                let cross = match compared {
+                    Compared::Plain { value, operator, earlier } => {
+                        let register = self.register(&format!("`{step}` is compared with"), earlier);
+                        let input = self.value(value);
+                        register.map(|register| Cross::Compare { input, operator, register })
+                    }
+                    Compared::Closure { value, earlier, holds } => {
+                        let registers = earlier
+                            .into_iter()
+                            .map(|earlier| self.register(&format!("`{step}` is related to"), earlier));
+                        let registers: Option<Vec<RegisterId>> = registers.collect();
+                        let input = self.value(value);
+                        registers.map(|registers| {
+                            self.closures.0.push(Closure { input, registers, holds });
+                            Cross::Opaque(self.closures.0.len() - 1)
+                        })
+                    }
                 };
-                let input = self.value(value);
-                let of_earlier = earlier.value.map(|value| self.value(value));
-                let with = StepId(u8::try_from(with).unwrap_or(u8::MAX));
-                self.pattern.registers.push(Register {
-                    step: with,
-                    function: earlier.function,
-                    input: of_earlier,
-                });
-                let register = u16::try_from(self.pattern.registers.len() - 1).unwrap_or(u16::MAX);
-                if let Some(condition) = self.pattern.conditions.get_mut(condition.index()) {
-                    condition.cross.push(Cross::Compare { input, operator, register: RegisterId(register) });
+                if let (Some(condition), Some(cross)) =
+                    (self.pattern.conditions.get_mut(condition.index()), cross)
+                {
+                    condition.cross.push(cross);
                 }
             }
         }
+    }
+
+    /// A register; `None` if it is of no event of the pattern, which is a problem that begins with `who`.
+    fn register(&mut self, who: &str, earlier: Earlier<E>) -> Option<RegisterId> {
+        let Earlier { step: name, function, value } = earlier;
+        let Some(step) = self.pattern.steps.iter().position(|step| step.name == name) else {
+            self.problems.push(format!("{who} `{name}`, which is no event of the pattern"));
+            return None;
+        };
+        let input = value.map(|value| self.value(value));
+        let step = StepId(u8::try_from(step).unwrap_or(u8::MAX));
+        self.pattern.registers.push(Register { step, function, input });
+        Some(RegisterId(u16::try_from(self.pattern.registers.len() - 1).unwrap_or(u16::MAX)))
     }
 
     fn value(&mut self, value: ValueOf<E>) -> usize {
@@ -178,25 +240,7 @@ impl<E> Lowering<E> {
     }
 
     fn nanoseconds(&mut self, time: Duration) -> i64 {
-        i64::try_from(time.as_nanos()).unwrap_or_else(|_| {
-            self.problems.push(format!("{time:?} is too long; times are at most 292 years"));
-            i64::MAX
-        })
-    }
-
-    fn finish(self, outputs: PatternOutputs) -> Result<BuiltPattern<E>, BuildError> {
-        let Lowering { pattern, tests, values, mut problems, .. } = self;
-        problems.extend(pattern.validate().iter().map(ToString::to_string));
-        if problems.is_empty()
-            && let Err(problem) = Automaton::new(&pattern)
-        {
-            problems.push(problem.to_string());
-        }
-        if problems.is_empty() {
-            Ok(BuiltPattern { pattern: Arc::new(pattern), outputs, tests, values })
-        } else {
-            Err(BuildError::new(problems))
-        }
+        nanoseconds(time, &mut self.problems)
     }
 }
 

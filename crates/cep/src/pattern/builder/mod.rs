@@ -50,6 +50,8 @@
 //! How patterns are put together: every pattern can be part of another. What is said of a pattern
 //! ([`times`](EventPattern::times), [`optional`](EventPattern::optional), [`within`](EventPattern::within), …) is said of
 //! all of it; so `a.followed_by(b).one_or_more()` repeats both, and `a.followed_by(b.one_or_more())` only `b`.
+//!
+//! Events that lie close together are an [`EventWindow`]: [`EventPattern::window`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -64,13 +66,18 @@ mod compose;
 mod earlier;
 mod error;
 mod lower;
+mod matched;
 mod repeat;
+mod whole;
+mod window;
 
 pub use attribute::{Attribute, TopicEvent};
 pub use built::BuiltPattern;
 pub use earlier::Earlier;
 pub use error::BuildError;
+pub use matched::Matched;
 pub use repeat::Times;
+pub use window::{BuiltWindow, EventWindow, WindowType};
 
 /// A pattern over events of type `E`, and what a pattern consists of.
 pub struct EventPattern<E> {
@@ -88,6 +95,14 @@ struct Whole<E> {
     after: After,
     on_timeout: bool,
     matches_per_event: Option<usize>,
+    /// What a finished match must satisfy: all of these.
+    having: Vec<Having<E>>,
+    /// At most so many matches of a key in a time.
+    limit: Option<(u32, Duration)>,
+    /// Whether findings carry no events.
+    without_events: bool,
+    /// What findings without events tell, under these names.
+    remembered: Vec<(String, Earlier<E>)>,
 }
 
 #[derive(PartialEq, Eq)]
@@ -119,11 +134,12 @@ struct Event<E> {
     compared: Vec<Compared<E>>,
 }
 
-/// A comparison of an event with what the match has taken before.
-struct Compared<E> {
-    value: ValueOf<E>,
-    operator: Comparison,
-    earlier: Earlier<E>,
+/// A condition on an event and on what the match has taken before.
+enum Compared<E> {
+    /// A plain comparison.
+    Plain { value: ValueOf<E>, operator: Comparison, earlier: Earlier<E> },
+    /// Whatever the closure says.
+    Closure { value: ValueOf<E>, earlier: Vec<Earlier<E>>, holds: Related },
 }
 
 struct Repetition<E> {
@@ -147,6 +163,12 @@ enum Test<E> {
 }
 
 type ValueOf<E> = Arc<dyn Fn(&E) -> Scalar + Send + Sync>;
+
+/// Decides a condition on a value of an event and on values of earlier ones.
+type Related = Arc<dyn Fn(&Scalar, &[Scalar]) -> bool + Send + Sync>;
+
+/// Decides a condition on a finished match.
+type Having<E> = Arc<dyn Fn(&Matched<'_, E>) -> bool + Send + Sync>;
 
 impl<E> EventPattern<E> {
     /// An event that satisfies the closure. Names are unique in a pattern.
@@ -279,7 +301,26 @@ impl<E> EventPattern<E> {
     ) -> Self {
         if let Some(event) = self.single("a comparison") {
             let value: ValueOf<E> = Arc::new(move |event| value(event).into());
-            event.compared.push(Compared { value, operator, earlier });
+            event.compared.push(Compared::Plain { value, operator, earlier });
+        }
+        self
+    }
+
+    /// A condition on a value of a single event and on what the match has taken before, which the closure decides. It must
+    /// depend on its arguments alone: the value of the event at hand, and those of `earlier` in their order.
+    ///
+    /// Every partial match that waits for the event is asked; a plain [comparison](Self::compared) finds them by an index.
+    #[must_use]
+    pub fn related<V: Into<Scalar>>(
+        mut self,
+        value: impl Fn(&E) -> V + Send + Sync + 'static,
+        earlier: impl IntoIterator<Item = Earlier<E>>,
+        holds: impl Fn(&Scalar, &[Scalar]) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        if let Some(event) = self.single("a condition") {
+            let value: ValueOf<E> = Arc::new(move |event| value(event).into());
+            let earlier = earlier.into_iter().collect();
+            event.compared.push(Compared::Closure { value, earlier, holds: Arc::new(holds) });
         }
         self
     }
@@ -300,60 +341,21 @@ impl<E> EventPattern<E> {
         self.within = Some(time);
         self
     }
+}
 
-    /// Tells partial matches that run out of time, too.
-    #[must_use]
-    pub fn on_timeout(mut self) -> Self {
-        self.whole.on_timeout = true;
-        self
-    }
-
-    /// A match ends what began with its first event or before.
-    #[must_use]
-    pub fn skip_to_next(self) -> Self {
-        self.skip(After::Fixed(AfterMatch::ToNext))
-    }
-
-    /// A match ends what began with its last event or before.
-    #[must_use]
-    pub fn skip_past_last(self) -> Self {
-        self.skip(After::Fixed(AfterMatch::PastLast))
-    }
-
-    /// A match ends what began before the first event of this name in it.
-    #[must_use]
-    pub fn skip_to_first(self, name: impl Into<String>) -> Self {
-        self.skip(After::ToFirst(name.into()))
-    }
-
-    /// A match ends what began before the last event of this name in it.
-    #[must_use]
-    pub fn skip_to_last(self, name: impl Into<String>) -> Self {
-        self.skip(After::ToLast(name.into()))
-    }
-
-    /// Matches that one event may complete at most, a thousand if this is not said; further ones are counted.
-    #[must_use]
-    pub fn matches_per_event(mut self, most: usize) -> Self {
-        self.whole.matches_per_event = Some(most);
-        self
+impl<E> Test<E> {
+    /// Whether it holds for an event; `given` are the bits that the caller sets.
+    fn holds(&self, event: &E, given: u64) -> bool {
+        match self {
+            Test::Bit(bit) => given >> bit & 1 == 1,
+            Test::Closure(closure) => closure(event),
+        }
     }
 }
 
 impl<E> Part<E> {
     fn new(takes: Takes<E>) -> Part<E> {
         Part { follows: Contiguity::SkipTillNext, takes, times: Repetition::default(), within: None }
-    }
-}
-
-impl<E> Default for Whole<E> {
-    fn default() -> Whole<E> {
-        Whole {
-            preceded: None,
-            after: After::Fixed(AfterMatch::Nothing),
-            on_timeout: false,
-            matches_per_event: None,
-        }
     }
 }
 

@@ -93,6 +93,8 @@ pub(super) struct Arena<E> {
     pub(super) indexed: usize,
     /// Matches held back.
     pub(super) held: usize,
+    /// What these own beside their events and their own size, in bytes.
+    pub(super) held_heap: usize,
     /// The event of the row at hand, once it was asked for.
     pub(super) present: Option<EventId>,
     /// What an event may own at most that is held.
@@ -120,7 +122,8 @@ impl<E: Clone> Arena<E> {
     pub(super) fn admits(&mut self, row: &Row<'_, E>, at: Start) -> bool {
         let event = self.take(row, at);
         self.nodes.events.release(event);
-        let is_small = self.nodes.events.weight(event) <= self.weight_max;
+        let weight = self.nodes.events.weight(event) + self.registers.weight(row.inputs);
+        let is_small = weight <= self.weight_max;
         self.refused |= !is_small;
         is_small
     }
@@ -166,6 +169,7 @@ impl<E: Clone> Arena<E> {
         if let Some(summaries) = &mut self.summaries {
             summaries.clear(id.index(), &mut self.nodes.events);
         }
+        self.registers.clear(id.index());
         self.runs.remove(id);
     }
 
@@ -194,7 +198,9 @@ impl<E: Clone> Arena<E> {
             + self.spilled * size_of::<Group>()
             + self.ordered * size_of::<Ordered>()
             + self.indexed * INDEXED_BYTES
+            + self.registers.heap_bytes()
             + self.held * size_of::<Held>()
+            + self.held_heap
     }
 
     /// What a run takes, without its events.

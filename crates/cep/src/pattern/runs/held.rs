@@ -37,6 +37,8 @@ pub(super) struct Summary {
     pub(super) ends: Ends,
     pub(super) counts: Vec<u64>,
     pub(super) registers: Vec<Scalar>,
+    /// Positions of those that are estimates, ascending.
+    pub(super) approximate: Vec<usize>,
     /// When its time was up, if it is a partial match.
     pub(super) timed_out: Option<i64>,
 }
@@ -65,12 +67,21 @@ impl Ended {
 impl Summary {
     /// What is told, which takes this apart.
     pub(super) fn into_found<E: Clone>(self, events: &mut Events<E>) -> Found<E> {
-        let Summary { first, ends: Ends { last, .. }, counts, registers, timed_out } = self;
+        let Summary { first, ends: Ends { last, .. }, counts, registers, approximate, timed_out } = self;
+        let (of_first, of_last) = (events.get(first), events.get(last));
         let found =
-            Found::Summary { first: events.get(first), last: events.get(last), counts, registers, timed_out };
+            Found::Summary { first: of_first, last: of_last, counts, registers, approximate, timed_out };
         events.release(first);
         events.release(last);
         found
+    }
+
+    fn heap_bytes(&self) -> usize {
+        let registers = self.registers.iter().map(Scalar::heap_bytes).sum::<usize>();
+        size_of_val(&*self.counts)
+            + size_of_val(&*self.registers)
+            + size_of_val(&*self.approximate)
+            + registers
     }
 }
 
@@ -84,6 +95,14 @@ impl Held {
                 Found::Match { events }
             }
             What::Summary(summary) => summary.into_found(&mut nodes.events),
+        }
+    }
+
+    /// What it owns beside its events, in bytes.
+    pub(super) fn heap_bytes(&self) -> usize {
+        match &self.what {
+            What::Path { .. } => 0,
+            What::Summary(summary) => size_of::<Summary>() + summary.heap_bytes(),
         }
     }
 

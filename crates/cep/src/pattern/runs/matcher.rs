@@ -58,6 +58,7 @@ impl<E: Clone> Matcher for Runs<E> {
                 ordered: 0,
                 indexed: 0,
                 held: 0,
+                held_heap: 0,
                 present: None,
                 weight_max,
                 refused: false,

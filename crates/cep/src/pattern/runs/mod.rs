@@ -146,6 +146,7 @@ impl<E: Clone> Runs<E> {
                 scratch.ready.push(held.keep(&mut arena.nodes));
             }
             for held in scratch.ready.drain() {
+                arena.held_heap += held.heap_bytes();
                 self.ordered(arena).held.push(held);
                 arena.held += 1;
             }
@@ -168,6 +169,7 @@ impl<E: Clone> Runs<E> {
             }
             let Some(first) = self.ordered(arena).held.pop() else { return };
             arena.held -= 1;
+            arena.held_heap -= first.heap_bytes();
             let ended = first.ends(plan.after_match, &arena.nodes);
             while let Some(earliest) = self.runs.head.filter(|id| ended.includes(arena.at(*id).row)) {
                 self.end(earliest, plan, arena);
@@ -180,10 +182,11 @@ impl<E: Clone> Runs<E> {
 
     fn drop_held(&mut self, is_dropped: impl Fn(u64) -> bool, arena: &mut Arena<E>) {
         let Some(ordered) = &mut self.ordered else { return };
-        let Arena { nodes, held: count, .. } = arena;
+        let Arena { nodes, held: count, held_heap: heap, .. } = arena;
         ordered.held.remove(
             |held| is_dropped(held.begun.row),
             |held| {
+                *heap -= held.heap_bytes();
                 held.discard(nodes);
                 *count -= 1;
             },

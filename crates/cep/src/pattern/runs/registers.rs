@@ -11,12 +11,16 @@ pub(super) struct Registers {
     /// Values before any event.
     initial: Vec<Scalar>,
     accumulators_initial: Vec<Accumulator>,
+    /// What those of a run take while they remember no values.
+    bytes_of_accumulators: usize,
     /// The present value of each register.
     values: Vec<Scalar>,
     /// What the values of some aggregates are computed from.
     accumulators: Vec<Accumulator>,
     /// Which steps have taken an event, as first values may be null.
     taken: Vec<u64>,
+    /// What all of these own beside their own size, in bytes. A place without a run owns nothing.
+    heap: usize,
 }
 
 #[derive(Debug)]
@@ -41,6 +45,7 @@ impl Registers {
         let mut accumulators = Vec::new();
         let mut initial = Vec::with_capacity(registers.len());
         let mut plan = Vec::with_capacity(registers.len());
+        let mut bytes_of_accumulators = 0;
         for Register { step, function, input } in registers {
             let kind = match function {
                 RegisterFunction::First => Kind::First,
@@ -48,6 +53,7 @@ impl Registers {
                 RegisterFunction::Aggregate(AggregateFunction::Count) => Kind::Count,
                 RegisterFunction::Aggregate(function) => {
                     accumulators.push(Accumulator::new(*function));
+                    bytes_of_accumulators += size_of::<Accumulator>() + function.heap_bytes();
                     Kind::Aggregate(accumulators.len() - 1)
                 }
             };
@@ -62,9 +68,11 @@ impl Registers {
             plan,
             initial,
             accumulators_initial: accumulators,
+            bytes_of_accumulators,
             values: Vec::new(),
             accumulators: Vec::new(),
             taken: Vec::new(),
+            heap: 0,
         }
     }
 
@@ -79,30 +87,24 @@ impl Registers {
         &self.values[run * width..(run + 1) * width]
     }
 
-    /// Gives the run at this place what a run has at its beginning.
+    /// Gives the run at this place, which has nothing, what a run has at its beginning.
     pub(super) fn begin(&mut self, run: usize) {
-        let (width, accumulators) = (self.plan.len(), self.accumulators_initial.len());
+        let width = self.plan.len();
         if width == 0 {
             return;
         }
-        while self.taken.len() <= run {
-            self.taken.push(0);
-            self.values.extend_from_slice(&self.initial);
-            self.accumulators.extend_from_slice(&self.accumulators_initial);
-        }
+        self.reach(run);
         self.taken[run] = 0;
         self.values[run * width..(run + 1) * width].clone_from_slice(&self.initial);
-        self.accumulators[run * accumulators..(run + 1) * accumulators]
-            .clone_from_slice(&self.accumulators_initial);
     }
 
-    /// Gives the run at one place what that at another has.
+    /// Gives the run at one place, which has nothing, what that at another has.
     pub(super) fn copy(&mut self, from: usize, to: usize) {
         let (width, accumulators) = (self.plan.len(), self.accumulators_initial.len());
         if width == 0 {
             return;
         }
-        self.begin(to);
+        self.reach(to);
         self.taken[to] = self.taken[from];
         for index in 0..width {
             self.values[to * width + index] = self.values[from * width + index].clone();
@@ -111,6 +113,22 @@ impl Registers {
             self.accumulators[to * accumulators + index] =
                 self.accumulators[from * accumulators + index].clone();
         }
+        self.heap += self.owned(to);
+    }
+
+    /// Forgets what the run at this place owns.
+    pub(super) fn clear(&mut self, run: usize) {
+        let (width, accumulators) = (self.plan.len(), self.accumulators_initial.len());
+        if width == 0 {
+            return;
+        }
+        let owned = self.owned(run);
+        if owned > 0 {
+            self.heap -= owned;
+            self.values[run * width..(run + 1) * width].clone_from_slice(&self.initial);
+        }
+        self.accumulators[run * accumulators..(run + 1) * accumulators]
+            .clone_from_slice(&self.accumulators_initial);
     }
 
     /// Adds an event to the run at this place.
@@ -131,9 +149,11 @@ impl Registers {
                 None => &Scalar::Int(1),
             };
             match planned.kind {
-                Kind::First if is_first => *value = input.clone(),
-                Kind::First => {}
-                Kind::Last => *value = input.clone(),
+                Kind::First if !is_first => {}
+                Kind::First | Kind::Last => {
+                    self.heap = self.heap - value.heap_bytes() + input.heap_bytes();
+                    *value = input.clone();
+                }
                 Kind::Count => {
                     if let (Scalar::Int(count), false) = (&mut *value, *input == Scalar::Null) {
                         *count += 1;
@@ -141,11 +161,33 @@ impl Registers {
                 }
                 Kind::Aggregate(index) => {
                     let accumulator = &mut self.accumulators[run * accumulators + index];
+                    self.heap -= accumulator.heap_bytes();
                     accumulator.add(input);
+                    self.heap += accumulator.heap_bytes();
                     *value = accumulator.result();
                 }
             }
         }
+    }
+
+    /// The positions of those that are estimates, ascending.
+    pub(super) fn approximate(&self, run: usize) -> Vec<usize> {
+        let accumulators = &self.accumulators[run * self.accumulators_initial.len()..];
+        let is_estimate = |planned: &Planned| match planned.kind {
+            Kind::Aggregate(index) => accumulators[index].is_approximate(),
+            Kind::First | Kind::Last | Kind::Count => false,
+        };
+        self.plan.iter().enumerate().filter(|(_, planned)| is_estimate(planned)).map(|(at, _)| at).collect()
+    }
+
+    /// What all runs own of them beside [`bytes_per_run`](Self::bytes_per_run), in bytes.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.heap
+    }
+
+    /// What those of one event can come to own at most.
+    pub(super) fn weight(&self, inputs: &[Scalar]) -> usize {
+        if self.plan.is_empty() { 0 } else { inputs.iter().map(Scalar::heap_bytes).sum() }
     }
 
     pub(super) fn save<E>(&self, writer: &mut Writer<'_, E>) {
@@ -156,7 +198,9 @@ impl Registers {
         (self.values, self.accumulators, self.taken) = reader.take()?;
         let runs = self.taken.len();
         check(self.values.len() == runs * self.plan.len())?;
-        check(self.accumulators.len() == runs * self.accumulators_initial.len())
+        check(self.accumulators.len() == runs * self.accumulators_initial.len())?;
+        self.heap = (0..runs).map(|run| self.owned(run)).sum();
+        Ok(())
     }
 
     /// Whether there is something for runs in all of so many places.
@@ -166,8 +210,26 @@ impl Registers {
 
     pub(super) fn bytes_per_run(&self) -> usize {
         let taken = if self.plan.is_empty() { 0 } else { size_of::<u64>() };
-        self.plan.len() * size_of::<Scalar>()
-            + self.accumulators_initial.len() * size_of::<Accumulator>()
-            + taken
+        self.plan.len() * size_of::<Scalar>() + self.bytes_of_accumulators + taken
+    }
+
+    fn reach(&mut self, run: usize) {
+        while self.taken.len() <= run {
+            self.taken.push(0);
+            self.values.extend_from_slice(&self.initial);
+            self.accumulators.extend_from_slice(&self.accumulators_initial);
+        }
+    }
+
+    /// What the registers of the run at this place own. The results of aggregates share what these remember.
+    fn owned(&self, run: usize) -> usize {
+        let values = &self.values[run * self.plan.len()..];
+        let accumulators = &self.accumulators[run * self.accumulators_initial.len()..];
+        let of = |(planned, value): (&Planned, &Scalar)| match planned.kind {
+            Kind::First | Kind::Last => value.heap_bytes(),
+            Kind::Count => 0,
+            Kind::Aggregate(index) => accumulators[index].heap_bytes(),
+        };
+        self.plan.iter().zip(values).map(of).sum()
     }
 }

@@ -62,6 +62,7 @@ impl Loading {
             What::Summary(summary) => {
                 check(!plan.outputs.events && summary.counts.len() == plan.steps)?;
                 check(summary.registers.len() == plan.registers)?;
+                check(summary.approximate.iter().all(|at| *at < plan.registers))?;
                 self.claims.event(summary.first)?;
                 self.claims.event(summary.ends.last)
             }
@@ -182,6 +183,7 @@ impl<E: Clone> Runs<E> {
         arena.spilled += spilled(&runs.groups);
         arena.ordered += usize::from(runs.ordered.is_some());
         arena.held += runs.all_held().count();
+        arena.held_heap += runs.all_held().map(Held::heap_bytes).sum::<usize>();
         Ok(runs)
     }
 

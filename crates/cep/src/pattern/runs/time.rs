@@ -129,7 +129,8 @@ pub(super) fn summarised<E: Clone>(
     let first = arena.nodes.events.retain(arena.runs[id].first);
     arena.nodes.events.retain(ends.last);
     let registers = arena.registers.of(id.index()).to_vec();
-    Some(Summary { first, ends, counts: counts.to_vec(), registers, timed_out })
+    let approximate = arena.registers.approximate(id.index());
+    Some(Summary { first, ends, counts: counts.to_vec(), registers, approximate, timed_out })
 }
 
 /// When something is over that began at a time and lasts so long; a time beyond all event times never comes.

@@ -10,6 +10,10 @@ use crate::rule::{DraftRole, DraftStep, Not};
 pub(super) const NOT_WITHIN_HELP: &str = "at the start or the end of a sequence write `for: 10m`; in between, a `not` \
                                           lasts until the next element, whose `within` bounds it";
 
+/// What a `not` can be about.
+const NOT_ONE_HELP: &str = "a `not` is about one event: write one for each that must not come, or list their types, as in \
+                            `event: [a, b]`";
+
 impl Parser<'_> {
     pub(super) fn not(&mut self, outer: &mut Fields<'_>, place: Place, reading: &mut Reading) -> Option<Not> {
         let node = outer.require("not");
@@ -27,7 +31,14 @@ impl Parser<'_> {
             reading.asked.push(DraftStep::unreadable(node.span));
             return None;
         };
-        let event = self.event(&mut fields);
+        let composite = ["group", "any_of", "all_of", "not"].into_iter().find(|key| fields.has(key));
+        if let Some(key) = composite {
+            fields.reject(key, "a `not`", NOT_ONE_HELP, self.diagnostics);
+        }
+        let event = match composite {
+            Some(_) => fields.node("event").and_then(|node| self.types(node, "event")),
+            None => self.event(&mut fields),
+        };
         let filter = self.expression(&mut fields, "where");
         let name = fields.node("step").and_then(|node| self.name_of_step(node, &mut reading.names));
         for key in ["for", "contiguity"] {

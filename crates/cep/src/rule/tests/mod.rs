@@ -8,6 +8,8 @@ use super::*;
 use crate::pattern::Condition;
 
 mod absence;
+mod actions;
+mod bodies;
 mod elements;
 mod keys;
 mod lower;
