@@ -17,7 +17,7 @@ use crate::keyring::Keyring;
 use crate::limits::Limits;
 use crate::message_pack::PackedDocument;
 use crate::projection::Projection;
-use crate::raw::{Document, Raw, Slot};
+use crate::raw::{Document, Name, Raw, Slot};
 use crate::record::Record;
 
 /// What the payloads of a topic are.
@@ -254,7 +254,11 @@ fn reset(fields: &FieldTree, slots: &mut [Slot], node: usize) {
 }
 
 /// Notes where the members of a node stand; a later one overrides an earlier one of its name.
-fn collector<'s>(fields: &'s FieldTree, slots: &'s mut [Slot], node: usize) -> impl FnMut(&str, Slot) + 's {
+fn collector<'s>(
+    fields: &'s FieldTree,
+    slots: &'s mut [Slot],
+    node: usize,
+) -> impl FnMut(Name<'_>, Slot) + 's {
     let children = &fields.node(node).children;
     move |name, slot| {
         if let Some(child) = children.get(name) {
