@@ -58,7 +58,7 @@ mod window;
 pub use aggregate::Aggregate;
 pub use compiler::Compiler;
 pub use fraction::Fraction;
-pub use index::{Access, Columns, Found, Index};
+pub use index::{Access, Columns, Found, FoundRow, Index};
 pub use lists::{List, ListDefinition, ListError, ListSize, Lists, RowTime, Table, TableSpec, Tables};
 pub use names::EventScope;
 pub use problem::Problem;

@@ -12,8 +12,8 @@ use olocus_cep::pattern::{
 use olocus_cep::{Engine, Finding, KeyGroup, Limits, MakeEvent, Plan, Row, Scalar};
 use olocus_event::{Batch, Decoder, Format, Keyring, Value};
 use olocus_expr::{
-    Columns as Fields, Compiler, EventScope, Found, Index, MetaColumns, PredicateId, Problem, Program,
-    Schemas, ValueId, Values,
+    Columns as Fields, Compiler, EventScope, Found, FoundRow, Index, MetaColumns, PredicateId, Problem,
+    Program, Schemas, ValueId, Values,
 };
 
 use crate::contender::Contender;
@@ -25,8 +25,8 @@ pub(crate) struct Columns {
     decoder: Decoder,
     user: ValueId,
     v: ValueId,
-    /// Whether conditions compare events.
-    compares: bool,
+    /// Where conditions compare events: what they compare.
+    compared: Option<ValueId>,
     /// By predicate: where the condition stands.
     tests: Vec<Test>,
     /// Finds the conditions that begin something, and rows on which others hold.
@@ -61,7 +61,11 @@ impl Columns {
         let mut compiler = Compiler::new(Arc::new(Schemas::empty()));
         let scope = EventScope::default();
         let user = compiler.field("user", &scope).map_err(|problems| told(&problems))?;
-        let v = compiler.value("v + 0", &scope).map_err(|problems| told(&problems))?;
+        let v = compiler.field("v", &scope).map_err(|problems| told(&problems))?;
+        let compared = match workload.look {
+            Look::Greater => Some(compiler.value("v + 0", &scope).map_err(|problems| told(&problems))?),
+            _ => None,
+        };
         let mut tests: HashMap<PredicateId, Test> = HashMap::new();
         let mut rules = vec![Vec::new(); workload.rules as usize];
         let pattern = Arc::new(pattern(workload));
@@ -97,7 +101,7 @@ impl Columns {
             decoder,
             user,
             v,
-            compares: workload.look == Look::Greater,
+            compared,
             engine: Engine::new(vec![plan; workload.rules as usize], Limits::default()),
             loaded: None,
             next_offset: 0,
@@ -126,7 +130,7 @@ impl Contender for Columns {
             program,
             user,
             v,
-            compares,
+            compared,
             tests,
             index,
             rules,
@@ -144,21 +148,15 @@ impl Contender for Columns {
         index.find(&fields, None, found);
         let users = program.value(*user, batch, meta);
         let amounts = program.value(*v, batch, meta);
+        let compared = compared.map(|compared| program.value(compared, batch, meta));
         let mut matches = 0;
-        let (mut hits, mut later) = (&found.hits[..], &found.asked[..]);
-        while let Some(row) = hits.first().map(|(row, _)| row).into_iter().chain(later.first()).min().copied()
-        {
-            let of_row = hits.iter().take_while(|(own, _)| *own == row).count();
-            let begun;
-            (begun, hits) = hits.split_at(of_row);
-            later = later.strip_prefix(&[row]).unwrap_or(later);
+        for FoundRow { row, hits, .. } in found.rows() {
             let row = row as usize;
             let Some(text) = users.json(row) else { continue };
             let key = engine.look_up(KeyGroup::default(), text);
             asked.clear();
-            asked.extend(
-                begun.iter().flat_map(|(_, test)| &tests[test.index()].begins).map(|&rule| (rule, 0)),
-            );
+            asked
+                .extend(hits.iter().flat_map(|(_, test)| &tests[test.index()].begins).map(|&rule| (rule, 0)));
             asked.extend(engine.active(&key).map(|rule| (rule, 0)));
             asked.sort_unstable();
             asked.dedup();
@@ -173,9 +171,8 @@ impl Contender for Columns {
             if engine.next_timer().is_some_and(|timer| timer <= time) {
                 engine.advance(time, findings);
             }
-            let amount = amounts.get(row);
-            let input = match amount {
-                Value::Int(amount) if *compares => Scalar::Int(amount),
+            let input = match compared.as_ref().map(|compared| compared.get(row)) {
+                Some(Value::Int(amount)) => Scalar::Int(amount),
                 _ => Scalar::Null,
             };
             let inputs = [input];
