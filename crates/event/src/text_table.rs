@@ -7,7 +7,8 @@ use foldhash::fast::FixedState;
 /// Texts, each with a number. They come from rules, so no event can make them collide.
 ///
 /// Texts are looked up where they stand in a longer buffer, such as that of a column or a payload: one of up to 16 bytes,
-/// as most are, is read as one word, without a branch that depends on it.
+/// as most are, is read as one word, without a branch that depends on it. That is inlined by force: it is done for every
+/// event, and a call would bring the branch back.
 #[derive(Clone, Debug)]
 pub struct TextTable {
     /// By hash; a text whose slot is taken stands in the next free one. There are always free ones.
@@ -17,19 +18,27 @@ pub struct TextTable {
 
 #[derive(Clone, Copy, Debug)]
 struct Slot {
-    /// The bytes of a short text, zeros after them; the hash of another.
-    word: u128,
-    /// Length in bytes.
-    length: u32,
+    words: Words,
+    /// No bits if there is no text here, else all.
+    used: u64,
     number: u32,
-    /// The place of the text among all; [`FREE`] if there is none here.
+    /// The place of the text among all.
     text: u32,
 }
 
-/// Bytes that fit into a word.
+/// What a text is told by: all of it, if it is short.
+#[derive(Clone, Copy, Debug)]
+struct Words {
+    /// The bytes of a short text with zeros after them; the hash of another.
+    bytes: u128,
+    /// In bytes.
+    length: u64,
+}
+
+/// Bytes that a short text has at most.
 const SHORT: usize = 16;
 
-/// By number of bytes, those of a word that a text so long has.
+/// By length of a short text, its bytes among the first so many.
 const MASKS: [u128; SHORT + 1] = {
     let mut masks = [u128::MAX; SHORT + 1];
     let mut length = 0;
@@ -40,25 +49,27 @@ const MASKS: [u128; SHORT + 1] = {
     masks
 };
 
-/// The place of no text.
-const FREE: u32 = u32::MAX;
+const FREE: Slot = Slot { words: Words { bytes: 0, length: 0 }, used: 0, number: u32::MAX, text: 0 };
 
 impl TextTable {
     /// A table of these texts with their numbers. Of texts that come twice, the first one counts.
+    ///
+    /// # Panics
+    ///
+    /// If a number is the largest that there is.
     #[must_use]
     pub fn new(texts: impl IntoIterator<Item = (Box<str>, u32)>) -> Self {
         let (texts, numbers): (Vec<Box<str>>, Vec<u32>) = texts.into_iter().unzip();
+        assert!(!numbers.contains(&FREE.number), "the largest number stands for none");
         let size = (texts.len().max(1) * 4).next_power_of_two();
-        let free = Slot { word: 0, length: 0, number: 0, text: FREE };
-        let mut slots = vec![free; size].into_boxed_slice();
+        let mut slots = vec![FREE; size].into_boxed_slice();
         for ((at, text), number) in (0..).zip(&texts).zip(numbers) {
-            let length = text.len() as u32;
-            let word = short(text.as_bytes(), 0, text.len()).unwrap_or_else(|| hash(text.as_bytes()));
-            let mut place = place(word, length) & (size - 1);
-            while slots[place].text != FREE {
+            let words = short(text.as_bytes(), 0, text.len()).unwrap_or_else(|| long(text.as_bytes()));
+            let mut place = words.hash() & (size - 1);
+            while slots[place].used != 0 {
                 place = (place + 1) & (size - 1);
             }
-            slots[place] = Slot { word, length, number, text: at };
+            slots[place] = Slot { words, used: u64::MAX, number, text: at };
         }
         Self { slots, texts: texts.into() }
     }
@@ -81,66 +92,81 @@ impl TextTable {
     ///
     /// If the buffer has no such bytes.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn number(&self, buffer: &[u8], start: usize, end: usize) -> Option<u32> {
-        match short(buffer, start, end) {
-            Some(word) => self.probe(word, (end - start) as u32, |_| true),
-            None => self.number_of_long(&buffer[start..end]),
+        let Some(words) = short(buffer, start, end) else { return self.number_of_long(&buffer[start..end]) };
+        let mask = self.slots.len() - 1;
+        let mut place = words.hash() & mask;
+        loop {
+            let slot = &self.slots[place];
+            // Whether the slot is free or has the text is often as good as random, so there is one answer for both.
+            if slot.difference(words) & slot.used == 0 {
+                return (slot.number != FREE.number).then_some(slot.number);
+            }
+            place = (place + 1) & mask;
         }
     }
 
     #[cold]
     fn number_of_long(&self, text: &[u8]) -> Option<u32> {
-        let length = u32::try_from(text.len()).ok()?;
-        self.probe(hash(text), length, |at| self.texts[at as usize].as_bytes() == text)
-    }
-
-    #[inline]
-    fn probe(&self, word: u128, length: u32, is_it: impl Fn(u32) -> bool) -> Option<u32> {
+        let words = long(text);
         let mask = self.slots.len() - 1;
-        let mut place = place(word, length) & mask;
+        let mut place = words.hash() & mask;
         loop {
             let slot = &self.slots[place];
-            let (is_free, is_alike) = (slot.text == FREE, (slot.word == word) & (slot.length == length));
-            // Which of the two it is must not be branched on: often that is as good as random.
-            if is_free | (is_alike && is_it(slot.text)) {
-                return (!is_free).then_some(slot.number);
+            if slot.used == 0 {
+                return None;
+            }
+            if slot.difference(words) == 0 && self.texts[slot.text as usize].as_bytes() == text {
+                return Some(slot.number);
             }
             place = (place + 1) & mask;
         }
     }
 }
 
-/// The word of a text that is no longer than one.
-#[inline]
-fn short(buffer: &[u8], start: usize, end: usize) -> Option<u128> {
-    let mask = MASKS.get(end - start)?;
-    Some(match buffer[start..].first_chunk::<SHORT>() {
-        Some(chunk) => u128::from_le_bytes(*chunk) & mask,
-        None => last_word(&buffer[start..end]),
-    })
+impl Slot {
+    /// Nothing if the text here is told by these words.
+    #[inline(always)]
+    fn difference(&self, words: Words) -> u64 {
+        let bytes = self.words.bytes ^ words.bytes;
+        bytes as u64 | (bytes >> 64) as u64 | (self.words.length ^ words.length)
+    }
 }
 
-/// The same at the end of a buffer.
+impl Words {
+    #[inline(always)]
+    fn hash(self) -> usize {
+        const LOW: u64 = 0x9E37_79B9_7F4A_7C15;
+        const HIGH: u64 = 0xC2B2_AE3D_27D4_EB4F;
+        let (low, high) = (self.bytes as u64 ^ LOW, (self.bytes >> 64) as u64 ^ HIGH ^ self.length);
+        let product = u128::from(low) * u128::from(high);
+        (product as u64 ^ (product >> 64) as u64) as usize
+    }
+}
+
+/// The words of a short text.
+#[inline(always)]
+fn short(buffer: &[u8], start: usize, end: usize) -> Option<Words> {
+    let mask = MASKS.get(end - start)?;
+    let bytes = match buffer[start..].first_chunk::<SHORT>() {
+        Some(chunk) => u128::from_le_bytes(*chunk) & mask,
+        None => last_bytes(&buffer[start..end]),
+    };
+    Some(Words { bytes, length: (end - start) as u64 })
+}
+
+/// The bytes of a short text at the end of a buffer.
 #[cold]
-fn last_word(text: &[u8]) -> u128 {
+fn last_bytes(text: &[u8]) -> u128 {
     let mut bytes = [0; SHORT];
     bytes[..text.len()].copy_from_slice(text);
     u128::from_le_bytes(bytes)
 }
 
 #[cold]
-fn hash(text: &[u8]) -> u128 {
-    FixedState::default().hash_one(text).into()
-}
-
-#[inline]
-fn place(word: u128, length: u32) -> usize {
-    const LOW: u64 = 0x9E37_79B9_7F4A_7C15;
-    const HIGH: u64 = 0xC2B2_AE3D_27D4_EB4F;
-    let (low, high) = (word as u64 ^ LOW, (word >> 64) as u64 ^ HIGH ^ u64::from(length));
-    let product = u128::from(low) * u128::from(high);
-    (product as u64 ^ (product >> 64) as u64) as usize
+fn long(text: &[u8]) -> Words {
+    Words { bytes: FixedState::default().hash_one(text).into(), length: text.len() as u64 }
 }
 
 #[cfg(test)]
