@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use olocus_event::{Decoder, Format, Keyring, Limits};
-use olocus_expr::{Compiler, EventScope, Found, MetaColumns, Schemas};
+use olocus_expr::{Compiler, EventScope, EventTypes, Found, MetaColumns, Schemas};
 use serde_json::Value;
 
 fn predicates(criterion: &mut Criterion) {
@@ -37,7 +37,7 @@ fn predicates(criterion: &mut Criterion) {
         let batch = decoder.decode(&support::topic(), 0, records.clone()).batch;
         let meta = MetaColumns {
             time: (0..batch.len()).map(|row| batch.record_timestamp(row) * 1_000_000).collect(),
-            event_type: vec![support::topic(); batch.len()],
+            event_types: EventTypes::one(support::topic(), batch.len()),
             ..MetaColumns::default()
         };
         let expected: usize =

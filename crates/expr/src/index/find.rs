@@ -39,6 +39,8 @@ pub struct Found {
     /// Leaves that wait for what DataFusion evaluates.
     pub(super) waiting: Vec<(u32, u32)>,
     pub(super) lists: Lists,
+    /// The numbers from 0 on, as many as were needed so far.
+    all: Vec<u32>,
 }
 
 /// A row on which something was found.
@@ -124,15 +126,15 @@ impl Index {
         }
         let from = found.hits.len();
         found.asked.reserve(columns.batch.len());
-        let mut all = found.lists.take();
+        let mut all = std::mem::take(&mut found.all);
         let rows = rows.unwrap_or_else(|| {
-            all.extend(0..columns.batch.len() as u32);
-            &all
+            all.extend(all.len() as u32..columns.batch.len() as u32);
+            &all[..columns.batch.len()]
         });
         let mut finder = Finder { index: self, program: columns.program, views: &views, found };
         finder.node(&self.root, rows);
         finder.finish(columns);
-        found.lists.put(all);
+        found.all = all;
         found.order(from);
     }
 }

@@ -67,8 +67,8 @@ impl Finder<'_> {
 
     /// Leads each row to the node of its text.
     fn texts(&mut self, array: &StringArray, constants: &TextTable, nodes: &[Node], rows: &[u32]) {
-        let mut known = self.found.lists.zeros(rows.len());
-        let mut numbers = self.found.lists.zeros(rows.len());
+        let mut known = self.found.lists.any(rows.len());
+        let mut numbers = self.found.lists.any(rows.len());
         let count = match array.nulls() {
             None => probe(array, constants, rows, |_| true, &mut known, &mut numbers),
             Some(nulls) => probe(array, constants, rows, |row| nulls.is_valid(row), &mut known, &mut numbers),
@@ -83,7 +83,7 @@ impl Finder<'_> {
                 }
             }
             nodes => {
-                let mut sorted = self.found.lists.zeros(count);
+                let mut sorted = self.found.lists.any(count);
                 let mut ends = self.found.lists.zeros(nodes.len() + 1);
                 sort(known_rows, their_numbers, &mut sorted, &mut ends);
                 let mut start = 0;

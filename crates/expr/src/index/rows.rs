@@ -51,7 +51,9 @@ impl RowSet {
 impl Lists {
     /// An empty list.
     pub(super) fn take(&mut self) -> Vec<u32> {
-        self.0.pop().unwrap_or_default()
+        let mut list = self.0.pop().unwrap_or_default();
+        list.clear();
+        list
     }
 
     /// A list of so many zeros.
@@ -61,9 +63,17 @@ impl Lists {
         list
     }
 
+    /// A list of at least this length to be written over.
+    pub(super) fn any(&mut self, length: usize) -> Vec<u32> {
+        let mut list = self.0.pop().unwrap_or_default();
+        if list.len() < length {
+            list.resize(length, 0);
+        }
+        list
+    }
+
     /// Takes a list back.
-    pub(super) fn put(&mut self, mut list: Vec<u32>) {
-        list.clear();
+    pub(super) fn put(&mut self, list: Vec<u32>) {
         self.0.push(list);
     }
 }
@@ -109,6 +119,7 @@ mod tests {
         assert_eq!(rows, [0, 3, 6, 9]);
         let mut lists = Lists::default();
         lists.put(rows);
+        assert_eq!(lists.any(3).len(), 4);
         assert_eq!(lists.zeros(2), [0, 0]);
     }
 }
