@@ -61,14 +61,16 @@ pub(crate) fn as_json<'a>(raw: Raw<'a>, scratch: &'a mut String) -> Option<&'a s
     Some(scratch)
 }
 
+/// Both zeros are one number, which is not left to whoever compares: some compare bits.
 pub(crate) fn as_number(raw: Raw<'_>, scratch: &mut String) -> Option<Number> {
-    match raw {
+    let number = match raw {
         Raw::JsonNumber(text) => Number::from_json(text),
         Raw::Int(int) => Some(Number::Int(int)),
         Raw::Wide(wide) => Some(Number::Wide(wide)),
         Raw::Float(float) => Some(Number::Float(float)).filter(|_| float.is_finite()),
         _ => string(raw, scratch).and_then(Number::from_text),
-    }
+    };
+    number.map(Number::with_one_zero)
 }
 
 pub(crate) fn as_bool(raw: Raw<'_>, scratch: &mut String) -> Option<bool> {
@@ -83,13 +85,17 @@ pub(crate) fn as_bool(raw: Raw<'_>, scratch: &mut String) -> Option<bool> {
 }
 
 pub(crate) fn as_seconds(raw: Raw<'_>, scratch: &mut String) -> Option<f64> {
-    match raw {
+    let number = match raw {
         Raw::Text(_) | Raw::Quoted(_) | Raw::Escaped(_) => {
             let text = string(raw, scratch)?;
-            parse_seconds(text).or_else(|| Number::from_text(text).map(Number::as_f64))
+            if let Some(seconds) = parse_seconds(text) {
+                return Some(seconds);
+            }
+            Number::from_text(text)
         }
-        _ => as_number(raw, scratch).map(Number::as_f64),
-    }
+        _ => as_number(raw, scratch),
+    };
+    number.map(|number| number.with_one_zero().as_f64())
 }
 
 pub(crate) fn as_time(raw: Raw<'_>, scratch: &mut String) -> Option<i64> {

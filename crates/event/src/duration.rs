@@ -12,8 +12,9 @@ pub(crate) fn parse_seconds(text: &str) -> Option<f64> {
         Some(iso) => parse_iso(iso)?,
         None => parse_units(text, UNITS)?,
     };
-    let seconds = nanos as f64 / 1e9;
-    Some(if negative { -seconds } else { seconds })
+    // There is one zero.
+    let nanos = if negative { -nanos } else { nanos };
+    Some(nanos as f64 / 1e9)
 }
 
 const MICROSECOND: i128 = 1_000;

@@ -61,6 +61,14 @@ impl Number {
         }
     }
 
+    /// The same number, with the positive zero for the negative one.
+    pub(crate) fn with_one_zero(self) -> Self {
+        match self {
+            Self::Float(float) => Self::Float(float + 0.0),
+            other => other,
+        }
+    }
+
     /// The same number, as an integer where it is whole and fits 64 bits.
     fn narrowed(self) -> Self {
         // Both bounds are exact powers of two, so the comparisons and the casts lose nothing.
