@@ -13,6 +13,8 @@ use foldhash::fast::FixedState;
 pub struct TextTable {
     /// By hash; a text whose slot is taken stands in the next free one. There are always free ones.
     slots: Box<[Slot]>,
+    /// By length, modulo 64, whether there are long texts of it: those of others need not be hashed.
+    long_lengths: u64,
     texts: Box<[Box<str>]>,
 }
 
@@ -63,27 +65,25 @@ impl TextTable {
         assert!(!numbers.contains(&FREE.number), "the largest number stands for none");
         let size = (texts.len().max(1) * 4).next_power_of_two();
         let mut slots = vec![FREE; size].into_boxed_slice();
+        let mut long_lengths = 0;
         for ((at, text), number) in (0..).zip(&texts).zip(numbers) {
-            let words = short(text.as_bytes(), 0, text.len()).unwrap_or_else(|| long(text.as_bytes()));
+            let words = short(text.as_bytes(), 0, text.len()).unwrap_or_else(|| {
+                long_lengths |= 1 << (text.len() % 64);
+                long(text.as_bytes())
+            });
             let mut place = words.hash() & (size - 1);
             while slots[place].used != 0 {
                 place = (place + 1) & (size - 1);
             }
             slots[place] = Slot { words, used: u64::MAX, number, text: at };
         }
-        Self { slots, texts: texts.into() }
+        Self { slots, long_lengths, texts: texts.into() }
     }
 
     /// The texts, in the order in which they were given.
     #[must_use]
     pub fn texts(&self) -> &[Box<str>] {
         &self.texts
-    }
-
-    /// Whether there are no texts.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.texts.is_empty()
     }
 
     /// The number of the text that stands in `buffer` from byte `start` to before `end`, if it is here.
@@ -107,8 +107,10 @@ impl TextTable {
         }
     }
 
-    #[cold]
     fn number_of_long(&self, text: &[u8]) -> Option<u32> {
+        if self.long_lengths >> (text.len() % 64) & 1 == 0 {
+            return None;
+        }
         let words = long(text);
         let mask = self.slots.len() - 1;
         let mut place = words.hash() & mask;
@@ -164,7 +166,6 @@ fn last_bytes(text: &[u8]) -> u128 {
     u128::from_le_bytes(bytes)
 }
 
-#[cold]
 fn long(text: &[u8]) -> Words {
     Words { bytes: FixedState::default().hash_one(text).into(), length: text.len() as u64 }
 }
@@ -198,7 +199,6 @@ mod tests {
     #[test]
     fn nothing_is_found_among_no_texts() {
         let table = TextTable::new([]);
-        assert!(table.is_empty());
         assert_eq!((number(&table, ""), number(&table, "a")), (None, None));
     }
 }

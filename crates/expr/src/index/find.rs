@@ -153,6 +153,12 @@ impl Found {
         self.asked.contains(row)
     }
 
+    /// Something was found on no more rows than these.
+    #[must_use]
+    pub fn rows_max(&self) -> usize {
+        self.hits.len() + self.asked.len()
+    }
+
     /// The rows on which something was found, ascending.
     pub fn rows(&self) -> impl Iterator<Item = FoundRow<'_>> {
         let mut hits = &self.hits[..];

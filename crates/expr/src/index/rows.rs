@@ -35,6 +35,10 @@ impl RowSet {
         self.words.get(row as usize / 64).is_some_and(|word| word >> (row % 64) & 1 == 1)
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.words.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
     /// The first row from this one on.
     #[inline]
     pub(super) fn from(&self, row: u32) -> Option<u32> {
@@ -103,6 +107,7 @@ mod tests {
             set.insert_if(row, true);
             set.insert_if(row ^ 1, false);
         }
+        assert_eq!(set.len(), 5);
         let all: Vec<u32> = (0..400).filter(|row| set.contains(*row)).collect();
         assert_eq!(all, [0, 63, 64, 130, 299]);
         let next: Vec<Option<u32>> = [0, 1, 63, 64, 65, 131, 300, 1_000].map(|row| set.from(row)).to_vec();

@@ -124,6 +124,7 @@ impl Kind {
         found.clear();
         self.index.find(columns, rows, found);
         hits.failed += found.failed;
+        hits.rows.reserve(found.rows_max());
         let mut visit = |row: u32, holding: &[(u32, PredicateId)], is_asked: bool| {
             let from = hits.tests.len() as u32;
             hits.tests.extend(&self.always);

@@ -15,7 +15,7 @@ fn events(offsets: Range<i64>) -> Vec<Record> {
     let event = |offset: i64| {
         let drawn = (offset as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
         let kind = ["a", "b", "c", "d", "d", "d", "d", "d", "d", "d"][(drawn % 10) as usize];
-        let role = if drawn / 10 % 800 == 0 { "privileged" } else { "standard" };
+        let role = if (drawn / 10).is_multiple_of(800) { "privileged" } else { "standard" };
         let data = json!({
             "kind": kind, "user": format!("user-{}", drawn / 8_000 % 5_000), "role": role, "v": drawn % 700,
             "note": "what no rule reads costs nothing either",
