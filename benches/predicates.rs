@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use olocus_event::{Batch, Decoder, Format, Keyring, Limits, Record};
-use olocus_expr::{Compiler, EventScope, Found, List, ListDefinition, Lists, MetaColumns, Program, Schemas};
+use olocus_expr::{
+    Compiler, EventScope, EventTypes, Found, List, ListDefinition, Lists, MetaColumns, Program, Schemas,
+};
 use serde_json::{Value, json};
 
 fn predicates(criterion: &mut Criterion) {
@@ -113,7 +115,7 @@ fn decoded(program: &Program, records: &[Record]) -> (Batch, MetaColumns) {
     let batch = decoder.decode(&support::topic(), 0, records.to_vec()).batch;
     let meta = MetaColumns {
         time: (0..batch.len()).map(|row| batch.record_timestamp(row) * 1_000_000).collect(),
-        event_type: vec![support::topic(); batch.len()],
+        event_types: EventTypes::one(support::topic(), batch.len()),
         ..MetaColumns::default()
     };
     (batch, meta)

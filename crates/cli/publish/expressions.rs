@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use olocus_document::{Diagnostic, SourceFile, Span};
 use olocus_event::{Decoder, Format, Keyring, Limits, Record, Value};
-use olocus_expr::{Compiler, EventScope, MetaColumns, Problem, Program, Schemas, ValueId};
+use olocus_expr::{Compiler, EventScope, EventTypes, MetaColumns, Problem, Program, Schemas, ValueId};
 
 use crate::failure::Failure;
 use crate::input::Item;
@@ -65,7 +65,7 @@ impl Expressions {
         let batch = compiled.decoder.decode(topic, 0, records).batch;
         let meta = MetaColumns {
             time: vec![0; batch.len()],
-            event_type: vec![Arc::clone(topic); batch.len()],
+            event_types: EventTypes::one(Arc::clone(topic), batch.len()),
             key: None,
         };
         let mut fill = |id: Option<ValueId>,

@@ -17,8 +17,19 @@ pub struct Batch {
     topic: Arc<str>,
     partition: i32,
     records: Vec<Record>,
-    rows: Vec<Row>,
+    rows: Rows,
     columns: Vec<Column>,
+}
+
+/// What decoding learned of records. Mostly that is the same of all, and then it is noted once.
+#[derive(Clone, Debug)]
+pub(crate) struct Rows {
+    /// Of all rows, as long as there are no others.
+    common: Row,
+    /// How many rows are so.
+    alike: usize,
+    /// By row, once one is different.
+    each: Vec<Row>,
 }
 
 /// What decoding learned of a record beyond its columns.
@@ -41,6 +52,44 @@ pub(crate) enum Envelope {
     Structured(Box<CloudEvent>),
 }
 
+impl Default for Rows {
+    fn default() -> Self {
+        let common = Row { envelope: Envelope::Plain, opened: None, is_json: true };
+        Self { common, alike: 0, each: Vec::new() }
+    }
+}
+
+impl Rows {
+    pub(crate) fn push(&mut self, row: Row) {
+        if self.each.is_empty() && self.takes(&row) {
+            self.common.is_json = row.is_json;
+            self.alike += 1;
+        } else {
+            let alike = std::mem::take(&mut self.alike);
+            self.each.extend(std::iter::repeat_n(&self.common, alike).cloned());
+            self.each.push(row);
+        }
+    }
+
+    /// Whether a row is like all before it.
+    fn takes(&self, row: &Row) -> bool {
+        let is_plain = matches!(row.envelope, Envelope::Plain) && row.opened.is_none();
+        is_plain && (self.alike == 0 || self.common.is_json == row.is_json)
+    }
+
+    fn get(&self, row: usize) -> &Row {
+        self.each.get(row).unwrap_or(&self.common)
+    }
+
+    fn retain(&mut self, keep: &[bool]) {
+        if self.each.is_empty() {
+            self.alike = keep.iter().filter(|keep| **keep).count();
+        }
+        let mut kept = keep.iter();
+        self.each.retain(|_| kept.next().is_some_and(|keep| *keep));
+    }
+}
+
 impl Row {
     pub(crate) fn payload<'a>(&'a self, record: &'a Record) -> &'a [u8] {
         self.opened.as_ref().or(record.value.as_ref()).map_or(&[], |payload| payload)
@@ -52,7 +101,7 @@ impl Batch {
         topic: Arc<str>,
         partition: i32,
         records: Vec<Record>,
-        rows: Vec<Row>,
+        rows: Rows,
         columns: Vec<Column>,
     ) -> Self {
         Self { topic, partition, records, rows, columns }
@@ -105,7 +154,7 @@ impl Batch {
 
     /// The time of a CloudEvent that carries one, nanoseconds since the Unix epoch.
     pub fn ce_time(&self, row: usize) -> Option<i64> {
-        match &self.rows[row].envelope {
+        match &self.rows.get(row).envelope {
             Envelope::Plain => None,
             Envelope::Binary { time } => *time,
             Envelope::Structured(event) => event.time,
@@ -146,12 +195,12 @@ impl Batch {
 
     /// The event's data, out of its envelope and inflated; empty where there is none.
     pub fn payload(&self, row: usize) -> Bytes {
-        self.rows[row].opened.as_ref().or(self.records[row].value.as_ref()).cloned().unwrap_or_default()
+        self.rows.get(row).opened.as_ref().or(self.records[row].value.as_ref()).cloned().unwrap_or_default()
     }
 
     /// Whether the event's data is JSON (or empty), rather than MessagePack or something unknown.
     pub fn is_json(&self, row: usize) -> bool {
-        self.rows[row].is_json
+        self.rows.get(row).is_json
     }
 
     /// Keeps the events whose entry in `keep` is true, and returns the records of the others, in order.
@@ -167,8 +216,7 @@ impl Batch {
         for column in &mut self.columns {
             *column = column.filtered(&mask).expect("the mask is as long as the column");
         }
-        let mut kept = keep.iter();
-        self.rows.retain(|_| kept.next().is_some_and(|keep| *keep));
+        self.rows.retain(keep);
         let mut removed = Vec::new();
         let records = std::mem::take(&mut self.records);
         for (record, keep) in records.into_iter().zip(keep) {
@@ -187,10 +235,35 @@ impl Batch {
         header: &str,
         of_structured: impl FnOnce(&'a CloudEvent) -> Option<&'a str>,
     ) -> Option<&'a str> {
-        match &self.rows[row].envelope {
+        match &self.rows.get(row).envelope {
             Envelope::Plain => None,
             Envelope::Binary { .. } => self.records[row].headers.text(header),
             Envelope::Structured(event) => of_structured(event),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_told_apart_once_one_is_different() {
+        let plain = |is_json| Row { envelope: Envelope::Plain, opened: None, is_json };
+        let opened = Row { opened: Some(Bytes::from_static(b"x")), ..plain(true) };
+        for of_all in [true, false] {
+            for other in [plain(!of_all), opened.clone()] {
+                let mut rows = Rows::default();
+                (0..3).for_each(|_| rows.push(plain(of_all)));
+                assert!(rows.each.is_empty());
+                rows.push(other.clone());
+                rows.push(plain(of_all));
+                rows.retain(&[true, false, true, true, true]);
+                let told: Vec<(bool, bool)> =
+                    (0..4).map(|row| (rows.get(row).is_json, rows.get(row).opened.is_some())).collect();
+                let (same, other) = ((of_all, false), (other.is_json, other.opened.is_some()));
+                assert_eq!(told, [same, same, other, same]);
+            }
         }
     }
 }

@@ -7,13 +7,14 @@ use crate::duration::parse_seconds;
 use crate::json;
 use crate::message_pack;
 use crate::number::Number;
-use crate::raw::Raw;
+use crate::raw::{Raw, unquoted};
 use crate::time::{parse_timestamp, write_rfc3339};
 
 pub(crate) fn as_text<'a>(raw: Raw<'a>, scratch: &'a mut String) -> Option<&'a str> {
     match raw {
         Raw::Missing | Raw::Null | Raw::Unsupported => return None,
         Raw::Text(text) | Raw::JsonNumber(text) => return Some(text),
+        Raw::Quoted(quoted) => return Some(unquoted(quoted)),
         Raw::Bool(value) => return Some(if value { "true" } else { "false" }),
         Raw::Float(float) if !float.is_finite() => return None,
         Raw::Float(float) => Number::Float(float).write_plain(scratch),
@@ -37,6 +38,7 @@ pub(crate) fn as_json<'a>(raw: Raw<'a>, scratch: &'a mut String) -> Option<&'a s
         Raw::JsonNumber(_) | Raw::Int(_) | Raw::Wide(_) | Raw::Float(_) => {
             as_number(raw, &mut String::new())?.write_canonical(scratch);
         }
+        Raw::Quoted(quoted) => return Some(quoted),
         Raw::Text(text) => json::quote(text, scratch),
         Raw::Escaped(body) => {
             let mut text = String::with_capacity(body.len());
@@ -84,7 +86,7 @@ pub(crate) fn as_bool(raw: Raw<'_>, scratch: &mut String) -> Option<bool> {
 
 pub(crate) fn as_seconds(raw: Raw<'_>, scratch: &mut String) -> Option<f64> {
     let number = match raw {
-        Raw::Text(_) | Raw::Escaped(_) => {
+        Raw::Text(_) | Raw::Quoted(_) | Raw::Escaped(_) => {
             let text = string(raw, scratch)?;
             if let Some(seconds) = parse_seconds(text) {
                 return Some(seconds);
@@ -107,6 +109,7 @@ pub(crate) fn as_time(raw: Raw<'_>, scratch: &mut String) -> Option<i64> {
 fn string<'a>(raw: Raw<'a>, scratch: &'a mut String) -> Option<&'a str> {
     match raw {
         Raw::Text(text) => Some(text),
+        Raw::Quoted(quoted) => Some(unquoted(quoted)),
         Raw::Escaped(body) => {
             json::unescape(body, scratch);
             Some(scratch)

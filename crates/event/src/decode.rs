@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::batch::{Batch, Envelope, Row};
+use crate::batch::{Batch, Envelope, Row, Rows};
 use crate::builder::ColumnBuilder;
 use crate::cloud_event::{self, Binding};
 use crate::content::Content;
@@ -17,7 +17,7 @@ use crate::keyring::Keyring;
 use crate::limits::Limits;
 use crate::message_pack::PackedDocument;
 use crate::projection::Projection;
-use crate::raw::{Document, Raw, Slot};
+use crate::raw::{Document, Name, Raw, Slot};
 use crate::record::Record;
 
 /// What the payloads of a topic are.
@@ -89,34 +89,36 @@ impl Decoder {
     }
 
     /// Decodes records of one partition.
-    pub fn decode(&self, topic: &Arc<str>, partition: i32, records: Vec<Record>) -> Decoded {
+    pub fn decode(&self, topic: &Arc<str>, partition: i32, mut records: Vec<Record>) -> Decoded {
         let mut run = Run::new(self, records.len());
-        let mut kept = Vec::with_capacity(records.len());
-        let mut rows = Vec::with_capacity(records.len());
-        let mut rejected = Vec::new();
-        let mut records = records.into_iter();
+        let mut rows = Rows::default();
+        let mut causes: Vec<(usize, Error)> = Vec::new();
         let mut payload_bytes = 0;
+        let mut read = 0;
         while payload_bytes < BATCH_BYTES
-            && let Some(record) = records.next()
+            && let Some(record) = records.get(read)
         {
-            match run.decode(topic, &record) {
+            match run.decode(topic, record) {
                 Ok(row) => {
-                    payload_bytes += row.payload(&record).len();
-                    kept.push(record);
+                    payload_bytes += row.payload(record).len();
                     rows.push(row);
                 }
                 Err(cause) => {
                     payload_bytes += record.value.as_ref().map_or(0, Bytes::len);
-                    rejected.push(Rejected { record, cause });
+                    causes.push((read, cause));
                 }
             }
+            read += 1;
         }
+        // Mostly all records are events, and stay where they are.
+        let rest = records.split_off(read);
+        let rejected = if causes.is_empty() { Vec::new() } else { take_out(&mut records, causes) };
         let unconverted = run.unconverted;
         let columns = run.columns.into_iter().map(ColumnBuilder::finish).collect();
         Decoded {
-            batch: Batch::new(Arc::clone(topic), partition, kept, rows, columns),
+            batch: Batch::new(Arc::clone(topic), partition, records, rows, columns),
             rejected,
-            rest: records.collect(),
+            rest,
             unconverted,
         }
     }
@@ -246,6 +248,15 @@ impl<'a> Run<'a> {
     }
 }
 
+/// Takes the records at these places, which ascend, out of a run.
+fn take_out(records: &mut Vec<Record>, causes: Vec<(usize, Error)>) -> Vec<Rejected> {
+    let (places, causes): (Vec<usize>, Vec<Error>) = causes.into_iter().unzip();
+    let (mut places, mut at) = (places.into_iter().peekable(), 0..);
+    let is_one = |_: &mut Record| at.next().is_some_and(|at| places.next_if_eq(&at).is_some());
+    let taken = records.extract_if(.., is_one);
+    taken.zip(causes).map(|(record, cause)| Rejected { record, cause }).collect()
+}
+
 /// Forgets where the members of a node stood in the record before.
 fn reset(fields: &FieldTree, slots: &mut [Slot], node: usize) {
     for child in fields.node(node).children.nodes() {
@@ -254,7 +265,11 @@ fn reset(fields: &FieldTree, slots: &mut [Slot], node: usize) {
 }
 
 /// Notes where the members of a node stand; a later one overrides an earlier one of its name.
-fn collector<'s>(fields: &'s FieldTree, slots: &'s mut [Slot], node: usize) -> impl FnMut(&str, Slot) + 's {
+fn collector<'s>(
+    fields: &'s FieldTree,
+    slots: &'s mut [Slot],
+    node: usize,
+) -> impl FnMut(Name<'_>, Slot) + 's {
     let children = &fields.node(node).children;
     move |name, slot| {
         if let Some(child) = children.get(name) {

@@ -36,6 +36,7 @@ mod number;
 mod projection;
 mod raw;
 mod record;
+mod text_table;
 mod value;
 mod view;
 
@@ -51,5 +52,6 @@ pub use letters::{dead_letter, late_record};
 pub use limits::Limits;
 pub use projection::{FieldPath, Kind, Projection};
 pub use record::{Headers, OutRecord, Record};
+pub use text_table::TextTable;
 pub use value::Value;
 pub use view::record_to_json;

@@ -11,7 +11,7 @@ use rmp::Marker;
 use crate::error::{Error, ErrorKind};
 use crate::json;
 use crate::number::Number;
-use crate::raw::{Class, Document, Raw, Slot};
+use crate::raw::{Class, Document, Name, Raw, Slot};
 use crate::time::write_rfc3339;
 
 mod from_json;
@@ -29,7 +29,7 @@ impl<'a> PackedDocument<'a> {
     pub(crate) fn object(
         bytes: &'a [u8],
         depth: usize,
-        member: impl FnMut(&str, Slot),
+        member: impl FnMut(Name<'_>, Slot),
     ) -> Result<Self, Error> {
         let found = match (Reader { bytes, at: 0 }).head()? {
             Head::Map(_) => return Self::any(bytes, depth, member),
@@ -49,7 +49,7 @@ impl<'a> PackedDocument<'a> {
     pub(crate) fn any(
         bytes: &'a [u8],
         depth: usize,
-        mut member: impl FnMut(&str, Slot),
+        mut member: impl FnMut(Name<'_>, Slot),
     ) -> Result<Self, Error> {
         let mut reader = Reader { bytes, at: 0 };
         match reader.head()? {
@@ -80,7 +80,7 @@ impl<'a> PackedDocument<'a> {
 }
 
 impl Document for PackedDocument<'_> {
-    fn members(&self, slot: Slot, mut member: impl FnMut(&str, Slot)) {
+    fn members(&self, slot: Slot, mut member: impl FnMut(Name<'_>, Slot)) {
         if slot.class != Class::Packed {
             return;
         }
@@ -199,13 +199,14 @@ impl<'a> Reader<'a> {
         &mut self,
         entries: u64,
         depth: usize,
-        member: &mut impl FnMut(&str, Slot),
+        member: &mut impl FnMut(Name<'_>, Slot),
     ) -> Result<(), ErrorKind> {
         for _ in 0..entries {
-            let key = self.key()?;
+            let text = self.key()?;
             let start = self.at;
+            let name = Name { text, buffer: self.bytes, start: start - text.len() };
             self.skip(depth)?;
-            member(key, Slot { start, end: self.at, class: Class::Packed });
+            member(name, Slot { start, end: self.at, class: Class::Packed });
         }
         Ok(())
     }

@@ -36,7 +36,12 @@ impl Number {
         if text.is_empty() || text.len() > DIGITS_MAX || text.len() > 1 && text.starts_with('0') {
             return None;
         }
-        text.bytes().try_fold(0, |number, byte| {
+        let (eights, rest) = text.as_bytes().as_chunks();
+        let mut number = 0;
+        for digits in eights {
+            number = number * 100_000_000 + eight_digits(*digits)?;
+        }
+        rest.iter().try_fold(number, |number, byte| {
             let digit = byte.wrapping_sub(b'0');
             (digit < 10).then(|| number * 10 + i64::from(digit))
         })
@@ -98,6 +103,20 @@ impl Number {
     }
 }
 
+/// The number that eight digits are; `None` if not all are digits. Neighbours are put together in all lanes at once.
+fn eight_digits(text: [u8; 8]) -> Option<i64> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let digits = u64::from_le_bytes(text) ^ (ONES * b'0' as u64);
+    // What is above 9 reaches the highest bit of its byte, or had it before; and only then is anything carried on.
+    if (digits | digits.wrapping_add(ONES * (0x80 - 10))) & (ONES * 0x80) != 0 {
+        return None;
+    }
+    let twos = (digits * 10 + (digits >> 8)) & 0x00FF_00FF_00FF_00FF;
+    let fours = (twos * 100 + (twos >> 16)) & 0x0000_FFFF_0000_FFFF;
+    let eight = (fours * 10_000 + (fours >> 32)) & 0xFFFF_FFFF;
+    Some(eight as i64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +145,15 @@ mod tests {
         for text in ["0", "7", "10", "999999999999999999"] {
             let int = Number::short_integer(text).unwrap();
             assert_eq!((int.to_string().as_str(), Number::from_text(text)), (text, Some(Number::Int(int))));
+        }
+        for digits in ["12345678", "98765432109876543", "100000000", "8090705060403020"] {
+            assert_eq!(Number::short_integer(digits), digits.parse().ok());
+            for (at, odd) in
+                (0..digits.len()).flat_map(|at| ['/', ':', '.', '\u{7f}', ' '].map(|odd| (at, odd)))
+            {
+                let text = format!("{}{odd}{}", &digits[..at], &digits[at + 1..]);
+                assert_eq!(Number::short_integer(&text), None, "{text}");
+            }
         }
         for text in ["", "-1", "007", "1.0", "1e3", "1000000000000000000", " 1", "１"] {
             assert_eq!(Number::short_integer(text), None, "{text}");

@@ -16,6 +16,22 @@ impl Slot {
     pub(crate) const MISSING: Self = Self { start: 0, end: 0, class: Class::Missing };
 }
 
+/// The name of a member, and where it stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Name<'a> {
+    pub(crate) text: &'a str,
+    /// What it is a part of.
+    pub(crate) buffer: &'a [u8],
+    pub(crate) start: usize,
+}
+
+impl<'a> Name<'a> {
+    /// A name by itself.
+    pub(crate) fn alone(text: &'a str) -> Self {
+        Self { text, buffer: text.as_bytes(), start: 0 }
+    }
+}
+
 /// What stands at a [`Slot`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
@@ -48,6 +64,8 @@ pub(crate) enum Raw<'a> {
     Float(f64),
     /// A string.
     Text(&'a str),
+    /// A JSON string without escapes, in its quotes.
+    Quoted(&'a str),
     /// What stands between the quotes of a JSON string with escapes.
     Escaped(&'a str),
     Binary(&'a [u8]),
@@ -85,7 +103,7 @@ impl<'a> Raw<'a> {
             _ if text.starts_with(['{', '[']) => Self::JsonContainer(text),
             _ => match text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
                 Some(body) if body.contains('\\') => Self::Escaped(body),
-                Some(body) => Self::Text(body),
+                Some(_) => Self::Quoted(text),
                 None if json::is_number(text) => Self::JsonNumber(text),
                 None => Self::Unsupported,
             },
@@ -93,10 +111,15 @@ impl<'a> Raw<'a> {
     }
 }
 
+/// What stands between the quotes of a string.
+pub(crate) fn unquoted(quoted: &str) -> &str {
+    &quoted[1..quoted.len() - 1]
+}
+
 /// A payload that was validated as a whole.
 pub(crate) trait Document {
     /// Reports the members of the object at `slot` in order; none if it is no object.
-    fn members(&self, slot: Slot, member: impl FnMut(&str, Slot));
+    fn members(&self, slot: Slot, member: impl FnMut(Name<'_>, Slot));
 
     /// The value at `slot`.
     fn raw(&self, slot: Slot) -> Raw<'_>;

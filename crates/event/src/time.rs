@@ -68,8 +68,9 @@ pub fn time_from_value(value: &Value, unit: TimeUnit) -> Result<EventTime, Error
             time_from_json(json, unit)
         }
         Value::Time(time) => Some(*time),
-        Value::Int(int) => from_integer(i128::from(*int), unit),
-        Value::Wide(wide) => from_integer(i128::from(*wide), unit),
+        Value::Int(int) => from_integer(*int, unit),
+        // So many nanoseconds, which is the least, are out of reach.
+        Value::Wide(_) => None,
         // The digits of the shortest text are what the producer meant; the binary float is not.
         Value::Float(float) if float.is_finite() => from_decimal(&format!("{float}"), unit),
         Value::Text(text) => from_text(text, unit),
@@ -86,7 +87,7 @@ pub fn time_from_value(value: &Value, unit: TimeUnit) -> Result<EventTime, Error
 /// Reads JSON text of a number as [`time_from_value`] does; `None` if it is none, or its time lies outside of [`EventTime`].
 pub fn time_from_json(json: &str, unit: TimeUnit) -> Option<EventTime> {
     match Number::short_integer(json) {
-        Some(integer) => from_integer(integer.into(), unit),
+        Some(integer) => from_integer(integer, unit),
         None if json::is_number(json) => from_decimal(json, unit),
         None => None,
     }
@@ -210,9 +211,8 @@ fn from_text(text: &str, unit: TimeUnit) -> Option<EventTime> {
     if json::is_number(text) { from_decimal(text, unit) } else { parse_timestamp(text) }
 }
 
-fn from_integer(number: i128, unit: TimeUnit) -> Option<EventTime> {
-    let digits = decimals(unit, number as f64);
-    i64::try_from(number.checked_mul(10_i128.pow(digits))?).ok()
+fn from_integer(number: i64, unit: TimeUnit) -> Option<EventTime> {
+    number.checked_mul(10_i64.pow(decimals(unit, number as f64)))
 }
 
 /// A number in JSON's grammar, of `unit`, without passing through a float.

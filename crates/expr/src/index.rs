@@ -12,22 +12,23 @@
 mod access;
 mod build;
 mod find;
+mod finder;
 mod intervals;
 mod paths;
 mod plain;
-mod texts;
+mod rows;
 
 use aho_corasick::AhoCorasick;
+use olocus_event::TextTable;
 use regex::RegexSet;
 
-use self::intervals::Intervals;
+use self::intervals::{Intervals, Spans};
 use self::paths::Part;
-use self::texts::Texts;
 use crate::program::PredicateId;
 
 pub use self::access::Access;
 pub(crate) use self::access::Steps;
-pub use self::find::{Columns, Found};
+pub use self::find::{Columns, Found, FoundRow};
 pub(crate) use self::paths::is_native;
 
 /// Finds which of a set of conditions hold; made by [`Program::index`](crate::Program::index).
@@ -53,28 +54,49 @@ struct Node {
 struct Leaves {
     /// Of conditions that are told wherever they hold.
     found: Vec<u32>,
-    /// Of those of which it is enough to know where some of them hold.
+    /// Whether one of those holds here of which it is enough to know where some of them hold.
+    is_asked: bool,
+    /// If none does for sure, all of these.
     asked: Vec<u32>,
 }
 
 /// Conditions that ask the same of the same column.
 #[derive(Debug)]
 enum Group {
-    Texts { input: usize, constants: Texts, nodes: Vec<Node> },
-    Ranges { input: usize, found: Ranges, asked: Ranges },
-    Parts { input: usize, needles: AhoCorasick, leaves: Vec<Leaves> },
-    Regexes { input: usize, set: RegexSet, leaves: Vec<Leaves> },
+    Texts {
+        input: usize,
+        /// With the places of the nodes that they lead to.
+        constants: TextTable,
+        nodes: Vec<Node>,
+    },
+    Ranges {
+        input: usize,
+        found: Ranges<Intervals>,
+        /// Where asked conditions hold without any more to look at.
+        asked_alone: Ranges<Spans>,
+        asked: Ranges<Intervals>,
+    },
+    Parts {
+        input: usize,
+        needles: AhoCorasick,
+        leaves: Vec<Leaves>,
+    },
+    Regexes {
+        input: usize,
+        set: RegexSet,
+        leaves: Vec<Leaves>,
+    },
 }
 
-/// Leaves by the bounds within which a value must lie.
+/// The bounds within which a value must lie.
 #[derive(Debug, Default)]
-struct Ranges {
+struct Ranges<T> {
     /// For integers and times.
-    exact: Intervals,
+    exact: T,
     /// For integers beside fractions.
-    rounded: Intervals,
+    rounded: T,
     /// For doubles.
-    floats: Intervals,
+    floats: T,
 }
 
 /// What is left of a condition when it was found by some of its parts.
@@ -86,8 +108,21 @@ struct Leaf {
     plain: bool,
 }
 
-impl Leaves {
+impl Leaf {
+    /// Whether nothing is left of the condition.
+    fn holds(&self) -> bool {
+        self.checks.is_empty() && !self.plain
+    }
+}
+
+impl Ranges<Intervals> {
     fn is_empty(&self) -> bool {
-        self.found.is_empty() && self.asked.is_empty()
+        self.exact.is_empty() && self.rounded.is_empty() && self.floats.is_empty()
+    }
+}
+
+impl Ranges<Spans> {
+    fn is_empty(&self) -> bool {
+        self.exact.is_empty() && self.rounded.is_empty() && self.floats.is_empty()
     }
 }

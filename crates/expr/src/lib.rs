@@ -1,4 +1,4 @@
-//! SQL expressions over events: conditions as boolean columns, values, aggregates' arguments.
+//! SQL expressions over events: conditions, values, aggregates' arguments.
 //!
 //! The way of an expression from text to a column:
 //!
@@ -7,7 +7,7 @@
 //! - names → fields, metadata, steps; each [`Problem`] points at its place in the text;
 //! - fields → kinds, from [`Schemas`] and from use, which makes the [`Projection`](olocus_event::Projection);
 //! - syntax tree → physical expressions of DataFusion, one for each part between AND, OR and NOT;
-//! - [`Batch`](olocus_event::Batch) → one [`BooleanBuffer`](arrow::buffer::BooleanBuffer) for each condition.
+//! - [`Batch`](olocus_event::Batch) → the rows on which conditions hold, found for all of them together by an [`Index`].
 //!
 //! What expressions ask of [`Lists`] becomes columns too, by one look-up a row.
 //!
@@ -60,12 +60,12 @@ mod window;
 pub use aggregate::Aggregate;
 pub use compiler::Compiler;
 pub use fraction::Fraction;
-pub use index::{Access, Columns, Found, Index};
+pub use index::{Access, Columns, Found, FoundRow, Index};
 pub use lists::{List, ListDefinition, ListError, ListSize, Lists, RowTime, Table, TableSpec, Tables};
 pub use live::LiveExpr;
 pub use names::EventScope;
 pub use problem::Problem;
-pub use program::{MetaColumns, PredicateId, Program, ValueId};
+pub use program::{EventTypes, MetaColumns, PredicateId, Program, ValueId};
 pub use readable::readable;
 pub use reads::{FieldRead, LookupRead};
 pub use schema::{SchemaError, Schemas};

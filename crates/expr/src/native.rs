@@ -8,7 +8,7 @@ mod range;
 mod view;
 
 use datafusion_sql::sqlparser::ast::{BinaryOperator, Expr, Value, ValueWithSpan};
-use olocus_event::Kind;
+use olocus_event::{Kind, TextTable};
 
 use crate::syntax::inside;
 
@@ -28,7 +28,7 @@ pub(crate) struct Native {
 #[derive(Clone, Debug)]
 pub(crate) enum Test {
     /// A text that is one of these.
-    Texts(Vec<Box<str>>),
+    Texts(TextTable),
     /// A number, a length of time or a time within bounds.
     Range(Range),
     /// A text that has a form.
@@ -78,10 +78,7 @@ impl Native {
     pub(crate) fn truth(&self, column: &View<'_>, row: usize) -> Option<bool> {
         let found = match &self.test {
             Test::Null => column.is_null(row),
-            Test::Texts(texts) => {
-                let text = column.text(row)?;
-                texts.iter().any(|own| **own == *text)
-            }
+            Test::Texts(texts) => column.is_among(texts, row)?,
             Test::Range(range) => range.contains(column, row)?,
             Test::Pattern(pattern) => pattern.matches(column.text(row)?),
             Test::Bool(wanted) => column.bool(row)? == *wanted,
@@ -94,7 +91,7 @@ impl Native {
 fn compared(kind: Kind, op: &BinaryOperator, constant: &Expr) -> Option<(Test, bool)> {
     Some(match (kind, op) {
         (Kind::Text, BinaryOperator::Eq | BinaryOperator::NotEq) => {
-            (Test::Texts(vec![text(constant)?.into()]), *op == BinaryOperator::NotEq)
+            (texts(vec![text(constant)?.into()]), *op == BinaryOperator::NotEq)
         }
         (Kind::Text, _) => {
             Pattern::by_operator(op, text(constant)?).map(|(it, no)| (Test::Pattern(it), no))?
@@ -118,15 +115,19 @@ fn compared(kind: Kind, op: &BinaryOperator, constant: &Expr) -> Option<(Test, b
 fn among(kind: Kind, list: &[Expr]) -> Option<Test> {
     match kind {
         Kind::Text => {
-            let mut texts: Vec<Box<str>> =
+            let mut all: Vec<Box<str>> =
                 list.iter().map(|item| text(item).map(Box::from)).collect::<Option<_>>()?;
-            texts.sort_unstable();
-            texts.dedup();
-            Some(Test::Texts(texts))
+            all.sort_unstable();
+            all.dedup();
+            Some(texts(all))
         }
         Kind::Number | Kind::Duration => Range::among(list).map(Test::Range),
         Kind::Bool | Kind::Time | Kind::Json => None,
     }
+}
+
+fn texts(texts: Vec<Box<str>>) -> Test {
+    Test::Texts(TextTable::new(texts.into_iter().map(|text| (text, 0))))
 }
 
 /// The operator with its operands in the other order.

@@ -44,10 +44,58 @@ impl ValueId {
 pub struct MetaColumns {
     /// Event time in nanoseconds since the Unix epoch.
     pub time: Vec<i64>,
-    /// The event type.
-    pub event_type: Vec<Arc<str>>,
+    /// The event types.
+    pub event_types: EventTypes,
     /// The key, where the source has an expression for it; without, it is the record's key if that is UTF-8 text.
     pub key: Option<Vec<Option<Arc<str>>>>,
+}
+
+/// The event types of the rows of a batch. Mostly they are few, so rows have numbers of them.
+#[derive(Clone, Debug, Default)]
+pub struct EventTypes {
+    names: Vec<Arc<str>>,
+    numbers: Vec<u32>,
+}
+
+impl EventTypes {
+    /// The type of each row by its place in `names`, which are distinct.
+    ///
+    /// # Panics
+    ///
+    /// If a row has a number without a name.
+    #[must_use]
+    pub fn new(names: Vec<Arc<str>>, numbers: Vec<u32>) -> Self {
+        assert!(numbers.iter().all(|number| (*number as usize) < names.len()), "every number has a name");
+        Self { names, numbers }
+    }
+
+    /// So many rows of one type.
+    #[must_use]
+    pub fn one(name: Arc<str>, rows: usize) -> Self {
+        Self { names: vec![name], numbers: vec![0; rows] }
+    }
+
+    /// The type of a row.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such row.
+    #[must_use]
+    pub fn name(&self, row: usize) -> &Arc<str> {
+        &self.names[self.numbers[row] as usize]
+    }
+
+    /// The types, distinct; those of rows that were taken out may still be among them.
+    #[must_use]
+    pub fn names(&self) -> &[Arc<str>] {
+        &self.names
+    }
+
+    /// By row, the place of its type among all.
+    #[must_use]
+    pub fn numbers(&self) -> &[u32] {
+        &self.numbers
+    }
 }
 
 impl MetaColumns {
@@ -58,7 +106,7 @@ impl MetaColumns {
             column.retain(|_| kept.next().is_none_or(|keep| *keep));
         }
         filter(&mut self.time, keep);
-        filter(&mut self.event_type, keep);
+        filter(&mut self.event_types.numbers, keep);
         if let Some(keys) = &mut self.key {
             filter(keys, keep);
         }
@@ -219,7 +267,7 @@ pub(crate) fn meta_column(name: Meta, batch: &Batch, meta: &MetaColumns) -> Colu
 fn meta_text(name: Meta, batch: &Batch, meta: &MetaColumns, row: usize) -> Option<Arc<str>> {
     match name {
         Meta::Time => None,
-        Meta::Type => Some(Arc::clone(&meta.event_type[row])),
+        Meta::Type => Some(Arc::clone(meta.event_types.name(row))),
         Meta::Id => Some(batch.id(row).as_ref().into()),
         Meta::Source => Some(batch.source(row).as_ref().into()),
         Meta::Subject => batch.subject(row).map(|subject| subject.as_ref().into()),

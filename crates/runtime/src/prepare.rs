@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use olocus_event::{Batch, Decoder, Keyring, Limits, Record};
-use olocus_expr::{Found, MetaColumns};
+use olocus_expr::{EventTypes, Found, MetaColumns};
 
 use crate::merge::InputId;
 use crate::plan::{Plan, SourcePlan, Test};
@@ -210,13 +210,14 @@ impl Preparer {
         let plan = Arc::clone(&self.plan);
         let columns = plan.program.columns(batch, meta);
         let mut hits = Hits::default();
-        for (event_type, rows) in rows_by_type(&meta.event_type) {
+        for (event_type, rows) in rows_by_type(&meta.event_types) {
             let kind = self.kind_of(&event_type);
             kind.find(&columns, rows.as_deref(), batch.len(), &mut self.found, &mut hits);
             hits.kinds.push(kind);
         }
         if hits.kinds.len() > 1 {
-            hits.rows.sort_unstable_by_key(|hit| hit.row);
+            // Those of one type ascend, and such runs are merged.
+            hits.rows.sort_by_key(|hit| hit.row);
         }
         hits
     }
@@ -281,22 +282,24 @@ impl RowHit {
     }
 }
 
-/// Groups rows by event type; types come in the order of their first row. `None` stands for all rows.
-fn rows_by_type(types: &[Arc<str>]) -> Vec<(Arc<str>, Option<Vec<u32>>)> {
-    /// Types that are looked for one by one; mostly there are few.
-    const FEW: usize = 8;
-    let mut groups: Vec<(Arc<str>, Vec<u32>)> = Vec::new();
-    let mut known: HashMap<Arc<str>, usize> = HashMap::new();
-    for (row, name) in (0..).zip(types) {
-        let few = groups.iter().take(FEW).position(|(own, _)| Arc::ptr_eq(own, name) || own == name);
-        let group = few.unwrap_or_else(|| {
-            *known.entry(Arc::clone(name)).or_insert_with(|| {
-                groups.push((Arc::clone(name), Vec::new()));
-                groups.len() - 1
-            })
-        });
-        groups[group].1.push(row);
+/// Groups rows by event type. `None` stands for all rows.
+fn rows_by_type(types: &EventTypes) -> Vec<(Arc<str>, Option<Vec<u32>>)> {
+    let mut counts = vec![0; types.names().len()];
+    for number in types.numbers() {
+        counts[*number as usize] += 1;
     }
-    let one = groups.len() == 1;
-    groups.into_iter().map(|(name, rows)| (name, (!one).then_some(rows))).collect()
+    let rows = types.numbers().len();
+    let mut groups: Vec<Vec<u32>> = counts
+        .iter()
+        .map(|&count| if count == rows { Vec::new() } else { Vec::with_capacity(count) })
+        .collect();
+    if !counts.contains(&rows) {
+        for (row, number) in (0..).zip(types.numbers()) {
+            groups[*number as usize].push(row);
+        }
+    }
+    let of_type = |((name, count), group): ((&Arc<str>, usize), Vec<u32>)| {
+        (count > 0).then(|| (Arc::clone(name), (count < rows).then_some(group)))
+    };
+    types.names().iter().zip(counts).zip(groups).filter_map(of_type).collect()
 }

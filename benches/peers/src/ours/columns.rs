@@ -12,8 +12,8 @@ use olocus_cep::pattern::{
 use olocus_cep::{Engine, Finding, KeyGroup, Limits, MakeEvent, Plan, Row, Scalar};
 use olocus_event::{Batch, Decoder, Format, Keyring, Value};
 use olocus_expr::{
-    Columns as Fields, Compiler, EventScope, Found, Index, MetaColumns, PredicateId, Problem, Program,
-    Schemas, ValueId, Values,
+    Columns as Fields, Compiler, EventScope, EventTypes, Found, FoundRow, Index, MetaColumns, PredicateId,
+    Problem, Program, Schemas, ValueId, Values,
 };
 
 use crate::contender::Contender;
@@ -25,13 +25,13 @@ pub(crate) struct Columns {
     decoder: Decoder,
     user: ValueId,
     v: ValueId,
-    /// Whether conditions compare events.
-    compares: bool,
+    /// Where conditions compare events: what they compare.
+    compared: Option<ValueId>,
     /// By predicate: where the condition stands.
     tests: Vec<Test>,
     /// Finds the conditions that begin something, and rows on which others hold.
     index: Index,
-    /// By rule, its conditions with the bits that they set.
+    /// By rule, its conditions that are only asked, with the bits that they set.
     rules: Vec<Vec<(PredicateId, u64)>>,
     engine: Engine<Arc<Stored>>,
     loaded: Option<(Batch, MetaColumns)>,
@@ -50,7 +50,9 @@ struct Stored {
 
 #[derive(Debug, Default)]
 struct Test {
-    /// Rules in which it begins something.
+    /// The rules that it is part of, ascending, with the bits that it sets.
+    links: Vec<(usize, u64)>,
+    /// Those of them in which it begins something.
     begins: Vec<usize>,
 }
 
@@ -61,9 +63,12 @@ impl Columns {
         let mut compiler = Compiler::new(Arc::new(Schemas::empty()));
         let scope = EventScope::default();
         let user = compiler.field("user", &scope).map_err(|problems| told(&problems))?;
-        let v = compiler.value("v + 0", &scope).map_err(|problems| told(&problems))?;
+        let v = compiler.field("v", &scope).map_err(|problems| told(&problems))?;
+        let compared = match workload.look {
+            Look::Greater => Some(compiler.value("v + 0", &scope).map_err(|problems| told(&problems))?),
+            _ => None,
+        };
         let mut tests: HashMap<PredicateId, Test> = HashMap::new();
-        let mut rules = vec![Vec::new(); workload.rules as usize];
         let pattern = Arc::new(pattern(workload));
         let automaton = Automaton::new(&pattern)?;
         for rule in 0..workload.rules {
@@ -71,7 +76,7 @@ impl Columns {
                 let condition = condition(workload, rule, name);
                 let predicate = compiler.predicate(&condition, &scope).map_err(|problems| told(&problems))?;
                 let test = tests.entry(predicate).or_default();
-                rules[rule as usize].push((predicate, 1 << bit));
+                test.links.push((rule as usize, 1 << bit));
                 if automaton.begins(1 << bit) {
                     test.begins.push(rule as usize);
                 }
@@ -81,6 +86,12 @@ impl Columns {
         let tests = by_predicate(tests, program.predicate_count());
         let (begin, later): (Vec<_>, Vec<_>) =
             program.predicate_ids().partition(|id| !tests[id.index()].begins.is_empty());
+        let mut rules = vec![Vec::new(); workload.rules as usize];
+        for id in &later {
+            for (rule, bits) in &tests[id.index()].links {
+                rules[*rule].push((*id, *bits));
+            }
+        }
         let decoder = Decoder::new(
             Format::Json,
             Arc::clone(program.projection()),
@@ -97,7 +108,7 @@ impl Columns {
             decoder,
             user,
             v,
-            compares: workload.look == Look::Greater,
+            compared,
             engine: Engine::new(vec![plan; workload.rules as usize], Limits::default()),
             loaded: None,
             next_offset: 0,
@@ -115,7 +126,7 @@ impl Contender for Columns {
         let batch = self.decoder.decode(&topic, 0, records).batch;
         let meta = MetaColumns {
             time: events.iter().map(|event| event.time * MILLISECOND).collect(),
-            event_type: vec![topic; batch.len()],
+            event_types: EventTypes::one(topic, batch.len()),
             key: None,
         };
         self.loaded = Some((batch, meta));
@@ -126,7 +137,7 @@ impl Contender for Columns {
             program,
             user,
             v,
-            compares,
+            compared,
             tests,
             index,
             rules,
@@ -144,26 +155,22 @@ impl Contender for Columns {
         index.find(&fields, None, found);
         let users = program.value(*user, batch, meta);
         let amounts = program.value(*v, batch, meta);
+        let compared = compared.map(|compared| program.value(compared, batch, meta));
         let mut matches = 0;
-        let (mut hits, mut later) = (&found.hits[..], &found.asked[..]);
-        while let Some(row) = hits.first().map(|(row, _)| row).into_iter().chain(later.first()).min().copied()
-        {
-            let of_row = hits.iter().take_while(|(own, _)| *own == row).count();
-            let begun;
-            (begun, hits) = hits.split_at(of_row);
-            later = later.strip_prefix(&[row]).unwrap_or(later);
+        for FoundRow { row, hits, is_asked } in found.rows() {
             let row = row as usize;
             let Some(text) = users.json(row) else { continue };
             let key = engine.look_up(KeyGroup::default(), text);
             asked.clear();
-            asked.extend(
-                begun.iter().flat_map(|(_, test)| &tests[test.index()].begins).map(|&rule| (rule, 0)),
-            );
+            asked
+                .extend(hits.iter().flat_map(|(_, test)| &tests[test.index()].begins).map(|&rule| (rule, 0)));
             asked.extend(engine.active(&key).map(|rule| (rule, 0)));
             asked.sort_unstable();
             asked.dedup();
             for (rule, bits) in &mut *asked {
-                *bits = steps_of(&fields, &rules[*rule], row);
+                let found = hits.iter().map(|(_, test)| tests[test.index()].bits(*rule));
+                let later = if is_asked { steps_of(&fields, &rules[*rule], row) } else { 0 };
+                *bits = found.fold(later, |bits, own| bits | own);
             }
             asked.retain(|&(_, bits)| bits > 0);
             if asked.is_empty() {
@@ -173,9 +180,8 @@ impl Contender for Columns {
             if engine.next_timer().is_some_and(|timer| timer <= time) {
                 engine.advance(time, findings);
             }
-            let amount = amounts.get(row);
-            let input = match amount {
-                Value::Int(amount) if *compares => Scalar::Int(amount),
+            let input = match compared.as_ref().map(|compared| compared.get(row)) {
+                Some(Value::Int(amount)) => Scalar::Int(amount),
                 _ => Scalar::Null,
             };
             let inputs = [input];
@@ -194,6 +200,14 @@ impl Contender for Columns {
     }
 }
 
+impl Test {
+    /// The bits that it sets in a rule.
+    fn bits(&self, rule: usize) -> u64 {
+        let link = self.links.binary_search_by_key(&rule, |(rule, _)| *rule);
+        link.map_or(0, |at| self.links[at].1)
+    }
+}
+
 /// Makes what partial matches keep.
 struct Make<'a> {
     users: &'a Values,
@@ -208,7 +222,7 @@ impl MakeEvent<Arc<Stored>> for Make<'_> {
     }
 }
 
-/// The bits of the conditions of a rule that hold on a row.
+/// The bits of those of a rule's conditions that hold on a row.
 fn steps_of(fields: &Fields<'_>, rule: &[(PredicateId, u64)], row: usize) -> u64 {
     let holds = rule.iter().filter(|(predicate, _)| fields.holds(*predicate, row));
     holds.fold(0, |bits, (_, own)| bits | own)

@@ -43,6 +43,25 @@ fn a_log_comes_back_after_it_was_closed() {
 }
 
 #[test]
+fn what_waits_is_read_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = open(directory.path()).unwrap();
+    log.create_topics(&[TopicSpec::new("t").partitions(1)]).unwrap();
+    let relaxed = WriterOptions { durability: Durability::Relaxed, ..WriterOptions::default() };
+    let mut writer = log.writer(relaxed).unwrap();
+    let mut reader = log.reader(ReaderOptions::default()).unwrap();
+    let topic: Arc<str> = "t".into();
+    reader.assign(&[(place(&topic, 0), 0)]).unwrap();
+    for waiting in [1, 5_000, 2] {
+        for records in vec![record(&topic, "some"); waiting].chunks(500) {
+            writer.send(records).unwrap();
+        }
+        let fetched = reader.poll(8_192, Duration::ZERO).unwrap();
+        assert_eq!(fetched.iter().map(|fetched| fetched.records.len()).sum::<usize>(), waiting);
+    }
+}
+
+#[test]
 fn one_process_has_a_folder_at_a_time() {
     let directory = tempfile::tempdir().unwrap();
     let first = open(directory.path()).unwrap();

@@ -45,6 +45,7 @@ on_every_transport! {
         a_waiting_reader_is_woken,
         a_lost_offset_is_told,
         few_records_at_a_time,
+        a_reader_waits_for_no_more_than_the_first_record,
         unknown_partitions_are_told;
     writing:
         order_per_key,

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use olocus_bus::{ReaderOptions, TopicSpec};
 
-use crate::world::{World, place, record, unique, wait_for, wait_for_values};
+use crate::world::{PATIENCE, World, place, record, unique, wait_for, wait_for_values};
 
 pub(crate) fn seek_by_offset_and_time(world: &World) {
     let topic = world.topic(1);
@@ -157,6 +157,22 @@ pub(crate) fn few_records_at_a_time(world: &World) {
             assert!(fetched.end.is_none() || seen == 10);
         }
     }
+}
+
+pub(crate) fn a_reader_waits_for_no_more_than_the_first_record(world: &World) {
+    let topic = world.topic(1);
+    let mut reader = world.reader_of(&[(place(&topic, 0), 0)]);
+    wait_for(&mut *reader, |all| all.iter().any(|fetched| fetched.end.is_some()).then_some(()));
+    let (told, waiting) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        // Whoever waits for as many as it may take finds nothing for an hour.
+        let mut poll = || reader.poll(8_192, Duration::from_secs(3_600)).unwrap();
+        let read =
+            std::iter::repeat_with(|| poll().iter().map(|fetched| fetched.records.len()).sum::<usize>());
+        told.send(read.into_iter().find(|read| *read > 0))
+    });
+    world.plain_writer().send(&[record(&topic, "alone")]).unwrap();
+    assert_eq!(waiting.recv_timeout(PATIENCE), Ok(Some(1)));
 }
 
 pub(crate) fn unknown_partitions_are_told(world: &World) {

@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, excerpt};
 use crate::json::{self, JsonDocument};
 use crate::limits::DEEPEST;
 use crate::message_pack::PackedDocument;
-use crate::raw::{Document, Raw, Slot};
+use crate::raw::{Document, Raw, Slot, unquoted};
 use crate::time::{format_rfc3339, parse_rfc3339};
 
 use super::{CloudEvent, invalid, is_reserved};
@@ -20,7 +20,7 @@ use super::{CloudEvent, invalid, is_reserved};
 pub(crate) fn parse_structured(payload: &Bytes, depth: usize) -> Result<CloudEvent, Error> {
     let mut members: Vec<(String, Slot)> = Vec::new();
     let document = JsonDocument::object(payload, depth, |name, slot| {
-        members.push((name.to_owned(), slot));
+        members.push((name.text.to_owned(), slot));
     })?;
     let mut event = CloudEvent::default();
     let (mut version, mut data, mut base64) = (None, Slot::MISSING, None);
@@ -171,7 +171,7 @@ const BLANKS: [char; 4] = [' ', '\t', '\n', '\r'];
 fn inline_data(document: &JsonDocument<'_>, slot: Slot, payload: &Bytes, media_type: Option<&str>) -> Bytes {
     if Content::of(media_type) != Content::Json {
         match document.raw(slot) {
-            Raw::Text(text) => return Bytes::copy_from_slice(text.as_bytes()),
+            Raw::Quoted(quoted) => return Bytes::copy_from_slice(unquoted(quoted).as_bytes()),
             Raw::Escaped(body) => {
                 let mut text = String::with_capacity(body.len());
                 json::unescape(body, &mut text);
@@ -187,7 +187,7 @@ fn inline_data(document: &JsonDocument<'_>, slot: Slot, payload: &Bytes, media_t
 fn string(document: &JsonDocument<'_>, slot: Slot, name: &str) -> Result<Option<String>, Error> {
     match document.raw(slot) {
         Raw::Null => Ok(None),
-        Raw::Text(_) | Raw::Escaped(_) => Ok(extension(document, slot).flatten()),
+        Raw::Quoted(_) | Raw::Escaped(_) => Ok(extension(document, slot).flatten()),
         _ => Err(invalid(format!("{name} is no string"))),
     }
 }
@@ -196,7 +196,8 @@ fn string(document: &JsonDocument<'_>, slot: Slot, name: &str) -> Result<Option<
 fn extension(document: &JsonDocument<'_>, slot: Slot) -> Option<Option<String>> {
     Some(match document.raw(slot) {
         Raw::Null => None,
-        Raw::Text(text) | Raw::JsonNumber(text) => Some(text.to_owned()),
+        Raw::Quoted(quoted) => Some(unquoted(quoted).to_owned()),
+        Raw::JsonNumber(text) => Some(text.to_owned()),
         Raw::Bool(value) => Some(value.to_string()),
         Raw::Escaped(body) => {
             let mut text = String::with_capacity(body.len());

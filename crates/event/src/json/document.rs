@@ -1,7 +1,7 @@
 //! An event in JSON, as the decoder sees it.
 
 use crate::error::{Error, ErrorKind};
-use crate::raw::{Class, Document, Raw, Slot};
+use crate::raw::{Class, Document, Name, Raw, Slot};
 
 use super::scanner::{Key, Scanner};
 use super::text::unescape;
@@ -18,7 +18,7 @@ impl<'a> JsonDocument<'a> {
     pub(crate) fn object(
         bytes: &'a [u8],
         depth: usize,
-        member: impl FnMut(&str, Slot),
+        member: impl FnMut(Name<'_>, Slot),
     ) -> Result<Self, Error> {
         let document = Self::any(bytes, depth, member)?;
         let found = match document.root.class {
@@ -36,12 +36,12 @@ impl<'a> JsonDocument<'a> {
     pub(crate) fn any(
         bytes: &'a [u8],
         depth: usize,
-        mut member: impl FnMut(&str, Slot),
+        mut member: impl FnMut(Name<'_>, Slot),
     ) -> Result<Self, Error> {
         let text = simdutf8::basic::from_utf8(bytes).map_err(|_| ErrorKind::InvalidUtf8)?;
         let mut scanner = Scanner::new(text, 0, depth);
         let root = if scanner.first() == Some(b'{') {
-            scanner.object(|key, slot| with_name(key, |name| member(name, slot)))?;
+            scanner.object(|key, slot| with_name(text, key, |name| member(name, slot)))?;
             Slot { start: 0, end: text.len(), class: Class::Object }
         } else {
             scanner.value()?
@@ -62,13 +62,13 @@ impl<'a> JsonDocument<'a> {
 }
 
 impl Document for JsonDocument<'_> {
-    fn members(&self, slot: Slot, mut member: impl FnMut(&str, Slot)) {
+    fn members(&self, slot: Slot, mut member: impl FnMut(Name<'_>, Slot)) {
         if slot.class != Class::Object {
             return;
         }
         let mut scanner = Scanner::new(self.text, slot.start, usize::MAX);
         // The object was validated with the record around it, so reading it again cannot fail.
-        let _ = scanner.object(|key, slot| with_name(key, |name| member(name, slot)));
+        let _ = scanner.object(|key, slot| with_name(self.text, key, |name| member(name, slot)));
     }
 
     fn raw(&self, slot: Slot) -> Raw<'_> {
@@ -80,7 +80,7 @@ impl Document for JsonDocument<'_> {
             Class::True => Raw::Bool(true),
             Class::False => Raw::Bool(false),
             Class::Number => Raw::JsonNumber(text()),
-            Class::Text => Raw::Text(body()),
+            Class::Text => Raw::Quoted(text()),
             Class::Escaped => Raw::Escaped(body()),
             Class::Object | Class::Array => Raw::JsonContainer(text()),
             Class::Packed => Raw::Unsupported,
@@ -89,12 +89,12 @@ impl Document for JsonDocument<'_> {
 }
 
 #[inline(always)]
-fn with_name(key: Key<'_>, use_name: impl FnOnce(&str)) {
+fn with_name(text: &str, key: Key<'_>, use_name: impl FnOnce(Name<'_>)) {
     if key.escaped {
         let mut name = String::new();
         unescape(key.body, &mut name);
-        use_name(&name);
+        use_name(Name::alone(&name));
     } else {
-        use_name(key.body);
+        use_name(Name { text: key.body, buffer: text.as_bytes(), start: key.start });
     }
 }

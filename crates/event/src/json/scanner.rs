@@ -151,7 +151,7 @@ impl<'a> Scanner<'a> {
         let body = &self.text[start..self.at - 1];
         self.blanks();
         self.expect(b':', "`:`")?;
-        Ok(Key { body, escaped })
+        Ok(Key { body, start, escaped })
     }
 
     #[inline(always)]
@@ -323,6 +323,8 @@ impl<'a> Scanner<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct Key<'a> {
     pub(crate) body: &'a str,
+    /// Where it begins.
+    pub(crate) start: usize,
     pub(crate) escaped: bool,
 }
 

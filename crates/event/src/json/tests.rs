@@ -129,7 +129,7 @@ fn members_are_reported_with_their_places() {
     let text = r#" {"a":"x", "\u0062":"\n" , "c":{"d": [1]},"e":-1.5,"a":null}"#;
     let mut members = Vec::new();
     let document = JsonDocument::object(text.as_bytes(), 8, |name, slot| {
-        members.push((name.to_owned(), slot));
+        members.push((name.text.to_owned(), slot));
     })
     .unwrap();
     let raws: Vec<(&str, Raw<'_>)> =
@@ -137,7 +137,7 @@ fn members_are_reported_with_their_places() {
     assert_eq!(
         raws,
         [
-            ("a", Raw::Text("x")),
+            ("a", Raw::Quoted("\"x\"")),
             ("b", Raw::Escaped("\\n")),
             ("c", Raw::JsonContainer("{\"d\": [1]}")),
             ("e", Raw::JsonNumber("-1.5")),
@@ -146,7 +146,7 @@ fn members_are_reported_with_their_places() {
     );
     let mut nested = Vec::new();
     document.members(members[2].1, |name, slot| {
-        nested.push((name.to_owned(), document.text(slot)));
+        nested.push((name.text.to_owned(), document.text(slot)));
     });
     assert_eq!(nested, [("d".to_owned(), "[1]")]);
     document.members(members[0].1, |_, _| panic!("a string has no members"));

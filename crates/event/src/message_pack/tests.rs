@@ -10,7 +10,7 @@ fn code(bytes: &[u8]) -> &'static str {
 fn members(bytes: &[u8]) -> Vec<(String, String)> {
     let mut slots = Vec::new();
     let document =
-        PackedDocument::object(bytes, 8, |name, slot| slots.push((name.to_owned(), slot))).unwrap();
+        PackedDocument::object(bytes, 8, |name, slot| slots.push((name.text.to_owned(), slot))).unwrap();
     slots.into_iter().map(|(name, slot)| (name, format!("{:?}", document.raw(slot)))).collect()
 }
 

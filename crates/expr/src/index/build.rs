@@ -1,19 +1,20 @@
 //! Conditions → nodes: by what each is to be found.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use aho_corasick::AhoCorasick;
+use olocus_event::TextTable;
 
 use super::access::{Step, Steps};
-use super::intervals::Intervals;
+use super::intervals::{Intervals, Spans};
 use super::paths::{Part, paths};
-use super::texts::Texts;
 use super::{Group, Index, Leaf, Leaves, Node, Ranges};
 use crate::logic::Logic;
 use crate::native::{Interval, Native, Pattern, Range, Test};
 use crate::program::{PredicateId, Program};
 
-/// With fewer conditions, looking at each costs less than finding out at which to look.
+/// With fewer conditions, looking at each costs less than an automaton for all.
 const WORTH_IT: usize = 3;
 
 /// Parts of one alternative by which it can be found; others are checked.
@@ -54,7 +55,7 @@ struct Path {
 }
 
 /// A path on its way to a leaf.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Member {
     path: usize,
     /// The parts that are known to hold, by bits.
@@ -87,23 +88,25 @@ impl<'a> Builder<'a> {
 
     fn node(&mut self, mut members: Vec<Member>) -> Node {
         let mut groups = Vec::new();
-        while let Some(input) = self.best(&members, |native, value| text_constants(native, value).map(drop)) {
-            groups.push(self.texts(input, &mut members));
+        while let inputs = self.next_inputs(&members, |native, value| text_constants(native, value).map(drop))
+            && !inputs.is_empty()
+        {
+            groups.extend(inputs.into_iter().filter_map(|input| self.texts(input, &mut members)));
         }
-        while let Some(input) = self.best(&members, |native, value| range(native, value).map(drop)) {
-            groups.push(self.ranges(input, &mut members));
+        while let inputs = self.next_inputs(&members, |native, value| range(native, value).map(drop))
+            && !inputs.is_empty()
+        {
+            groups.extend(inputs.into_iter().filter_map(|input| self.ranges(input, &mut members)));
         }
-        while let Some(input) = self.best(&members, |native, value| needle(native, value).map(drop)) {
-            match self.parts(input, &mut members) {
-                Some(group) => groups.push(group),
-                None => break,
-            }
+        while let Some(input) = self.best(&members, |native, value| needle(native, value).map(drop))
+            && let Some(group) = self.parts(input, &mut members)
+        {
+            groups.push(group);
         }
-        while let Some(input) = self.best(&members, |native, value| regex(native, value).map(drop)) {
-            match self.regexes(input, &mut members) {
-                Some(group) => groups.push(group),
-                None => break,
-            }
+        while let Some(input) = self.best(&members, |native, value| regex(native, value).map(drop))
+            && let Some(group) = self.regexes(input, &mut members)
+        {
+            groups.push(group);
         }
         let mut rest = Leaves::default();
         for member in members {
@@ -112,12 +115,25 @@ impl<'a> Builder<'a> {
         Node { groups, rest }
     }
 
-    /// The input about which most of the paths ask something of a sort, if that is worth it. Of inputs about which equally
-    /// many do, that with the most different questions.
+    /// The input about which most of the paths ask something of a sort, if there are enough for an automaton.
     fn best(&self, members: &[Member], sort: impl Fn(&Native, bool) -> Option<()>) -> Option<usize> {
-        if members.len() < WORTH_IT {
-            return None;
-        }
+        let (count, input) = *self.ranked(members, sort).first()?;
+        (count >= WORTH_IT).then_some(input)
+    }
+
+    /// The inputs about which paths are to be asked next: one by one as long as that may lead many paths together.
+    fn next_inputs(&self, members: &[Member], sort: impl Fn(&Native, bool) -> Option<()>) -> Vec<usize> {
+        let ranked = self.ranked(members, sort);
+        let next = match ranked.first() {
+            Some((count, _)) if *count >= WORTH_IT => 1,
+            _ => ranked.len(),
+        };
+        ranked.into_iter().take(next).map(|(_, input)| input).collect()
+    }
+
+    /// The inputs about which paths ask something of a sort, with how many these are, most first. Of inputs about which
+    /// equally many do, those with the most different questions come first.
+    fn ranked(&self, members: &[Member], sort: impl Fn(&Native, bool) -> Option<()>) -> Vec<(usize, usize)> {
         let mut asked: BTreeMap<usize, (usize, BTreeSet<usize>)> = BTreeMap::new();
         for member in members {
             let mut own = BTreeSet::new();
@@ -131,10 +147,10 @@ impl<'a> Builder<'a> {
                 asked.entry(input).or_default().0 += 1;
             }
         }
-        let best = asked
-            .iter()
-            .max_by_key(|(input, (count, atoms))| (*count, atoms.len(), std::cmp::Reverse(**input)));
-        best.filter(|(_, (count, _))| *count >= WORTH_IT).map(|(input, _)| *input)
+        let mut ranked: Vec<_> =
+            asked.into_iter().map(|(input, (count, atoms))| (count, atoms.len(), Reverse(input))).collect();
+        ranked.sort_unstable_by(|one, other| other.cmp(one));
+        ranked.into_iter().map(|(count, _, Reverse(input))| (count, input)).collect()
     }
 
     /// The parts of a path that are single comparisons and not yet known to hold.
@@ -173,27 +189,48 @@ impl<'a> Builder<'a> {
         taken
     }
 
-    fn texts(&mut self, input: usize, members: &mut Vec<Member>) -> Group {
-        self.inputs.insert(input);
+    fn texts(&mut self, input: usize, members: &mut Vec<Member>) -> Option<Group> {
         let taken =
             self.split(members, input, |native, value| text_constants(native, value).map(<[_]>::to_vec));
+        if taken.is_empty() {
+            return None;
+        }
+        self.inputs.insert(input);
         let mut by_text: BTreeMap<Box<str>, Vec<Member>> = BTreeMap::new();
         for (member, constants) in taken {
             for constant in constants {
                 by_text.entry(constant).or_default().push(member);
             }
         }
-        let (constants, members): (Vec<_>, Vec<_>) = by_text.into_iter().unzip();
+        // Constants that lead to the same conditions share a node, or lists of them would multiply.
+        let mut numbers: BTreeMap<Vec<Member>, u32> = BTreeMap::new();
+        let mut nodes = Vec::new();
+        let mut constants = Vec::with_capacity(by_text.len());
         self.way.push(Step::Equality(input));
-        let nodes = members.into_iter().map(|members| self.node(members)).collect();
+        for (text, members) in by_text {
+            let number = match numbers.get(&members) {
+                Some(number) => *number,
+                None => {
+                    let number = nodes.len() as u32;
+                    nodes.push(self.node(members.clone()));
+                    numbers.insert(members, number);
+                    number
+                }
+            };
+            constants.push((text, number));
+        }
         self.way.pop();
-        Group::Texts { input, constants: Texts::new(constants), nodes }
+        Some(Group::Texts { input, constants: TextTable::new(constants), nodes })
     }
 
-    fn ranges(&mut self, input: usize, members: &mut Vec<Member>) -> Group {
-        self.inputs.insert(input);
+    fn ranges(&mut self, input: usize, members: &mut Vec<Member>) -> Option<Group> {
         let taken = self.split(members, input, range);
-        let (mut found, mut asked) = (Bounds::default(), Bounds::default());
+        if taken.is_empty() {
+            return None;
+        }
+        self.inputs.insert(input);
+        let (mut found, mut asked_alone, mut asked) =
+            (Bounds::default(), Bounds::default(), Bounds::default());
         self.way.push(Step::Range(input));
         for (mut member, mut range) in taken {
             // A second bound of the column makes the interval smaller.
@@ -210,12 +247,21 @@ impl<'a> Builder<'a> {
                     member.used |= 1 << at;
                 }
             }
-            let is_asked = self.paths[member.path].asked;
-            let leaf = self.new_leaf(member);
-            if is_asked { &mut asked } else { &mut found }.add(&range, leaf);
+            let (is_asked, leaf) = (self.paths[member.path].asked, self.leaf_of(member));
+            if is_asked && leaf.holds() {
+                asked_alone.add(&range, ());
+            } else {
+                let leaf = self.add_leaf(leaf);
+                if is_asked { &mut asked } else { &mut found }.add(&range, leaf);
+            }
         }
         self.way.pop();
-        Group::Ranges { input, found: found.finish(), asked: asked.finish() }
+        Some(Group::Ranges {
+            input,
+            found: found.finish(Intervals::new),
+            asked_alone: asked_alone.finish(spans),
+            asked: asked.finish(Intervals::new),
+        })
     }
 
     fn parts(&mut self, input: usize, members: &mut Vec<Member>) -> Option<Group> {
@@ -266,12 +312,17 @@ impl<'a> Builder<'a> {
     }
 
     fn leaf(&mut self, member: Member, leaves: &mut Leaves) {
-        let asked = self.paths[member.path].asked;
-        let leaf = self.new_leaf(member);
-        if asked { &mut leaves.asked } else { &mut leaves.found }.push(leaf);
+        let (is_asked, leaf) = (self.paths[member.path].asked, self.leaf_of(member));
+        if is_asked && leaf.holds() {
+            leaves.is_asked = true;
+        } else {
+            let leaf = self.add_leaf(leaf);
+            if is_asked { &mut leaves.asked } else { &mut leaves.found }.push(leaf);
+        }
     }
 
-    fn new_leaf(&mut self, member: Member) -> u32 {
+    /// What is left of a path that has come to its end.
+    fn leaf_of(&mut self, member: Member) -> Leaf {
         let natives = &self.program.natives;
         let Path { predicate, parts, .. } = &self.paths[member.path];
         let is_used = |at: usize| at < PARTS_MAX && member.used >> at & 1 == 1;
@@ -300,21 +351,26 @@ impl<'a> Builder<'a> {
             way.push(if plain { Step::Evaluation } else { Step::Comparison });
         }
         self.ways.entry(*predicate).or_default().push(way);
-        self.leaves.push(Leaf { predicate: *predicate, checks, plain });
+        Leaf { predicate: *predicate, checks, plain }
+    }
+
+    fn add_leaf(&mut self, leaf: Leaf) -> u32 {
+        self.leaves.push(leaf);
         u32::try_from(self.leaves.len() - 1).expect("rules have far fewer alternatives than 2^32")
     }
 }
 
+/// Intervals, each with what it leads to.
 #[derive(Default)]
-struct Bounds {
-    exact: Vec<(Interval, u32)>,
-    rounded: Vec<(Interval, u32)>,
-    floats: Vec<(Interval, u32)>,
+struct Bounds<T> {
+    exact: Vec<(Interval, T)>,
+    rounded: Vec<(Interval, T)>,
+    floats: Vec<(Interval, T)>,
 }
 
-impl Bounds {
-    fn add(&mut self, range: &Range, leaf: u32) {
-        let of = |intervals: &[Interval]| intervals.iter().map(|own| (*own, leaf)).collect::<Vec<_>>();
+impl<T: Copy> Bounds<T> {
+    fn add(&mut self, range: &Range, item: T) {
+        let of = |intervals: &[Interval]| intervals.iter().map(|own| (*own, item)).collect::<Vec<_>>();
         match &range.exact {
             Some(exact) => self.exact.extend(of(exact)),
             None => self.rounded.extend(of(&range.floats)),
@@ -322,18 +378,18 @@ impl Bounds {
         self.floats.extend(of(&range.floats));
     }
 
-    fn finish(self) -> Ranges {
-        Ranges {
-            exact: Intervals::new(self.exact),
-            rounded: Intervals::new(self.rounded),
-            floats: Intervals::new(self.floats),
-        }
+    fn finish<R>(self, make: impl Fn(Vec<(Interval, T)>) -> R) -> Ranges<R> {
+        Ranges { exact: make(self.exact), rounded: make(self.rounded), floats: make(self.floats) }
     }
+}
+
+fn spans(intervals: Vec<(Interval, ())>) -> Spans {
+    Spans::new(intervals.into_iter().map(|(interval, ())| interval).collect())
 }
 
 fn text_constants(native: &Native, value: bool) -> Option<&[Box<str>]> {
     match &native.test {
-        Test::Texts(texts) if native.negated != value => Some(texts),
+        Test::Texts(texts) if native.negated != value => Some(texts.texts()),
         _ => None,
     }
 }

@@ -1,20 +1,17 @@
-//! Rows → the conditions that hold on them.
+//! Rows → the conditions that hold on them: what is asked, and how it is told.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::ControlFlow;
 
 use olocus_event::{Batch, Column};
 
-use super::intervals::Intervals;
-use super::paths::Part;
-use super::plain::{Results, Value};
-use super::{Group, Index, Leaves, Node, Ranges};
+use super::finder::Finder;
+use super::plain::Value;
+use super::rows::{Lists, RowSet};
+use super::{Index, Leaf};
 use crate::atom::{Input, Inputs};
 use crate::lists;
 use crate::logic::Logic;
-use crate::native::Point;
-use crate::native::{View, place};
+use crate::native::View;
 use crate::program::{MetaColumns, Place, PredicateId, Program, meta_column};
 
 /// The columns of a batch, as the expressions of a program read them.
@@ -30,17 +27,31 @@ pub struct Columns<'a> {
     looked_up: Vec<OnceCell<Vec<lists::Found<u32>>>>,
 }
 
-/// What [`Index::find`] found.
+/// What [`Index::find`] found; kept from one batch to the next, it saves allocations.
 #[derive(Debug, Default)]
 pub struct Found {
     /// The rows on which conditions hold, with these, ascending.
     pub hits: Vec<(u32, PredicateId)>,
-    /// The rows on which some of the conditions hold that are only asked, ascending.
-    pub asked: Vec<u32>,
     /// How many conditions are not TRUE on how many rows because evaluation failed there.
     pub failed: u64,
+    /// The rows on which some of the conditions hold that are only asked.
+    pub(super) asked: RowSet,
     /// Leaves that wait for what DataFusion evaluates.
-    waiting: Vec<(u32, u32)>,
+    pub(super) waiting: Vec<(u32, u32)>,
+    pub(super) lists: Lists,
+    /// The numbers from 0 on, as many as were needed so far.
+    all: Vec<u32>,
+}
+
+/// A row on which something was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FoundRow<'a> {
+    /// The row of the batch.
+    pub row: u32,
+    /// The conditions that hold on it, ascending, beside the row itself.
+    pub hits: &'a [(u32, PredicateId)],
+    /// Whether some condition holds on it that is only asked.
+    pub is_asked: bool,
 }
 
 impl Program {
@@ -114,25 +125,17 @@ impl Index {
             views[input] = columns.view(input);
         }
         let from = found.hits.len();
-        let mut finder = Finder { index: self, program: columns.program, views: &views, found, row: 0 };
-        match rows {
-            Some(rows) => rows.iter().for_each(|&row| finder.row(row)),
-            None => (0..columns.batch.len()).for_each(|row| finder.row(row as u32)),
-        }
+        found.asked.reserve(columns.batch.len());
+        let mut all = std::mem::take(&mut found.all);
+        let rows = rows.unwrap_or_else(|| {
+            all.extend(all.len() as u32..columns.batch.len() as u32);
+            &all[..columns.batch.len()]
+        });
+        let mut finder = Finder { index: self, program: columns.program, views: &views, found };
+        finder.node(&self.root, rows);
         finder.finish(columns);
-        // A condition may hold for several reasons, and what waited is told last.
-        let hits = &mut found.hits;
-        if !hits[from..].is_sorted_by(|a, b| a < b) {
-            hits[from..].sort_unstable();
-            let mut kept = from;
-            for at in from..hits.len() {
-                if at == from || hits[at] != hits[kept - 1] {
-                    hits[kept] = hits[at];
-                    kept += 1;
-                }
-            }
-            hits.truncate(kept);
-        }
+        found.all = all;
+        found.order(from);
     }
 }
 
@@ -143,180 +146,85 @@ impl Found {
         self.asked.clear();
         self.failed = 0;
     }
-}
 
-struct Finder<'a> {
-    index: &'a Index,
-    program: &'a Program,
-    /// By input.
-    views: &'a [View<'a>],
-    found: &'a mut Found,
-    row: usize,
-}
-
-impl Finder<'_> {
-    #[inline]
-    fn row(&mut self, row: u32) {
-        self.row = row as usize;
-        self.node(&self.index.root);
+    /// Whether some of the conditions hold on a row that are only asked.
+    #[must_use]
+    pub fn is_asked(&self, row: u32) -> bool {
+        self.asked.contains(row)
     }
 
-    fn node(&mut self, node: &Node) {
-        for group in &node.groups {
-            match group {
-                Group::Texts { input, constants, nodes } => {
-                    if let Some(text) = self.views[*input].text(self.row)
-                        && let Some(number) = constants.get(text)
-                    {
-                        self.node(&nodes[number]);
-                    }
-                }
-                Group::Ranges { input, found, asked } => self.ranges(&self.views[*input], found, asked),
-                Group::Parts { input, needles, leaves } => {
-                    if let Some(text) = self.views[*input].text(self.row) {
-                        for occurrence in needles.find_overlapping_iter(text) {
-                            self.leaves(&leaves[occurrence.pattern().as_usize()]);
-                        }
-                    }
-                }
-                Group::Regexes { input, set, leaves } => {
-                    if let Some(text) = self.views[*input].text(self.row) {
-                        for matching in set.matches(text).iter() {
-                            self.leaves(&leaves[matching]);
-                        }
-                    }
-                }
+    /// Something was found on no more rows than these.
+    #[must_use]
+    pub fn rows_max(&self) -> usize {
+        self.hits.len() + self.asked.len()
+    }
+
+    /// The rows on which something was found, ascending.
+    pub fn rows(&self) -> impl Iterator<Item = FoundRow<'_>> {
+        let mut hits = &self.hits[..];
+        let mut asked = self.asked.from(0);
+        std::iter::from_fn(move || {
+            let row = match (hits.first(), asked) {
+                (Some((hit, _)), Some(asked)) => asked.min(*hit),
+                (Some((hit, _)), None) => *hit,
+                (None, asked) => asked?,
+            };
+            let is_asked = asked == Some(row);
+            if is_asked {
+                asked = self.asked.from(row + 1);
             }
-        }
-        if !node.rest.is_empty() {
-            self.leaves(&node.rest);
-        }
-    }
-
-    fn ranges(&mut self, view: &View<'_>, found: &Ranges, asked: &Ranges) {
-        let Some(point) = view.point(self.row) else { return };
-        let search = |ranges: &Ranges, each: &mut dyn FnMut(u32) -> ControlFlow<()>| {
-            let mut each = |leaf| each(leaf);
-            let mut around = |intervals: &Intervals, at| intervals.around(at, &mut each);
-            match point {
-                Point::Float(value) => around(&ranges.floats, place(value)),
-                Point::Exact(value) if ranges.rounded.is_empty() => around(&ranges.exact, value),
-                Point::Exact(value) => {
-                    around(&ranges.exact, value)?;
-                    around(&ranges.rounded, place(value as f64))
-                }
-            }
-        };
-        let _ = search(found, &mut |leaf| {
-            self.found(leaf);
-            ControlFlow::Continue(())
-        });
-        if !self.is_asked() {
-            let _ = search(asked, &mut |leaf| self.ask(leaf));
-        }
-    }
-
-    #[inline]
-    fn leaves(&mut self, leaves: &Leaves) {
-        for &leaf in &leaves.found {
-            self.found(leaf);
-        }
-        if !leaves.asked.is_empty() && !self.is_asked() {
-            let _ = leaves.asked.iter().try_for_each(|&leaf| self.ask(leaf));
-        }
-    }
-
-    /// Whether the row is known to be one on which some asked condition holds.
-    fn is_asked(&self) -> bool {
-        self.found.asked.last() == Some(&(self.row as u32))
-    }
-
-    fn found(&mut self, number: u32) {
-        let leaf = &self.index.leaves[number as usize];
-        if self.pass(&leaf.checks) {
-            let row = self.row as u32;
-            if leaf.plain {
-                self.found.waiting.push((number, row));
-            } else {
-                self.found.hits.push((row, leaf.predicate));
-            }
-        }
-    }
-
-    fn ask(&mut self, number: u32) -> ControlFlow<()> {
-        if !self.pass(&self.index.leaves[number as usize].checks) {
-            return ControlFlow::Continue(());
-        }
-        self.found.asked.push(self.row as u32);
-        ControlFlow::Break(())
-    }
-
-    fn pass(&self, checks: &[Part]) -> bool {
-        let native = |atom: usize| self.native(atom, self.row);
-        checks.iter().all(|part| match part {
-            Part::Leaf { atom, value } => matches!(native(*atom), Value::Is(own) if own == *value),
-            Part::Tree { logic, value } => holds(logic, *value, &native),
+            let of_row = hits.iter().take_while(|(own, _)| *own == row).count();
+            let own;
+            (own, hits) = hits.split_at(of_row);
+            Some(FoundRow { row, hits: own, is_asked })
         })
     }
 
+    /// Notes that what is left of a condition waits on these rows, or that the condition holds.
     #[inline]
-    fn native(&self, atom: usize, row: usize) -> Value {
-        match &self.program.natives[atom] {
-            Some(native) => native.truth(&self.views[native.input], row).map_or(Value::Null, Value::Is),
-            None => Value::Null,
+    pub(super) fn add(&mut self, number: u32, leaf: &Leaf, rows: &[u32]) {
+        if leaf.plain {
+            self.waiting.extend(rows.iter().map(|&row| (number, row)));
+        } else {
+            self.hits.extend(rows.iter().map(|&row| (row, leaf.predicate)));
         }
     }
 
-    /// Looks at what waits for what DataFusion evaluates: each of its expressions once, on the rows that need it.
-    fn finish(&mut self, columns: &Columns<'_>) {
-        if self.found.waiting.is_empty() {
+    /// Brings the hits from this place on in order, each once: conditions come in turn, and one may hold for several
+    /// reasons.
+    fn order(&mut self, from: usize) {
+        if self.hits[from..].is_sorted_by(|a, b| a < b) {
             return;
         }
-        let mut rows_of: BTreeMap<PredicateId, Vec<u32>> = BTreeMap::new();
-        for (leaf, row) in self.found.waiting.drain(..) {
-            rows_of.entry(self.index.leaves[leaf as usize].predicate).or_default().push(row);
+        // Those of one condition ascend, and such runs are merged.
+        self.hits[from..].sort_by_key(|(row, _)| *row);
+        let mut start = from;
+        while start < self.hits.len() {
+            let row = self.hits[start].0;
+            let length = self.hits[start..].iter().take_while(|(own, _)| *own == row).count();
+            self.hits[start..start + length].sort_unstable();
+            start += length;
         }
-        let mut rows_of_atom: BTreeMap<usize, BTreeSet<u32>> = BTreeMap::new();
-        for (predicate, rows) in &mut rows_of {
-            // Several alternatives may lead to the condition.
-            rows.sort_unstable();
-            rows.dedup();
-            self.program.predicates[predicate.index()].logic.for_each(&mut |atom| {
-                if self.program.natives[*atom].is_none() {
-                    rows_of_atom.entry(*atom).or_default().extend(rows.iter());
-                }
-            });
+        let (mut kept, mut last) = (from, None);
+        for at in from..self.hits.len() {
+            let hit = self.hits[at];
+            self.hits[kept] = hit;
+            kept += usize::from(last != Some(hit));
+            last = Some(hit);
         }
-        let mut results = Results::default();
-        for (atom, rows) in rows_of_atom {
-            results.evaluate(columns, atom, &rows.into_iter().collect::<Vec<_>>());
-        }
-        let have_failures = results.have_failures();
-        for (predicate, rows) in rows_of {
-            let logic = &self.program.predicates[predicate.index()].logic;
-            for row in rows {
-                let value = |atom: usize| match self.program.natives[atom] {
-                    Some(_) => self.native(atom, row as usize),
-                    None => results.get(atom, row),
-                };
-                if holds(logic, true, &value) {
-                    self.found.hits.push((row, predicate));
-                } else if have_failures && may_hold(logic, true, &value) {
-                    self.found.failed += 1;
-                }
-            }
-        }
+        self.hits.truncate(kept);
     }
 }
 
 /// Whether a condition has a value. In three-valued logic, AND is TRUE where all of its parts are and FALSE where one of
 /// them is, and OR the other way round; so NULL need not be carried along.
-fn holds(logic: &Logic<usize>, wanted: bool, value: &impl Fn(usize) -> Value) -> bool {
+#[inline]
+pub(super) fn holds(logic: &Logic<usize>, wanted: bool, value: &impl Fn(usize) -> Value) -> bool {
     decide(logic, wanted, &|atom, wanted| matches!(value(atom), Value::Is(own) if own == wanted))
 }
 
 /// Whether a condition could have a value if what failed had a suitable one.
-fn may_hold(logic: &Logic<usize>, wanted: bool, value: &impl Fn(usize) -> Value) -> bool {
+pub(super) fn may_hold(logic: &Logic<usize>, wanted: bool, value: &impl Fn(usize) -> Value) -> bool {
     decide(logic, wanted, &|atom, wanted| match value(atom) {
         Value::Is(own) => own == wanted,
         Value::Failed => true,

@@ -1,4 +1,5 @@
-//! Which of many intervals a value lies in, in time logarithmic in their number and linear in what is found.
+//! Which of many intervals a value lies in, in time logarithmic in their number and linear in what is found; or whether in
+//! any of them.
 //!
 //! Intervals sorted by their lower bounds are a balanced tree without pointers; each place knows the largest upper bound
 //! below it (T. H. Cormen et al., "Introduction to Algorithms", section 14.3).
@@ -19,6 +20,13 @@ struct Item {
     /// The largest upper bound in the subtree of which this is the middle.
     highest: i128,
     leaf: u32,
+}
+
+/// The values of any of some intervals.
+#[derive(Debug, Default)]
+pub(crate) struct Spans {
+    /// Ascending, without overlap.
+    spans: Vec<Interval>,
 }
 
 impl Intervals {
@@ -43,9 +51,44 @@ impl Intervals {
         value: i128,
         each: &mut impl FnMut(u32) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
-        match self.items.first() {
-            Some(first) if first.bounds.0 <= value => visit(&self.items, value, each),
-            _ => ControlFlow::Continue(()),
+        match &self.items[..] {
+            [first, ..] if first.bounds.0 > value => ControlFlow::Continue(()),
+            [] => ControlFlow::Continue(()),
+            [only] if only.bounds.1 < value => ControlFlow::Continue(()),
+            [only] => each(only.leaf),
+            items => visit(items, value, each),
+        }
+    }
+}
+
+impl Spans {
+    pub(crate) fn new(mut intervals: Vec<Interval>) -> Self {
+        intervals.retain(|(low, high)| low <= high);
+        intervals.sort_unstable();
+        let mut spans: Vec<Interval> = Vec::new();
+        for (low, high) in intervals {
+            match spans.last_mut().filter(|last| low <= last.1) {
+                Some(last) => last.1 = last.1.max(high),
+                None => spans.push((low, high)),
+            }
+        }
+        Self { spans }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    #[inline]
+    pub(crate) fn contain(&self, value: i128) -> bool {
+        let is_in = |(low, high): Interval| (low <= value) & (value <= high);
+        match &self.spans[..] {
+            [] => false,
+            [only] => is_in(*only),
+            spans => {
+                let after = spans.partition_point(|(low, _)| *low <= value);
+                after > 0 && is_in(spans[after - 1])
+            }
         }
     }
 }
@@ -97,6 +140,8 @@ mod tests {
                 })
                 .collect();
             let intervals = Intervals::new(items.clone());
+            let spans = Spans::new(items.iter().map(|(bounds, _)| *bounds).collect());
+            assert_eq!(spans.is_empty(), intervals.is_empty());
             for value in 0..20 {
                 let mut found = Vec::new();
                 let _ = intervals.around(value, &mut |leaf| {
@@ -110,6 +155,7 @@ mod tests {
                     .map(|(_, leaf)| *leaf)
                     .collect();
                 assert_eq!(found, expected);
+                assert_eq!(spans.contain(value), !expected.is_empty());
             }
         }
     }

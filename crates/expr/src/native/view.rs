@@ -1,7 +1,7 @@
 //! Columns as single rows are read.
 
 use arrow::array::{Array, BooleanArray, Float64Array, StringArray, TimestampNanosecondArray};
-use olocus_event::{Column, NumberColumn};
+use olocus_event::{Column, NumberColumn, TextTable};
 
 /// A column of one batch.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +38,19 @@ impl<'a> View<'a> {
     pub(crate) fn text(&self, row: usize) -> Option<&'a str> {
         match self {
             Self::Text(array) if array.is_valid(row) => Some(array.value(row)),
+            _ => None,
+        }
+    }
+
+    /// Whether a text is one of these; `None` without one.
+    #[inline]
+    pub(crate) fn is_among(&self, texts: &TextTable, row: usize) -> Option<bool> {
+        match self {
+            Self::Text(array) if array.is_valid(row) => {
+                let offsets = array.value_offsets();
+                let (start, end) = (offsets[row] as usize, offsets[row + 1] as usize);
+                Some(texts.number(array.value_data(), start, end).is_some())
+            }
             _ => None,
         }
     }

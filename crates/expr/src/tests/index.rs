@@ -6,7 +6,7 @@ use olocus_event::Value;
 use proptest::prelude::*;
 
 use super::{decode, scope};
-use crate::{Compiler, Found, PredicateId, Program, Schemas};
+use crate::{Compiler, Found, FoundRow, PredicateId, Program, Schemas};
 
 /// Comparisons of every sort that an index knows, and some that it does not.
 fn leaf() -> impl Strategy<Value = String> {
@@ -216,7 +216,12 @@ proptest! {
         let rows: Vec<u32> = (0..events.len() as u32).filter(|row| chosen.rotate_left(7) >> row & 1 == 1).collect();
         let mut found = Found::default();
         index.find(&columns, Some(&rows), &mut found);
-        prop_assert!(found.hits.is_sorted_by(|a, b| a < b) && found.asked.is_sorted_by(|a, b| a < b));
+        let told: Vec<FoundRow<'_>> = found.rows().collect();
+        prop_assert!(found.hits.is_sorted_by(|a, b| a < b) && told.is_sorted_by(|a, b| a.row < b.row));
+        let told_hits: Vec<(u32, PredicateId)> = told.iter().flat_map(|row| row.hits).copied().collect();
+        prop_assert_eq!(&told_hits, &found.hits);
+        prop_assert!(told.iter().all(|told| told.hits.iter().all(|(row, _)| *row == told.row)));
+        prop_assert!(told.iter().all(|told| told.is_asked == found.is_asked(told.row)));
         let mut all = Found::default();
         program.index(&ids, &[]).find(&columns, None, &mut all);
         for (id, condition) in ids.iter().zip(&conditions) {
@@ -231,13 +236,13 @@ proptest! {
                 let is_asked = asked.contains(id) && program.is_native(*id);
                 prop_assert_eq!(is_told, !is_asked && expected[row] && rows.contains(&hit.0), "{}", condition);
                 if is_asked && expected[row] && rows.contains(&hit.0) {
-                    prop_assert!(found.asked.contains(&hit.0), "{} on {}", condition, events[row]);
+                    prop_assert!(found.is_asked(hit.0), "{} on {}", condition, events[row]);
                 }
             }
         }
-        for row in &found.asked {
-            let holds = |id: &PredicateId| program.is_native(*id) && all.hits.contains(&(*row, *id));
-            prop_assert!(rows.contains(row) && asked.iter().any(holds));
+        for told in told.iter().filter(|told| told.is_asked) {
+            let holds = |id: &PredicateId| program.is_native(*id) && all.hits.contains(&(told.row, *id));
+            prop_assert!(rows.contains(&told.row) && asked.iter().any(holds));
         }
     }
 }
@@ -290,5 +295,5 @@ fn the_way_to_a_condition_is_told() {
     assert_eq!(told(13), "a hash probe of `type`, then a match of `path` with all regular expressions");
     assert_eq!(told(16), "a hash probe of `type`, then evaluation by itself");
     assert_eq!(told(17), "evaluation by itself");
-    assert_eq!(told(18), "a hash probe of `type`; or a comparison row by row");
+    assert_eq!(told(18), "a hash probe of `type`; or a sorted search of `w`");
 }

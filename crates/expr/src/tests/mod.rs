@@ -16,7 +16,7 @@ use arrow::buffer::BooleanBuffer;
 use olocus_event::{Batch, Decoder, Format, Keyring, Limits, Record, Value};
 use serde_json::{Value as Json, json};
 
-use crate::{Compiler, EventScope, Found, MetaColumns, PredicateId, Problem, Program, Schemas};
+use crate::{Compiler, EventScope, EventTypes, Found, MetaColumns, PredicateId, Problem, Program, Schemas};
 
 /// 2024-05-01T12:34:56.789Z.
 const NOON: i64 = 1_714_566_896_789_000_000;
@@ -48,7 +48,7 @@ fn decode<T: AsRef<str>>(program: &Program, events: &[T]) -> (Batch, MetaColumns
     let rows = decoded.batch.len();
     let meta = MetaColumns {
         time: (0i64..).take(rows).map(|row| NOON + row).collect(),
-        event_type: vec![Arc::from("order.placed"); rows],
+        event_types: EventTypes::one("order.placed".into(), rows),
         key: None,
     };
     (decoded.batch, meta)

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
+use foldhash::fast::RandomState;
 use olocus_expr::{Columns, Found, Index, PredicateId};
 use smallvec::SmallVec;
 
@@ -28,7 +29,7 @@ pub(crate) struct Kind {
     /// By condition that is found, its tests.
     found: BTreeMap<PredicateId, SmallVec<[u32; 2]>>,
     /// By rule, the tests that are asked.
-    asked: HashMap<usize, Vec<Asked>>,
+    asked: HashMap<usize, Vec<Asked>, RandomState>,
     /// What all tests that are asked need: indices into [`Plan::keys`], ascending.
     asked_keys: Vec<usize>,
 }
@@ -70,7 +71,7 @@ impl Kind {
             always: Vec::new(),
             always_asked: false,
             found: BTreeMap::new(),
-            asked: HashMap::new(),
+            asked: HashMap::default(),
             asked_keys: Vec::new(),
             tests,
         };
@@ -123,34 +124,29 @@ impl Kind {
         found.clear();
         self.index.find(columns, rows, found);
         hits.failed += found.failed;
-        let (mut holding, mut asked) = (&found.hits[..], &found.asked[..]);
-        let mut visit = |row: u32| {
+        hits.rows.reserve(found.rows_max());
+        let mut visit = |row: u32, holding: &[(u32, PredicateId)], is_asked: bool| {
             let from = hits.tests.len() as u32;
             hits.tests.extend(&self.always);
-            while let Some(((_, predicate), rest)) = holding.split_first().filter(|(hit, _)| hit.0 == row) {
+            for (_, predicate) in holding {
                 hits.tests.extend(self.found.get(predicate).into_iter().flatten());
-                holding = rest;
             }
-            let is_asked = asked.first() == Some(&row);
-            asked = &asked[usize::from(is_asked)..];
-            let is_asked = is_asked || self.always_asked;
             let to = hits.tests.len() as u32;
-            if to > from || is_asked {
-                hits.rows.push(RowHit { row, kind: hits.kinds.len() as u32, from, to, is_asked });
-            }
+            hits.rows.push(RowHit { row, kind: hits.kinds.len() as u32, from, to, is_asked });
         };
+        let mut told = found.rows().peekable();
         if self.always_asked || !self.always.is_empty() {
+            let mut each = |row: u32| match told.next_if(|told| told.row == row) {
+                Some(told) => visit(row, told.hits, told.is_asked || self.always_asked),
+                None => visit(row, &[], self.always_asked),
+            };
             match rows {
-                Some(rows) => rows.iter().for_each(|&row| visit(row)),
-                None => (0..batch as u32).for_each(visit),
+                Some(rows) => rows.iter().for_each(|&row| each(row)),
+                None => (0..batch as u32).for_each(each),
             }
-            return;
+        } else {
+            told.for_each(|told| visit(told.row, told.hits, told.is_asked));
         }
-        let mut all: Vec<u32> =
-            found.hits.iter().map(|(row, _)| *row).chain(found.asked.iter().copied()).collect();
-        all.sort_unstable();
-        all.dedup();
-        all.into_iter().for_each(visit);
     }
 
     /// All tests that hold on a row, ascending.

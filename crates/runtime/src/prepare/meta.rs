@@ -1,12 +1,12 @@
 //! Time, type and key of events, which their source decides.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use olocus_event::time::{time_from_json, time_from_value};
 use olocus_event::{Batch, Value};
-use olocus_expr::{MetaColumns, Values};
+use olocus_expr::{EventTypes, MetaColumns, Values};
 
 use super::{DeadLetter, Preparer};
 use crate::merge::InputId;
@@ -28,8 +28,7 @@ impl Preparer {
         let (times, types, keys) =
             (source.time.map(values), source.event_type.map(values), source.key.map(values));
         if let Some(types) = types {
-            let names = Interned::default();
-            meta.event_type = names.collect(&types, batch.len(), &meta.event_type);
+            meta.event_types = Interned::default().collect(&types, batch.len(), &meta.event_types);
         }
         if let Some(keys) = keys {
             meta.key = Some((0..batch.len()).map(|row| text(&keys.get(row))).collect());
@@ -74,49 +73,53 @@ impl Preparer {
 
 /// Without a word of the source: `ce_time` or the record's timestamp, `ce_type` or the topic.
 fn default_meta(batch: &Batch) -> MetaColumns {
-    let mut names = Interned::default();
     let rows = 0..batch.len();
-    MetaColumns {
-        time: rows
-            .clone()
-            .map(|row| {
-                batch.ce_time(row).unwrap_or_else(|| batch.record_timestamp(row).saturating_mul(1_000_000))
-            })
-            .collect(),
-        event_type: rows
-            .map(|row| match batch.event_type(row) {
-                Some(name) => names.get(name),
-                None => Arc::clone(batch.topic()),
-            })
-            .collect(),
-        key: None,
-    }
+    let time =
+        |row| batch.ce_time(row).unwrap_or_else(|| batch.record_timestamp(row).saturating_mul(1_000_000));
+    let event_types = if rows.clone().all(|row| batch.event_type(row).is_none()) {
+        EventTypes::one(Arc::clone(batch.topic()), batch.len())
+    } else {
+        let mut names = Interned::default();
+        let name = |row| batch.event_type(row).unwrap_or(batch.topic());
+        let numbers = rows.clone().map(|row| names.number(name(row))).collect();
+        names.of(numbers)
+    };
+    MetaColumns { time: rows.map(time).collect(), event_types, key: None }
 }
 
-/// Shares equal strings of one batch.
+/// The distinct strings of one batch, in the order in which they came.
 #[derive(Default)]
-struct Interned(HashSet<Arc<str>, RandomState>);
+struct Interned {
+    names: Vec<Arc<str>>,
+    numbers: HashMap<Arc<str>, u32, RandomState>,
+}
 
 impl Interned {
-    fn get(&mut self, text: &str) -> Arc<str> {
-        if let Some(known) = self.0.get(text) {
-            return Arc::clone(known);
+    fn number(&mut self, text: &str) -> u32 {
+        if let Some(number) = self.numbers.get(text) {
+            return *number;
         }
-        let shared: Arc<str> = text.into();
-        self.0.insert(Arc::clone(&shared));
-        shared
+        let (name, number) = (Arc::<str>::from(text), self.names.len() as u32);
+        self.names.push(Arc::clone(&name));
+        self.numbers.insert(name, number);
+        number
     }
 
     /// The values as strings; rows without one keep what `otherwise` has.
-    fn collect(mut self, values: &Values, rows: usize, otherwise: &[Arc<str>]) -> Vec<Arc<str>> {
-        (0..rows)
-            .map(|row| match values.json(row).and_then(plain_string) {
-                Some(name) => self.get(name),
-                None => {
-                    text(&values.get(row)).map_or_else(|| Arc::clone(&otherwise[row]), |name| self.get(&name))
-                }
-            })
-            .collect()
+    fn collect(mut self, values: &Values, rows: usize, otherwise: &EventTypes) -> EventTypes {
+        let number = |row| match values.json(row).and_then(plain_string) {
+            Some(name) => self.number(name),
+            None => match text(&values.get(row)) {
+                Some(name) => self.number(&name),
+                None => self.number(otherwise.name(row)),
+            },
+        };
+        let numbers = (0..rows).map(number).collect();
+        self.of(numbers)
+    }
+
+    fn of(self, numbers: Vec<u32>) -> EventTypes {
+        EventTypes::new(self.names, numbers)
     }
 }
 

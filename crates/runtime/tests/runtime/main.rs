@@ -1,6 +1,7 @@
 //! The task as a pure function of its records and decisions.
 #![allow(clippy::unwrap_used)]
 
+mod allocations;
 mod bounds;
 mod containers;
 mod determinism;
