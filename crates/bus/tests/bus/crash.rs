@@ -11,7 +11,7 @@ use olocus_bus::{Commit, Embedded, EmbeddedOptions, TopicSpec, Transport, Writer
 use olocus_event::OutRecord;
 use olocus_test_broker::{Broker, Options, skipped};
 
-use crate::world::{World, connect, offset, place, record, text, unique};
+use crate::world::{PATIENCE, World, connect, offset, place, record, text, unique};
 
 /// Tells this binary, started again, what to do: a role and where.
 const ROLE: &str = "OLOCUS_BUS_TEST_ROLE";
@@ -79,7 +79,7 @@ fn commit(number: i64) -> Commit {
 
 /// The number after the last one that was committed.
 fn next_number(log: &dyn Transport) -> i64 {
-    let found = log.committed(GROUP, &[place(&TOPICS[0].into(), 0)]).unwrap();
+    let found = log.committed(GROUP, &[place(&TOPICS[0].into(), 0)], PATIENCE).unwrap();
     found[0].as_ref().map_or(0, |found| found.offset)
 }
 

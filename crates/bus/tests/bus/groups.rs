@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use olocus_bus::{Commit, Membership, MembershipEvent, TopicPartition, TopicSpec};
+use olocus_bus::{Commit, JoinOptions, Membership, MembershipEvent, TopicPartition, TopicSpec};
 
 use crate::world::{PATIENCE, World, offset, place, record, unique};
 
@@ -9,7 +9,7 @@ pub(crate) fn resume_by_group(world: &World) {
     let topic = world.topic(3);
     let (group, stranger) = (unique("group"), unique("stranger"));
     let places = [place(&topic, 2), place(&topic, 0), place(&topic, 1)];
-    assert_eq!(world.committed(&group, &places).unwrap(), [None, None, None]);
+    assert_eq!(world.committed(&group, &places, PATIENCE).unwrap(), [None, None, None]);
 
     let mut writer = world.transactional_writer(&unique("id"));
     let mut commit = |offsets| {
@@ -23,15 +23,15 @@ pub(crate) fn resume_by_group(world: &World) {
     ]);
     commit(vec![offset(&group, &topic, 0, 8, metadata)]);
 
-    let found = world.committed(&group, &places).unwrap();
+    let found = world.committed(&group, &places, PATIENCE).unwrap();
     let found: Vec<_> = found
         .iter()
         .map(|found| found.as_ref().map(|found| (found.offset, found.metadata.as_str())))
         .collect();
     assert_eq!(found, [Some((9, "")), Some((8, metadata)), None]);
-    let theirs = world.committed(&stranger, &places[1..2]).unwrap();
+    let theirs = world.committed(&stranger, &places[1..2], PATIENCE).unwrap();
     assert_eq!(theirs[0].as_ref().unwrap().offset, 1);
-    assert!(world.committed(&group, &[]).unwrap().is_empty());
+    assert!(world.committed(&group, &[], PATIENCE).unwrap().is_empty());
 }
 
 /// A member and what it has.
@@ -42,7 +42,7 @@ struct Owner {
 
 impl Owner {
     fn join(world: &World, group: &str, topics: &[String]) -> Self {
-        Self { member: world.join(group, topics).unwrap(), owned: BTreeSet::new() }
+        Self { member: world.join(group, topics, JoinOptions::default()).unwrap(), owned: BTreeSet::new() }
     }
 
     fn poll(&mut self) {
@@ -110,7 +110,7 @@ pub(crate) fn partitions_are_spread_over_members(world: &World) {
     let mut others = [Owner::join(world, &unique("group"), &topics)];
     settle(&mut others, &[5]);
     let topic = topics[0].as_str().into();
-    let found = others[0].member.committed(&[place(&topic, 0)]).unwrap();
+    let found = others[0].member.committed(&[place(&topic, 0)], PATIENCE).unwrap();
     assert_eq!(found, [None]);
 }
 

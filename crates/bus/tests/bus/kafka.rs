@@ -146,13 +146,13 @@ fn open_transactions_are_not_read_and_are_waited_for() {
         Some((all.iter().map(|fetched| fetched.records.len()).sum::<usize>(), end))
     });
     assert_eq!((values, end.offset, end.stable), (1, 1, false));
-    let error = world.committed(&group, &group_place).unwrap_err();
+    let error = world.committed(&group, &group_place, Duration::from_millis(700)).unwrap_err();
     assert!(error.retryable(), "{error}");
 
     // Whoever takes the id over ends it, at once.
     drop(member);
     let mut successor = world.transactional_writer(&id);
-    assert_eq!(world.committed(&group, &group_place).unwrap(), [None]);
+    assert_eq!(world.committed(&group, &group_place, PATIENCE).unwrap(), [None]);
     let end = wait_for(&mut *reader, |all| {
         assert!(all.iter().all(|fetched| fetched.records.is_empty()));
         all.iter().find_map(|fetched| fetched.end.filter(|end| end.stable))

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use olocus_bus::{Commit, Durability, TopicSpec, WriterOptions};
 use olocus_event::OutRecord;
 
-use crate::world::{World, commit_of, keyed, offset, place, record, text, unique};
+use crate::world::{PATIENCE, World, commit_of, keyed, offset, place, record, text, unique};
 
 pub(crate) fn order_per_key(world: &World) {
     let topic = world.topic(3);
@@ -161,7 +161,7 @@ pub(crate) fn outputs_and_offsets_are_atomic(world: &World) {
         offsets: vec![offset(&group, &input, 0, next, "m")],
     };
     let committed = || {
-        let found = world.committed(&group, &[place(&input, 0)]).unwrap();
+        let found = world.committed(&group, &[place(&input, 0)], PATIENCE).unwrap();
         found[0].as_ref().map(|offset| offset.offset)
     };
     writer.commit(&commit(&["a", "b"], 2)).unwrap();
@@ -210,12 +210,16 @@ pub(crate) fn writers_refuse_what_is_not_theirs(world: &World) {
     assert!(world.plain_writer().commit(&commit_of(records.clone())).unwrap_err().invalid());
     let mut writer = world.transactional_writer(&unique("id"));
     assert!(writer.send(&records).unwrap_err().invalid());
-    let without = WriterOptions { transactional_id: Some("id".to_owned()), durability: Durability::None };
+    let without = WriterOptions {
+        transactional_id: Some("id".to_owned()),
+        durability: Durability::None,
+        ..WriterOptions::default()
+    };
     assert!(world.writer(without).is_err_and(|error| error.invalid()));
     assert!(world.values(&topic).is_empty());
 
     for durability in [Durability::Relaxed, Durability::Persistent] {
-        let options = WriterOptions { transactional_id: None, durability };
+        let options = WriterOptions { durability, ..WriterOptions::default() };
         world.writer(options).unwrap().send(&records).unwrap();
     }
     assert_eq!(world.values(&topic).len(), 2);
