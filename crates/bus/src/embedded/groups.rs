@@ -66,10 +66,7 @@ impl Groups {
                 return Err(Error::expelled(message));
             };
             let partition = TopicPartition::new(Arc::clone(&commit.topic), commit.partition);
-            if found.topics.contains(&*commit.topic)
-                && !found.owned.contains(&partition)
-                && !found.leaving.contains(&partition)
-            {
+            if found.topics.contains(&*commit.topic) && !found.knows(&partition) {
                 return Err(Error::expelled(format!(
                     "{partition} is not, or no longer, this member's of group `{}`",
                     member.group
@@ -265,6 +262,13 @@ impl Member {
         let owned = earlier.map(|earlier| earlier.owned).unwrap_or_default();
         let wanted = owned.into_iter().filter(|partition| self.topics.contains(&*partition.topic));
         self.grow(wanted.collect());
+    }
+
+    /// Whether a partition is its own as far as it has heard.
+    fn knows(&self, partition: &TopicPartition) -> bool {
+        let untold = |event: &MembershipEvent| matches!(event, MembershipEvent::Assigned(partitions) if partitions.contains(partition));
+        (self.owned.contains(partition) || self.leaving.contains(partition))
+            && !self.events.iter().any(untold)
     }
 
     /// How many of these partitions it has.

@@ -11,6 +11,7 @@ use olocus_bus::{Commit, Embedded, EmbeddedOptions, TopicSpec, Transport, Writer
 use olocus_event::OutRecord;
 use olocus_test_broker::{Broker, Options, skipped};
 
+use crate::takeover;
 use crate::world::{PATIENCE, World, connect, offset, place, record, text, unique};
 
 /// Tells this binary, started again, what to do: a role and where.
@@ -36,11 +37,13 @@ fn child() {
         }
         "kafka" => write_until_killed(&connect(place, &[]).unwrap()),
         "fill" => fill(Path::new(place)),
+        "member" => takeover::commit_as_member(place),
+        "open" => takeover::leave_open(place),
         other => panic!("no role {other}"),
     }
 }
 
-fn start(role: &str, place: &str) -> Child {
+pub(crate) fn start(role: &str, place: &str) -> Child {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "crash::child", "--nocapture"])
         .env(ROLE, format!("{role}={place}"))
@@ -49,7 +52,7 @@ fn start(role: &str, place: &str) -> Child {
         .unwrap()
 }
 
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     let mut output = std::io::stdout().lock();
     writeln!(output, "\n{line}").unwrap();
     output.flush().unwrap();

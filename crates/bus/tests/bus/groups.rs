@@ -35,18 +35,24 @@ pub(crate) fn resume_by_group(world: &World) {
 }
 
 /// A member and what it has.
-struct Owner {
-    member: Box<dyn Membership>,
-    owned: BTreeSet<TopicPartition>,
+pub(crate) struct Owner {
+    pub(crate) member: Box<dyn Membership>,
+    pub(crate) owned: BTreeSet<TopicPartition>,
 }
 
 impl Owner {
-    fn join(world: &World, group: &str, topics: &[String]) -> Self {
-        Self { member: world.join(group, topics, JoinOptions::default()).unwrap(), owned: BTreeSet::new() }
+    pub(crate) fn join(world: &World, group: &str, topics: &[String]) -> Self {
+        Self::join_as(world, group, topics, JoinOptions::default())
     }
 
-    fn poll(&mut self) {
-        for event in self.member.poll(Duration::from_millis(50)).unwrap() {
+    pub(crate) fn join_as(world: &World, group: &str, topics: &[String], options: JoinOptions) -> Self {
+        Self { member: world.join(group, topics, options).unwrap(), owned: BTreeSet::new() }
+    }
+
+    /// What one poll tells.
+    pub(crate) fn poll(&mut self) -> Vec<MembershipEvent> {
+        let events = self.member.poll(Duration::from_millis(50)).unwrap();
+        for event in events.clone() {
             match event {
                 MembershipEvent::Assigned(partitions) => {
                     for partition in partitions {
@@ -60,11 +66,12 @@ impl Owner {
                 }
             }
         }
+        events
     }
 }
 
 /// Polls all owners until they have what they should. At no time has a partition two owners.
-fn settle_until(owners: &mut [Owner], settled: impl Fn(&[Owner]) -> bool) {
+pub(crate) fn settle_until(owners: &mut [Owner], settled: impl Fn(&[Owner]) -> bool) {
     let deadline = Instant::now() + PATIENCE;
     loop {
         for index in 0..owners.len() {
@@ -82,7 +89,7 @@ fn settle_until(owners: &mut [Owner], settled: impl Fn(&[Owner]) -> bool) {
 }
 
 /// Polls all owners until they have as many partitions as they should.
-fn settle(owners: &mut [Owner], wanted: &[usize]) {
+pub(crate) fn settle(owners: &mut [Owner], wanted: &[usize]) {
     settle_until(owners, |owners| {
         let mut sizes: Vec<usize> = owners.iter().map(|owner| owner.owned.len()).collect();
         sizes.sort_unstable();

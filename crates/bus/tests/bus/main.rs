@@ -7,7 +7,9 @@ mod crash;
 mod embedded;
 mod groups;
 mod kafka;
+mod members;
 mod reading;
+mod takeover;
 mod world;
 mod writing;
 
@@ -45,7 +47,9 @@ on_every_transport! {
         a_waiting_reader_is_woken,
         a_lost_offset_is_told,
         few_records_at_a_time,
-        unknown_partitions_are_told;
+        unknown_partitions_are_told,
+        what_is_purged_is_gone,
+        nothing_is_undecided_once_written;
     writing:
         order_per_key,
         keys_meet_those_of_java_producers,
@@ -61,4 +65,10 @@ on_every_transport! {
         resume_by_group,
         partitions_are_spread_over_members,
         members_share_several_topics;
+    members:
+        offsets_come_from_who_has_the_partition,
+        a_refused_commit_leaves_nothing,
+        what_is_revoked_is_given_up_by_the_next_poll,
+        who_has_left_commits_nothing,
+        a_static_member_comes_back_to_what_it_had;
 }

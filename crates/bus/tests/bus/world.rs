@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use olocus_bus::{
-    Commit, Embedded, EmbeddedOptions, Fetched, Kafka, KafkaOptions, OffsetCommit, Reader, ReaderOptions,
-    TopicPartition, TopicSpec, Transport, Writer, WriterOptions,
+    Commit, Embedded, EmbeddedOptions, Fetched, Kafka, KafkaOptions, Membership, OffsetCommit, Reader,
+    ReaderOptions, TopicPartition, TopicSpec, Transport, Writer, WriterOptions,
 };
 use olocus_event::{Headers, OutRecord, Record};
 use olocus_test_broker::{Broker, skipped};
@@ -47,7 +47,12 @@ impl World {
     }
 
     pub(crate) fn of(brokers: &str) -> Self {
-        Self { transport: Box::new(connect(brokers, &[]).unwrap()), default_partitions: 3, _directory: None }
+        Self::over_kafka(connect(brokers, &[]).unwrap())
+    }
+
+    /// A broker that somebody else has connected to.
+    pub(crate) fn over_kafka(kafka: Kafka) -> Self {
+        Self { transport: Box::new(kafka), default_partitions: 3, _directory: None }
     }
 
     /// An embedded log that somebody else has opened.
@@ -73,6 +78,17 @@ impl World {
     pub(crate) fn transactional_writer(&self, id: &str) -> Box<dyn Writer> {
         self.writer(WriterOptions { transactional_id: Some(id.to_owned()), ..WriterOptions::default() })
             .unwrap()
+    }
+
+    /// A writer of a member's offsets.
+    pub(crate) fn writer_of(&self, id: &str, member: &dyn Membership) -> Box<dyn Writer> {
+        let member = Some(member.token());
+        self.writer(WriterOptions {
+            transactional_id: Some(id.to_owned()),
+            member,
+            ..WriterOptions::default()
+        })
+        .unwrap()
     }
 
     pub(crate) fn reader_of(&self, partitions: &[(TopicPartition, i64)]) -> Box<dyn Reader> {
