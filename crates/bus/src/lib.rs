@@ -28,6 +28,8 @@ pub use embedded::{Clock, Embedded, EmbeddedOptions};
 pub use error::{Error, OutOfRange};
 pub use kafka::{Kafka, KafkaOptions};
 pub use member_token::MemberToken;
+pub use name::check_topic;
+pub use partitioner::for_key as partition_of_key;
 pub use transport::{
     Commit, Durability, End, Ends, Fetched, GroupOffset, JoinOptions, Membership, MembershipEvent,
     OffsetCommit, OffsetRange, Reader, ReaderOptions, TopicPartition, TopicSettings, TopicSpec, Transport,

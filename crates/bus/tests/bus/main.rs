@@ -1,6 +1,6 @@
 //! The behaviour that all transports share, shown on each of them, and what each has of its own.
 //!
-//! The Kafka half runs against a real broker and says so if it cannot.
+//! The simulated log, by which everything above is tested, has to behave like the real ones too. The Kafka part runs against a real broker and says so if it cannot.
 #![allow(clippy::unwrap_used)]
 
 mod crash;
@@ -21,6 +21,15 @@ macro_rules! on_every_transport {
                 #[test]
                 fn $behaviour() {
                     crate::$module::$behaviour(&crate::world::World::embedded());
+                }
+            )+)+
+        }
+
+        mod on_sim {
+            $($(
+                #[test]
+                fn $behaviour() {
+                    crate::$module::$behaviour(&crate::world::World::sim());
                 }
             )+)+
         }

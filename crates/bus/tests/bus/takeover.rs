@@ -108,6 +108,17 @@ fn signal(child: &Child, name: &str) {
     assert!(status.success());
 }
 
+/// A child that is killed with its test, also if it is stopped.
+struct Guarded(Child);
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        // Best effort: it may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 fn lines(child: &mut Child) -> std::io::Lines<BufReader<ChildStdout>> {
     BufReader::new(child.stdout.take().unwrap()).lines()
 }
@@ -130,21 +141,21 @@ fn a_process_that_was_stopped_in_a_commit_writes_nothing_once_another_has_taken_
     let (input, output) = (world.topic(1), world.topic(1));
     let group = unique("group");
     let names = format!("{} {input} {output} {group}", Broker::shared().unwrap().bootstrap());
-    let mut zombie = start("member", &names);
-    let mut said = lines(&mut zombie);
+    let mut zombie = Guarded(start("member", &names));
+    let mut said = lines(&mut zombie.0);
     while said.next().unwrap().unwrap() != "done 1" {}
     // Stopped while its records are being written and its offsets are not.
     let deadline = Instant::now() + PATIENCE;
     let done = loop {
         std::thread::sleep(Duration::from_millis(37));
-        signal(&zombie, "-STOP");
+        signal(&zombie.0, "-STOP");
         let range = world.offsets(&place(&output, 0)).unwrap();
         if range.stable_end < range.end
             && let Ok(done) = committed(&world, &group, &input, Duration::from_millis(500))
         {
             break done;
         }
-        signal(&zombie, "-CONT");
+        signal(&zombie.0, "-CONT");
         assert!(Instant::now() < deadline, "never stopped in the middle");
     };
 
@@ -160,7 +171,7 @@ fn a_process_that_was_stopped_in_a_commit_writes_nothing_once_another_has_taken_
         })
         .unwrap();
 
-    signal(&zombie, "-CONT");
+    signal(&zombie.0, "-CONT");
     let refused = loop {
         let line = said.next().unwrap().unwrap();
         if line.starts_with("refused") {
@@ -169,7 +180,7 @@ fn a_process_that_was_stopped_in_a_commit_writes_nothing_once_another_has_taken_
     };
     assert!(refused.starts_with(&format!("refused not a member {} ", done + 1)), "{refused}");
     while said.next().unwrap().unwrap() != "lost" {}
-    zombie.wait().unwrap();
+    zombie.0.wait().unwrap();
     assert_eq!(committed(&world, &group, &input, PATIENCE).unwrap(), 1_000_000);
     let values = world.values(&output);
     let of_zombie = values.iter().filter(|value| *value != "mine");

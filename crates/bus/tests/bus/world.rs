@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use olocus_bus::{
@@ -11,6 +11,7 @@ use olocus_bus::{
     ReaderOptions, TopicPartition, TopicSpec, Transport, Writer, WriterOptions,
 };
 use olocus_event::{Headers, OutRecord, Record};
+use olocus_sim::{Clock, Faults};
 use olocus_test_broker::{Broker, skipped};
 use tempfile::TempDir;
 
@@ -21,7 +22,9 @@ const STEP: Duration = Duration::from_millis(200);
 
 /// A transport with nothing of the same name in it.
 pub(crate) struct World {
-    transport: Box<dyn Transport>,
+    transport: Arc<dyn Transport>,
+    /// The clock of a log that has its own time.
+    clock: Option<Clock>,
     /// How many partitions a topic gets if nobody says.
     pub(crate) default_partitions: u32,
     _directory: Option<TempDir>,
@@ -33,8 +36,32 @@ impl World {
         let options = EmbeddedOptions::default();
         Self {
             default_partitions: options.default_partitions,
-            transport: Box::new(Embedded::open(directory.path(), options).unwrap()),
+            transport: Arc::new(Embedded::open(directory.path(), options).unwrap()),
+            clock: None,
             _directory: Some(directory),
+        }
+    }
+
+    /// A simulated log, in which everything takes its time but nothing fails.
+    pub(crate) fn sim() -> Self {
+        let world = olocus_sim::World::new(1, Faults::delays());
+        world.check_owners(true);
+        Self {
+            transport: world.transport("test"),
+            clock: Some(world.clock()),
+            default_partitions: 3,
+            _directory: None,
+        }
+    }
+
+    /// What the wall clock of the log says, in milliseconds since the Unix epoch.
+    pub(crate) fn now(&self) -> i64 {
+        match &self.clock {
+            Some(clock) => clock.wall_ms(),
+            None => {
+                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+                i64::try_from(since.as_millis()).unwrap()
+            }
         }
     }
 
@@ -52,13 +79,14 @@ impl World {
 
     /// A broker that somebody else has connected to.
     pub(crate) fn over_kafka(kafka: Kafka) -> Self {
-        Self { transport: Box::new(kafka), default_partitions: 3, _directory: None }
+        Self { transport: Arc::new(kafka), clock: None, default_partitions: 3, _directory: None }
     }
 
     /// An embedded log that somebody else has opened.
     pub(crate) fn over(log: Embedded) -> Self {
         Self {
-            transport: Box::new(log),
+            transport: Arc::new(log),
+            clock: None,
             default_partitions: EmbeddedOptions::default().default_partitions,
             _directory: None,
         }

@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use olocus_bus::{Commit, Durability, TopicSpec, WriterOptions};
@@ -83,15 +82,11 @@ pub(crate) fn headers_keys_and_tombstones(world: &World) {
 }
 
 pub(crate) fn timestamps_are_the_wall_clock(world: &World) {
-    let now = || {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        i64::try_from(since.as_millis()).unwrap()
-    };
     let topic = world.topic(1);
-    let before = now();
+    let before = world.now();
     world.plain_writer().send(&[record(&topic, "plain")]).unwrap();
     world.transactional_writer(&unique("id")).commit(&commit_of(vec![record(&topic, "committed")])).unwrap();
-    let after = now();
+    let after = world.now();
     for record in &world.all(&topic)[&0] {
         assert!((before..=after).contains(&record.timestamp), "{record:?}");
     }
