@@ -17,7 +17,7 @@ impl Dice {
 
     /// A number of `0..bound`; 0 for an empty range.
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        (u128::from(self.0.next_u64()) * u128::from(bound) >> 64) as u64
+        ((u128::from(self.0.next_u64()) * u128::from(bound)) >> 64) as u64
     }
 
     /// True with this probability. Nothing is drawn for what never happens, so that faults that are off change no draw of

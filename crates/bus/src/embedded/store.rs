@@ -13,6 +13,9 @@ use super::directory::Directory;
 use crate::header_names::HeaderNames;
 use crate::{Error, GroupOffset, OffsetCommit};
 
+/// Timestamp and size in bytes.
+type BatchInfo = (i64, u64);
+
 /// Topic and partition.
 type Place = (u32, u32);
 
@@ -21,8 +24,8 @@ type BatchKey = (u32, u32, i64);
 
 const TOPICS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("topics");
 const BATCHES: TableDefinition<'_, BatchKey, &[u8]> = TableDefinition::new("batches");
-/// Beside each batch its timestamp and its size in bytes, so that neither time nor retention has to read batches.
-const INDEX: TableDefinition<'_, BatchKey, (i64, u64)> = TableDefinition::new("index");
+/// Beside each batch what is known of it, so that neither time nor retention has to read batches.
+const INDEX: TableDefinition<'_, BatchKey, BatchInfo> = TableDefinition::new("index");
 /// Start offset, end offset, bytes of each partition.
 const EXTENTS: TableDefinition<'_, Place, (i64, i64, u64)> = TableDefinition::new("extents");
 /// By group, topic and partition: offset and metadata.
@@ -340,7 +343,7 @@ impl Store {
 /// Deletes the oldest batches that need not be kept.
 fn release(
     batches: &mut Table<'_, BatchKey, &[u8]>,
-    index: &mut Table<'_, BatchKey, (i64, u64)>,
+    index: &mut Table<'_, BatchKey, BatchInfo>,
     place: Place,
     extent: &mut Extent,
     retention: Retention,
@@ -363,9 +366,9 @@ fn release(
 
 /// The oldest batch of a partition, with its timestamp and its size.
 fn oldest(
-    index: &Table<'_, BatchKey, (i64, u64)>,
+    index: &Table<'_, BatchKey, BatchInfo>,
     place: Place,
-) -> Result<Option<(BatchKey, (i64, u64))>, redb::Error> {
+) -> Result<Option<(BatchKey, BatchInfo)>, redb::Error> {
     let mut rows = index.range((place.0, place.1, i64::MIN)..=(place.0, place.1, i64::MAX))?;
     Ok(rows.next().transpose()?.map(|(key, value)| (key.value(), value.value())))
 }

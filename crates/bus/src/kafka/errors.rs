@@ -38,6 +38,8 @@ pub(super) fn meaning(code: RDKafkaErrorCode, text: impl Into<String>) -> Error 
         | Code::InvalidReplicationFactor
         | Code::InvalidReplicaAssignment
         | Code::InvalidTransactionTimeout
+        | Code::InvalidSessionTimeout
+        | Code::InconsistentGroupProtocol
         | Code::OffsetMetadataTooLarge
         | Code::PolicyViolation => Error::misuse(text),
         code if is_transient(code) => Error::retry(text),

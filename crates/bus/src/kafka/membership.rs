@@ -103,7 +103,7 @@ impl Membership for GroupMember {
                 if let KafkaError::MessageConsumptionFatal(_) = error {
                     return Err(meant);
                 }
-                if meant.denied() || meant.fenced() {
+                if meant.denied() || meant.fenced() || meant.invalid() {
                     return Err(meant);
                 }
                 tracing::debug!(%error, "the group is held up");

@@ -328,6 +328,24 @@ fn commits_go_on_over_a_rebalance_and_none_is_made_twice() {
 }
 
 #[test]
+fn a_session_that_the_broker_refuses_is_told() {
+    let Some(world) = World::kafka() else {
+        return;
+    };
+    let topic = world.topic(1);
+    let options = JoinOptions { session_timeout: Some(Duration::from_millis(100)), ..JoinOptions::default() };
+    let mut member = world.join(&unique("group"), &[topic.to_string()], options).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    let error = loop {
+        match member.poll(Duration::from_millis(100)) {
+            Err(error) => break error,
+            Ok(events) => assert!(events.is_empty() && Instant::now() < deadline, "{events:?}"),
+        }
+    };
+    assert!(error.invalid(), "{error:?}");
+}
+
+#[test]
 fn a_member_that_does_not_poll_loses_everything() {
     if World::kafka().is_none() {
         return;
