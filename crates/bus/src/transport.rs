@@ -32,6 +32,12 @@ pub trait Transport: Send + Sync {
     /// If the topic does not exist or the log cannot be reached.
     fn settings(&self, topic: &str) -> Result<TopicSettings, Error>;
 
+    /// What tells a topic from others that have had or will have its name.
+    ///
+    /// # Errors
+    /// If the topic does not exist or the log cannot be reached.
+    fn topic_id(&self, topic: &str) -> Result<String, Error>;
+
     /// The offsets that a partition has now.
     ///
     /// # Errors

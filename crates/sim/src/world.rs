@@ -153,12 +153,6 @@ impl World {
         });
     }
 
-    /// What tells a topic from others that have had its name.
-    #[must_use]
-    pub fn topic_id(&self, topic: &str) -> Option<u64> {
-        self.with(|broker| broker.topics.topic(topic).ok().map(|topic| topic.id))
-    }
-
     /// The committed records of a topic as a reader sees them now, by partition.
     #[must_use]
     pub fn committed_records(&self, topic: &str) -> Vec<Vec<Record>> {

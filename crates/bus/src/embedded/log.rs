@@ -149,6 +149,10 @@ impl Log {
         Ok(TopicSettings { retention_ms: config.retention_ms, max_record_bytes: config.max_record_bytes })
     }
 
+    pub(super) fn topic_id(&self, topic: &str) -> Result<String, Error> {
+        Ok(self.catalog().topic(topic)?.id.to_string())
+    }
+
     pub(super) fn range(&self, of: &TopicPartition) -> Result<OffsetRange, Error> {
         let (_, extent) = self.extent(of)?;
         Ok(OffsetRange { start: extent.start, stable_end: extent.end, end: extent.end })

@@ -75,6 +75,10 @@ impl Transport for Embedded {
         self.log.settings(topic)
     }
 
+    fn topic_id(&self, topic: &str) -> Result<String, Error> {
+        self.log.topic_id(topic)
+    }
+
     fn offsets(&self, of: &TopicPartition) -> Result<OffsetRange, Error> {
         self.log.range(of)
     }

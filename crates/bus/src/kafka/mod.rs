@@ -10,6 +10,7 @@ mod probe;
 mod producer;
 mod reader;
 mod standing;
+mod topic_id;
 mod transactions;
 mod undecided;
 mod writer;
@@ -117,6 +118,13 @@ impl Transport for Kafka {
         // Brokers answer a question for the settings of an unknown topic with different errors; this one is plain.
         self.stable.partitions(topic, self.options.patience)?;
         admin::settings(&self.options, topic)
+    }
+
+    fn topic_id(&self, topic: &str) -> Result<String, Error> {
+        check_topic(topic)?;
+        self.stable.ask(&format!("the id of topic `{topic}`"), self.options.patience, |client, timeout| {
+            topic_id::ask(client.client(), topic, timeout)
+        })
     }
 
     fn offsets(&self, of: &TopicPartition) -> Result<OffsetRange, Error> {

@@ -90,6 +90,24 @@ fn many_records_arrive_once_in_one_transaction() {
 }
 
 #[test]
+fn a_topic_that_is_made_again_has_another_id() {
+    if skipped() {
+        return;
+    }
+    let kafka = connect(&Broker::shared().unwrap().bootstrap(), &[]).unwrap();
+    let (topic, spec) = (unique("topic"), |name: &str| olocus_bus::TopicSpec::new(name).partitions(1));
+    kafka.create_topics(&[spec(&topic)]).unwrap();
+    let id = kafka.topic_id(&topic).unwrap();
+    kafka.delete_topics(&[&*topic]).unwrap();
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while !kafka.topic_id(&topic).is_err_and(|error| error.unknown_topic()) {
+        assert!(std::time::Instant::now() < deadline, "it is still there");
+    }
+    kafka.create_topics(&[spec(&topic)]).unwrap();
+    assert_ne!(kafka.topic_id(&topic).unwrap(), id);
+}
+
+#[test]
 fn whatever_other_programs_compress_with_is_read() {
     let Some(world) = World::kafka() else {
         return;

@@ -105,6 +105,10 @@ pub(crate) fn topics_are_created_once(world: &World) {
     let topics = world.topics().unwrap();
     assert_eq!(topics[&*default], world.default_partitions);
     assert_eq!(topics[&*chosen], 5);
+    let id = world.topic_id(&chosen).unwrap();
+    assert!(!id.is_empty() && id != world.topic_id(&default).unwrap());
+    assert_eq!(world.topic_id(&chosen).unwrap(), id);
+    assert!(world.topic_id(&unique("missing")).unwrap_err().unknown_topic());
     assert!(topics.keys().all(|name| !name.starts_with("__")));
     assert_eq!(world.settings(&chosen).unwrap().retention_ms, Some(123_456_789));
     assert_eq!(world.settings(&default).unwrap().retention_ms, Some(7 * 24 * 3_600_000));

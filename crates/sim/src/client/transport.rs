@@ -87,6 +87,10 @@ impl Transport for SimTransport {
         })
     }
 
+    fn topic_id(&self, topic: &str) -> Result<String, Error> {
+        self.ask("the id of a topic", |topics| Ok(topics.topic(topic)?.id.to_string()))
+    }
+
     fn offsets(&self, of: &TopicPartition) -> Result<OffsetRange, Error> {
         self.ask("the offsets of a partition", |topics| topics.range(of))
     }

@@ -259,11 +259,11 @@ fn a_topic_that_is_made_again_is_another_one() {
     let mut reader = transport.reader(ReaderOptions::default()).unwrap();
     reader.assign(&[(place("out", 0), 0)]).unwrap();
     assert_eq!(reader.poll(10, Duration::ZERO).unwrap()[0].records.len(), 2);
-    let id = world.topic_id("out").unwrap();
+    let id = transport.topic_id("out").unwrap();
     world.delete_topic("out");
     assert!(reader.poll(10, Duration::ZERO).unwrap_err().unknown_topic());
     transport.create_topics(&[TopicSpec::new("out").partitions(1)]).unwrap();
-    assert_ne!(world.topic_id("out").unwrap(), id);
+    assert_ne!(transport.topic_id("out").unwrap(), id);
     let error = reader.poll(10, Duration::ZERO).unwrap_err();
     assert_eq!(error.out_of_range().unwrap().end, 0);
 }
