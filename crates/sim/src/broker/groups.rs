@@ -26,6 +26,8 @@ pub(crate) struct Group {
     rebalance: Option<Duration>,
     /// What was shared by the last one.
     counts: BTreeMap<String, u32>,
+    /// Up to which change of the topics that is known to be all there is.
+    version: u64,
     offsets: BTreeMap<TopicPartition, GroupOffset>,
 }
 
@@ -319,11 +321,15 @@ impl Broker {
         for member in silent {
             self.expel(name, &member);
         }
-        if self.shared_by(name) != self.groups.get(name).map(|group| group.counts.clone()).unwrap_or_default()
-        {
-            self.rebalance(name);
+        let version = self.topics.version();
+        if self.groups.get(name).is_some_and(|group| group.version != version) {
+            let counts = self.shared_by(name);
+            if self.groups.get(name).is_some_and(|group| group.counts != counts) {
+                self.rebalance(name);
+            }
         }
         let Some(group) = self.groups.get_mut(name) else { return };
+        group.version = version;
         let Some(deadline) = group.rebalance else { return };
         for (id, member) in &mut group.members {
             let client = self.clients.get(&member.client).filter(|client| {

@@ -63,14 +63,15 @@ impl Partition {
     pub(crate) fn read(&self, from: i64, most: usize) -> (Vec<Record>, i64) {
         let mut records = Vec::new();
         let mut next = from;
-        while next < self.stable_end() && records.len() < most {
+        let end = self.stable_end();
+        while next < end && records.len() < most {
             let entry = &self.entries[(next - self.start) as usize];
             let aborted = entry.transaction.is_some_and(|transaction| self.aborted.contains(&transaction));
             records.extend(entry.record.clone().filter(|_| !aborted));
             next += 1;
         }
         // Behind the last record may be nothing but markers.
-        while next < self.stable_end() && self.entries[(next - self.start) as usize].record.is_none() {
+        while next < end && self.entries[(next - self.start) as usize].record.is_none() {
             next += 1;
         }
         (records, next)
@@ -100,19 +101,12 @@ impl Partition {
         }
     }
 
-    /// Deletes decided records that are older than this, as far as all before them are.
+    /// Deletes decided records that are older than this, as far as all before them are, and the markers among them.
     pub(crate) fn expire(&mut self, oldest: i64) {
-        let young = |entry: &Entry| entry.record.as_ref().is_none_or(|record| record.timestamp >= oldest);
-        // Markers go with what is before them.
-        let Some(last_old) = self.entries.iter().rposition(|entry| !young(entry)) else {
-            return;
-        };
-        let first_young = self
-            .entries
-            .iter()
-            .position(|entry| entry.record.as_ref().is_some_and(|record| record.timestamp >= oldest))
-            .unwrap_or(last_old + 1);
-        self.purge((self.start + first_young as i64).min(self.stable_end()));
+        let decided = (self.stable_end() - self.start) as usize;
+        let old = |entry: &&Entry| entry.record.as_ref().is_none_or(|record| record.timestamp < oldest);
+        let gone = self.entries.iter().take(decided).take_while(old).count();
+        self.purge(self.start + gone as i64);
     }
 }
 

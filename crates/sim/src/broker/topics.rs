@@ -17,6 +17,8 @@ const DEFAULT_PARTITIONS: u32 = 3;
 #[derive(Debug, Default)]
 pub(crate) struct Topics {
     by_name: BTreeMap<String, Topic>,
+    /// Counts changes of which topics and partitions there are.
+    version: u64,
     next_id: u64,
     next_partition: u64,
 }
@@ -32,6 +34,10 @@ pub(crate) struct Topic {
 impl Topics {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Topic)> {
         self.by_name.iter().map(|(name, topic)| (name.as_str(), topic))
+    }
+
+    pub(crate) fn version(&self) -> u64 {
+        self.version
     }
 
     pub(crate) fn create(&mut self, spec: &TopicSpec) -> Result<(), Error> {
@@ -51,6 +57,7 @@ impl Topics {
                 _ => return Err(Error::misuse(format!("topics of a simulation have no `{key}`"))),
             }
         }
+        self.version += 1;
         self.next_id += 1;
         let count = spec.partitions.unwrap_or(DEFAULT_PARTITIONS);
         let partitions = (0..count).map(|_| Partition::default()).collect();
@@ -60,10 +67,12 @@ impl Topics {
     }
 
     pub(crate) fn delete(&mut self, name: &str) {
+        self.version += 1;
         self.by_name.remove(name);
     }
 
     pub(crate) fn grow(&mut self, name: &str, partitions: u32) {
+        self.version += 1;
         if let Some(topic) = self.by_name.get_mut(name) {
             while topic.partitions.len() < partitions as usize {
                 topic.partitions.push(Partition::default());
