@@ -124,7 +124,9 @@ fn a_quiet_engine_keeps_what_kafka_would_forget() {
     kafka.delete_groups(&[&world.name]).unwrap();
     wait_for("the offset to be committed again", || {
         let place = [TopicPartition::new(world.topic("in"), 0)];
-        kafka.committed(&world.name, &place).unwrap()[0].as_ref().map(|offset| assert_eq!(offset.offset, 3))
+        kafka.committed(&world.name, &place, Duration::from_secs(10)).unwrap()[0]
+            .as_ref()
+            .map(|offset| assert_eq!(offset.offset, 3))
     });
     std::thread::sleep(FORGOTTEN);
     assert_eq!(engine.status().ready(), Ok(()));

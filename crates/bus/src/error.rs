@@ -30,6 +30,7 @@ pub struct OutOfRange {
 enum ErrorKind {
     Retryable,
     Fenced,
+    NotMember,
     OutcomeUnknown,
     WriterLost,
     UnknownTopic,
@@ -53,6 +54,14 @@ impl Error {
     #[must_use]
     pub fn fenced(&self) -> bool {
         matches!(self.kind, ErrorKind::Fenced)
+    }
+
+    /// Whether offsets were refused because whoever commits them is not, or no longer, the member of the group that may:
+    /// another generation of the group has begun, the assignment was lost, or another member has the partition. Nothing
+    /// was written. Once the membership has been polled, the same commit may be made again for what is still owned.
+    #[must_use]
+    pub fn not_member(&self) -> bool {
+        matches!(self.kind, ErrorKind::NotMember)
     }
 
     /// Whether a commit may or may not have been written: the deadline passed before the log said so. The log has to
@@ -108,54 +117,6 @@ impl Error {
         }
     }
 
-    pub(crate) fn retry(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Retryable, message)
-    }
-
-    pub(crate) fn fence(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Fenced, message)
-    }
-
-    pub(crate) fn unknown_outcome(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::OutcomeUnknown, message)
-    }
-
-    pub(crate) fn lost(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::WriterLost, message)
-    }
-
-    pub(crate) fn no_topic(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::UnknownTopic, message)
-    }
-
-    pub(crate) fn large(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::TooLarge, message)
-    }
-
-    pub(crate) fn deny(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Denied, message)
-    }
-
-    pub(crate) fn misuse(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Invalid, message)
-    }
-
-    pub(crate) fn on_disk(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Storage, message)
-    }
-
-    pub(crate) fn other(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Other, message)
-    }
-
-    pub(crate) fn gone(range: OutOfRange) -> Self {
-        let message = format!(
-            "offset {} of {} is not in the log, which has the offsets {} to {}",
-            range.wanted, range.partition, range.start, range.end
-        );
-        Self::new(ErrorKind::OutOfRange(Box::new(range)), message)
-    }
-
     pub(crate) fn with_source(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         self.source = Some(Box::new(source));
         self
@@ -169,6 +130,74 @@ impl Error {
 
     fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), source: None }
+    }
+}
+
+/// For those who implement a transport: one of each kind.
+impl Error {
+    /// An error after which the same call may succeed later.
+    pub fn retry(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Retryable, message)
+    }
+
+    /// The error of a writer whose id another one has.
+    pub fn fence(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Fenced, message)
+    }
+
+    /// The error of a commit whose offsets are not from a member of their group that may commit them.
+    pub fn expelled(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::NotMember, message)
+    }
+
+    /// The error of a commit that may or may not have been written.
+    pub fn unknown_outcome(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::OutcomeUnknown, message)
+    }
+
+    /// The error of a writer that can write nothing any more, though no other has its id.
+    pub fn lost(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::WriterLost, message)
+    }
+
+    /// The error of a topic or partition that does not exist.
+    pub fn no_topic(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::UnknownTopic, message)
+    }
+
+    /// The error of a record that is larger than its topic takes.
+    pub fn large(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::TooLarge, message)
+    }
+
+    /// The error of a client that the log refuses.
+    pub fn deny(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Denied, message)
+    }
+
+    /// The error of a call that can never work.
+    pub fn misuse(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Invalid, message)
+    }
+
+    /// The error of a disk.
+    pub fn on_disk(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Storage, message)
+    }
+
+    /// The error of an offset that is not in the log.
+    #[must_use]
+    pub fn gone(range: OutOfRange) -> Self {
+        let message = format!(
+            "offset {} of {} is not in the log, which has the offsets {} to {}",
+            range.wanted, range.partition, range.start, range.end
+        );
+        Self::new(ErrorKind::OutOfRange(Box::new(range)), message)
+    }
+
+    /// Any other error.
+    pub fn other(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Other, message)
     }
 }
 

@@ -3,7 +3,8 @@
 //! [`Transport`] is the one interface to both. Everything above it reads partitions by explicit assignment
 //! ([`Reader`]), learns from a group which partitions are its own ([`Membership`]), and writes records and group
 //! offsets as one ([`Writer::commit`]); so a record that was read, what came of it, and the note that it was read are
-//! there together or not at all, on either transport.
+//! there together or not at all, on either transport. A member's proof ([`MemberToken`]) makes a commit fail that comes too
+//! late, from one who no longer has what it read.
 //!
 //! - [`Kafka`] reads in batches and writes in transactions through librdkafka.
 //! - [`Embedded`] keeps everything in one database file of a folder, for one process, with the same model: topics,
@@ -18,6 +19,7 @@ mod embedded;
 mod error;
 mod header_names;
 mod kafka;
+mod member_token;
 mod name;
 mod partitioner;
 mod transport;
@@ -25,8 +27,11 @@ mod transport;
 pub use embedded::{Clock, Embedded, EmbeddedOptions};
 pub use error::{Error, OutOfRange};
 pub use kafka::{Kafka, KafkaOptions};
+pub use member_token::MemberToken;
+pub use name::check_topic;
+pub use partitioner::for_key as partition_of_key;
 pub use transport::{
-    Commit, Durability, End, Ends, Fetched, GroupOffset, Membership, MembershipEvent, OffsetCommit,
-    OffsetRange, Reader, ReaderOptions, TopicPartition, TopicSettings, TopicSpec, Transport, Writer,
-    WriterOptions,
+    Commit, Durability, End, Ends, Fetched, GroupOffset, JoinOptions, Membership, MembershipEvent,
+    OffsetCommit, OffsetRange, Reader, ReaderOptions, TopicPartition, TopicSettings, TopicSpec, Transport,
+    Writer, WriterOptions,
 };

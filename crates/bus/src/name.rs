@@ -4,7 +4,10 @@ use crate::Error;
 const LONGEST: usize = 249;
 
 /// Refuses what Kafka refuses as a topic's name, so that names work on every transport.
-pub(crate) fn check_topic(name: &str) -> Result<(), Error> {
+///
+/// # Errors
+/// [`Error::invalid`], for such a name.
+pub fn check_topic(name: &str) -> Result<(), Error> {
     let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if name.is_empty() || name == "." || name == ".." || name.len() > LONGEST || !name.chars().all(known) {
         return Err(Error::misuse(format!(

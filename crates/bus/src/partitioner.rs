@@ -1,8 +1,9 @@
 //! Which partition a record goes to.
 
-/// The partition of a key, as Kafka's Java producer chooses it (and librdkafka's `murmur2_random`), so that records of
-/// one key meet whoever writes them.
-pub(crate) fn for_key(key: &[u8], partitions: u32) -> u32 {
+/// The partition of so many that a record with this key goes to if it names none: as Kafka's Java producer chooses it (and
+/// librdkafka's `murmur2_random`), so that records of one key meet whoever writes them.
+#[must_use]
+pub fn for_key(key: &[u8], partitions: u32) -> u32 {
     (murmur2(key) & 0x7fff_ffff) % partitions.max(1)
 }
 

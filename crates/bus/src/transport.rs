@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use olocus_event::{OutRecord, Record};
 
-use crate::Error;
+use crate::{Error, MemberToken};
 
 /// A log of topics: Apache Kafka or the embedded one.
 ///
@@ -32,6 +32,12 @@ pub trait Transport: Send + Sync {
     /// If the topic does not exist or the log cannot be reached.
     fn settings(&self, topic: &str) -> Result<TopicSettings, Error>;
 
+    /// What tells a topic from others that have had or will have its name.
+    ///
+    /// # Errors
+    /// If the topic does not exist or the log cannot be reached.
+    fn topic_id(&self, topic: &str) -> Result<String, Error>;
+
     /// The offsets that a partition has now.
     ///
     /// # Errors
@@ -53,11 +59,35 @@ pub trait Transport: Send + Sync {
     fn offset_at(&self, of: &TopicPartition, timestamp_ms: i64) -> Result<i64, Error>;
 
     /// The offsets that a group has committed, in the order asked for; `None` where it has none. Only decided offsets
-    /// are returned: those of a transaction that is still open are waited for.
+    /// are returned: those of a transaction that is still open are waited for, up to `timeout`.
     ///
     /// # Errors
-    /// If the log cannot be reached, or an open transaction holds the offsets back for too long (retryable).
-    fn committed(&self, group: &str, of: &[TopicPartition]) -> Result<Vec<Option<GroupOffset>>, Error>;
+    /// If the log cannot be reached, or an open transaction holds the offsets back for longer (both retryable).
+    fn committed(
+        &self,
+        group: &str,
+        of: &[TopicPartition],
+        timeout: Duration,
+    ) -> Result<Vec<Option<GroupOffset>>, Error>;
+
+    /// The records that hold readers of a partition back: those from the last stable offset on. The first is of a
+    /// transaction that is open now; the others may be of that one, of other open ones, or of whatever else was written
+    /// since. There is none if no transaction is open. Some hundred records are returned at most.
+    ///
+    /// A writer that dies in a transaction holds back everybody until the log takes it for dead. If its records name its
+    /// transactional id, they name it here, and a new writer with that id ends the transaction at once.
+    ///
+    /// # Errors
+    /// If the partition does not exist or the log cannot be reached.
+    fn undecided(&self, of: &TopicPartition) -> Result<Vec<Record>, Error>;
+
+    /// Deletes the records of these partitions that are before these offsets, for ever. Where they are gone already,
+    /// nothing changes.
+    ///
+    /// # Errors
+    /// If a partition does not exist, an offset is behind the partition's end ([`Error::out_of_range`]), or the log cannot
+    /// be reached. Other partitions may have been purged then.
+    fn purge(&self, before: &[(TopicPartition, i64)]) -> Result<(), Error>;
 
     /// A new reader, without partitions at first.
     ///
@@ -75,8 +105,13 @@ pub trait Transport: Send + Sync {
     /// Joins a group, whose members share the partitions of the topics.
     ///
     /// # Errors
-    /// If the group cannot be joined.
-    fn join(&self, group: &str, topics: &[String]) -> Result<Box<dyn Membership>, Error>;
+    /// If an option is refused or the group cannot be joined.
+    fn join(
+        &self,
+        group: &str,
+        topics: &[String],
+        options: JoinOptions,
+    ) -> Result<Box<dyn Membership>, Error>;
 
     /// What sort of log this is, for messages: `kafka` or `embedded`.
     fn kind(&self) -> &'static str;
@@ -132,7 +167,8 @@ pub trait Writer: Send {
     ///
     /// # Errors
     /// [`Error::retryable`]: nothing was written, the same commit may be made again. [`Error::fenced`]: another writer
-    /// has the id now. [`Error::outcome_unknown`]: it may or may not have been written, and this writer can write nothing
+    /// has the id now. [`Error::not_member`]: nothing was written, because the offsets are not from a member that may commit
+    /// them (see [`WriterOptions::member`]). [`Error::outcome_unknown`]: it may or may not have been written, and this writer can write nothing
     /// any more. [`Error::writer_lost`]: the same, for another cause than that the answer is missing. Everything else:
     /// nothing was written and the same commit would fail again.
     fn commit(&mut self, commit: &Commit) -> Result<(), Error>;
@@ -147,20 +183,29 @@ pub trait Writer: Send {
 
 /// A place in a group, whose members share partitions.
 pub trait Membership: Send {
-    /// Waits up to `timeout` for a change, and returns all changes since the last call. Must be called at least every
-    /// few seconds, or the group takes this member for dead.
+    /// Waits up to `timeout` for a change, and returns all changes since the last call. Whoever calls it says that the
+    /// changes of the last call have been dealt with: what was revoked then is given up now. Must be called at least every
+    /// few seconds, or the group takes this member for dead, and everything that it has is lost.
     ///
     /// # Errors
-    /// If the membership has failed for good.
+    /// If the membership has failed for good. [`Error::fenced`]: another member has its instance.
     fn poll(&mut self, timeout: Duration) -> Result<Vec<MembershipEvent>, Error>;
+
+    /// What proves to a writer that offsets come from this member.
+    fn token(&self) -> MemberToken;
 
     /// The group's committed offsets, as [`Transport::committed`] has them.
     ///
     /// # Errors
     /// As for [`Transport::committed`].
-    fn committed(&mut self, of: &[TopicPartition]) -> Result<Vec<Option<GroupOffset>>, Error>;
+    fn committed(
+        &mut self,
+        of: &[TopicPartition],
+        timeout: Duration,
+    ) -> Result<Vec<Option<GroupOffset>>, Error>;
 
-    /// Leaves the group, whose partitions go to the other members at once.
+    /// Leaves the group, whose partitions go to the other members at once. On Kafka, those of a static member
+    /// ([`JoinOptions::instance`]) stay its own until its session times out, so that it can come back to them.
     ///
     /// # Errors
     /// If the log could not be told; the group then finds out by itself.
@@ -275,11 +320,27 @@ impl Default for ReaderOptions {
     }
 }
 
+/// How a member of a group is to behave.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JoinOptions {
+    /// Makes this a static member (Kafka's `group.instance.id`): one that joins again under the same name gets what the
+    /// earlier one had, and nothing of the others moves. The earlier one is fenced. On the embedded log this holds while
+    /// the earlier one is still a member.
+    pub instance: Option<String>,
+    /// How long nothing may be heard of this member's process before its partitions go to others; `None` leaves that to
+    /// the log. The embedded log needs none: its members end with their process.
+    pub session_timeout: Option<Duration>,
+}
+
 /// How a writer is to behave.
 #[derive(Clone, Debug, Default)]
 pub struct WriterOptions {
     /// The id under which transactions are made; `None` makes a writer for [`Writer::send`] only.
     pub transactional_id: Option<String>,
+    /// The member that the offsets of its group come from. Such offsets are committed only while it is a member and has
+    /// the partitions; else the commit is refused ([`Error::not_member`]). Offsets of other groups, and all without a
+    /// member, are committed unchecked.
+    pub member: Option<MemberToken>,
     /// What a record has survived when a call returns.
     pub durability: Durability,
 }

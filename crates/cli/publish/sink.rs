@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use olocus_bus::{Durability, TopicSpec, Transport, Writer, WriterOptions};
+use olocus_bus::{TopicSpec, Transport, Writer, WriterOptions};
 use olocus_event::OutRecord;
 
 use super::bodies::{Body, bodies};
@@ -27,7 +27,7 @@ pub(super) struct BusSink {
 
 impl BusSink {
     pub(super) fn new(transport: Box<dyn Transport>, tell: &dyn Fn(&str)) -> Result<Self, Failure> {
-        let options = WriterOptions { transactional_id: None, durability: Durability::Persistent };
+        let options = WriterOptions::default();
         let writer = retrying("open a writer", tell, || transport.writer(options.clone()))?;
         Ok(Self { writer, transport, topics: BTreeSet::new() })
     }

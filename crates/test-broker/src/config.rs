@@ -61,6 +61,8 @@ pub(crate) fn server_properties(options: &Options, ports: &Ports, directory: &Pa
         ("share.coordinator.state.topic.replication.factor", "1".to_owned()),
         ("share.coordinator.state.topic.min.isr", "1".to_owned()),
         ("group.initial.rebalance.delay.ms", "0".to_owned()),
+        // Tests kill members and wait for the others to hear of it.
+        ("group.min.session.timeout.ms", "1000".to_owned()),
     ]);
     if !options.tls_users.is_empty() {
         let user = |user: &crate::User| format!(" user_{}=\"{}\"", user.name, user.password);

@@ -1,18 +1,30 @@
 //! Groups whose members are all in this process.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::log::{Log, lock};
 use crate::deadline::Deadline;
-use crate::{Error, GroupOffset, Membership, MembershipEvent, TopicPartition};
+use crate::{Error, GroupOffset, MemberToken, Membership, MembershipEvent, OffsetCommit, TopicPartition};
 
 /// All groups of a log.
 #[derive(Default)]
 pub(super) struct Groups {
     state: Mutex<State>,
     changed: Condvar,
+}
+
+/// What the token of a member holds.
+#[derive(Debug)]
+pub(super) struct MemberId {
+    group: String,
+    id: u64,
+}
+
+/// Holds all groups as they are.
+pub(super) struct Held<'a> {
+    _state: MutexGuard<'a, State>,
 }
 
 #[derive(Default)]
@@ -29,6 +41,7 @@ struct Group {
 #[derive(Default)]
 struct Member {
     topics: BTreeSet<String>,
+    instance: Option<String>,
     owned: BTreeSet<TopicPartition>,
     /// Taken away; free for others once the member has heard of it and polled again.
     leaving: BTreeSet<TopicPartition>,
@@ -40,11 +53,29 @@ struct Member {
 /// One member of a group.
 pub(super) struct EmbeddedMember {
     log: Arc<Log>,
-    group: String,
-    id: u64,
+    member: Arc<MemberId>,
 }
 
 impl Groups {
+    /// Makes sure that offsets may be committed by a member, for as long as the answer is held.
+    pub(super) fn admit(&self, member: &MemberId, offsets: &[OffsetCommit]) -> Result<Held<'_>, Error> {
+        let state = lock(&self.state);
+        for commit in offsets.iter().filter(|commit| commit.group == member.group) {
+            let Some(found) = state.member(member) else {
+                let message = format!("this is no member of group `{}` any more", member.group);
+                return Err(Error::expelled(message));
+            };
+            let partition = TopicPartition::new(Arc::clone(&commit.topic), commit.partition);
+            if found.topics.contains(&*commit.topic) && !found.knows(&partition) {
+                return Err(Error::expelled(format!(
+                    "{partition} is not, or no longer, this member's of group `{}`",
+                    member.group
+                )));
+            }
+        }
+        Ok(Held { _state: state })
+    }
+
     /// Spreads the partitions of all topics over the members of all groups anew, moving as few as possible.
     pub(super) fn rebalance(&self, topics: &BTreeMap<String, u32>) {
         let mut state = lock(&self.state);
@@ -56,18 +87,30 @@ impl Groups {
     }
 }
 
+impl State {
+    fn member(&self, of: &MemberId) -> Option<&Member> {
+        self.groups.get(&of.group)?.members.get(&of.id)
+    }
+
+    fn member_mut(&mut self, of: &MemberId) -> Option<&mut Member> {
+        self.groups.get_mut(&of.group)?.members.get_mut(&of.id)
+    }
+}
+
 impl EmbeddedMember {
-    pub(super) fn join(log: Arc<Log>, group: &str, topics: &[String]) -> Self {
+    pub(super) fn join(log: Arc<Log>, group: &str, topics: &[String], instance: Option<String>) -> Self {
         let known = log.topics();
         let mut state = lock(&log.groups.state);
         state.next_member += 1;
         let id = state.next_member;
         let members = state.groups.entry(group.to_owned()).or_default();
-        members.members.insert(id, Member { topics: topics.iter().cloned().collect(), ..Member::default() });
+        let mut member = Member { topics: topics.iter().cloned().collect(), instance, ..Member::default() };
+        member.inherit(members.take_instance(member.instance.as_deref()));
+        members.members.insert(id, member);
         members.rebalance(&known);
         drop(state);
         log.groups.changed.notify_all();
-        Self { log, group: group.to_owned(), id }
+        Self { log, member: Arc::new(MemberId { group: group.to_owned(), id }) }
     }
 }
 
@@ -77,20 +120,24 @@ impl Membership for EmbeddedMember {
         let deadline = Deadline::after(timeout);
         let groups = &self.log.groups;
         let mut state = lock(&groups.state);
-        if let Some(group) = state.groups.get_mut(&self.group)
-            && let Some(member) = group.members.get_mut(&self.id)
+        if let Some(member) = state.member_mut(&self.member)
             && member.told
         {
             member.told = false;
             member.leaving.clear();
-            group.rebalance(&known);
+            if let Some(group) = state.groups.get_mut(&self.member.group) {
+                group.rebalance(&known);
+            }
             groups.changed.notify_all();
         }
         loop {
-            let member = state.groups.get_mut(&self.group).and_then(|group| group.members.get_mut(&self.id));
-            if let Some(member) = member
-                && !member.events.is_empty()
-            {
+            let Some(member) = state.member_mut(&self.member) else {
+                return Err(Error::fence(format!(
+                    "another member of group `{}` has joined under this one's instance",
+                    self.member.group
+                )));
+            };
+            if !member.events.is_empty() {
                 member.told = !member.leaving.is_empty();
                 return Ok(std::mem::take(&mut member.events));
             }
@@ -102,8 +149,14 @@ impl Membership for EmbeddedMember {
         }
     }
 
-    fn committed(&mut self, of: &[TopicPartition]) -> Result<Vec<Option<GroupOffset>>, Error> {
-        of.iter().map(|of| self.log.store.group_offset(&self.group, &of.topic, of.partition)).collect()
+    fn token(&self) -> MemberToken {
+        let proof = Arc::clone(&self.member);
+        MemberToken::new(self.member.group.as_str(), proof)
+    }
+
+    fn committed(&mut self, of: &[TopicPartition], _: Duration) -> Result<Vec<Option<GroupOffset>>, Error> {
+        let group = &self.member.group;
+        of.iter().map(|of| self.log.store.group_offset(group, &of.topic, of.partition)).collect()
     }
 
     fn close(self: Box<Self>) -> Result<(), Error> {
@@ -117,11 +170,11 @@ impl Drop for EmbeddedMember {
         let known = self.log.topics();
         let groups = &self.log.groups;
         let mut state = lock(&groups.state);
-        if let Some(group) = state.groups.get_mut(&self.group) {
-            group.members.remove(&self.id);
+        if let Some(group) = state.groups.get_mut(&self.member.group) {
+            group.members.remove(&self.member.id);
             group.rebalance(&known);
             if group.members.is_empty() {
-                state.groups.remove(&self.group);
+                state.groups.remove(&self.member.group);
             }
         }
         drop(state);
@@ -130,6 +183,13 @@ impl Drop for EmbeddedMember {
 }
 
 impl Group {
+    /// Removes the member with this instance, if there is one.
+    fn take_instance(&mut self, instance: Option<&str>) -> Option<Member> {
+        let instance = instance?;
+        let id = *self.members.iter().find(|(_, member)| member.instance.as_deref() == Some(instance))?.0;
+        self.members.remove(&id)
+    }
+
     /// Gives what nobody has to those who have least, and takes from those who have more than their share.
     fn rebalance(&mut self, topics: &BTreeMap<String, u32>) {
         for (topic, count) in topics {
@@ -197,6 +257,20 @@ impl Group {
 }
 
 impl Member {
+    /// Takes what an earlier member had, unless it is of no interest any more.
+    fn inherit(&mut self, earlier: Option<Member>) {
+        let owned = earlier.map(|earlier| earlier.owned).unwrap_or_default();
+        let wanted = owned.into_iter().filter(|partition| self.topics.contains(&*partition.topic));
+        self.grow(wanted.collect());
+    }
+
+    /// Whether a partition is its own as far as it has heard.
+    fn knows(&self, partition: &TopicPartition) -> bool {
+        let untold = |event: &MembershipEvent| matches!(event, MembershipEvent::Assigned(partitions) if partitions.contains(partition));
+        (self.owned.contains(partition) || self.leaving.contains(partition))
+            && !self.events.iter().any(untold)
+    }
+
     /// How many of these partitions it has.
     fn of(&self, partitions: &BTreeSet<TopicPartition>) -> usize {
         self.owned.intersection(partitions).count()

@@ -7,12 +7,14 @@ use olocus_event::OutRecord;
 
 use super::batch::{self, Builder};
 use super::config::Config;
-use super::groups::Groups;
+use super::groups::{Groups, MemberId};
 use super::options::EmbeddedOptions;
 use super::store::{Extent, Put, Retention, Store, TopicRow};
 use crate::deadline::Deadline;
 use crate::name::{check_topic, is_internal};
-use crate::{Error, OffsetCommit, OffsetRange, TopicPartition, TopicSettings, TopicSpec, partitioner};
+use crate::{
+    Error, OffsetCommit, OffsetRange, OutOfRange, TopicPartition, TopicSettings, TopicSpec, partitioner,
+};
 
 /// The most partitions that a topic can have.
 const MOST_PARTITIONS: u32 = 1024;
@@ -55,8 +57,10 @@ struct Writing {
 /// A writer's right to write.
 #[derive(Clone, Debug)]
 pub(super) struct Claim {
-    pub(super) transactional_id: String,
-    pub(super) epoch: u64,
+    transactional_id: String,
+    epoch: u64,
+    /// The member that the offsets of its group come from.
+    member: Option<Arc<MemberId>>,
 }
 
 /// What is to be written to one partition.
@@ -145,6 +149,10 @@ impl Log {
         Ok(TopicSettings { retention_ms: config.retention_ms, max_record_bytes: config.max_record_bytes })
     }
 
+    pub(super) fn topic_id(&self, topic: &str) -> Result<String, Error> {
+        Ok(self.catalog().topic(topic)?.id.to_string())
+    }
+
     pub(super) fn range(&self, of: &TopicPartition) -> Result<OffsetRange, Error> {
         let (_, extent) = self.extent(of)?;
         Ok(OffsetRange { start: extent.start, stable_end: extent.end, end: extent.end })
@@ -174,11 +182,11 @@ impl Log {
     }
 
     /// Makes a new writer the only one with its id.
-    pub(super) fn claim(&self, transactional_id: String) -> Claim {
+    pub(super) fn claim(&self, transactional_id: String, member: Option<Arc<MemberId>>) -> Claim {
         let mut writing = lock(&self.writing);
         let epoch = writing.epochs.entry(transactional_id.clone()).or_default();
         *epoch += 1;
-        Claim { epoch: *epoch, transactional_id }
+        Claim { epoch: *epoch, transactional_id, member }
     }
 
     /// Writes records and offsets as one, and shows them to readers.
@@ -197,6 +205,11 @@ impl Log {
         for commit in offsets {
             check_topic(&commit.topic)?;
         }
+        // While this is held, nothing can be taken from the member.
+        let _groups = match claim.and_then(|claim| claim.member.as_deref()) {
+            Some(member) => Some(self.groups.admit(member, offsets)?),
+            None => None,
+        };
         let plans = self.plan(&mut writing, records)?;
         let now = (self.options.clock)();
         let transaction = self.guard(self.store.begin(synced))?;
@@ -231,6 +244,41 @@ impl Log {
             catalog.version += 1;
             drop(catalog);
             self.changed.notify_all();
+        }
+        Ok(())
+    }
+
+    /// Deletes what is before these offsets.
+    pub(super) fn purge(&self, before: &[(TopicPartition, i64)]) -> Result<(), Error> {
+        let _writing = lock(&self.writing);
+        let mut found = Vec::with_capacity(before.len());
+        for (partition, offset) in before {
+            let (place, extent) = self.extent(partition)?;
+            if *offset < 0 {
+                return Err(Error::misuse(format!("{offset} is no offset of {partition}")));
+            }
+            if *offset > extent.end {
+                return Err(Error::gone(OutOfRange {
+                    partition: partition.clone(),
+                    wanted: *offset,
+                    start: extent.start,
+                    end: extent.end,
+                }));
+            }
+            found.push((partition, place, extent, *offset));
+        }
+        let transaction = self.guard(self.store.begin(true))?;
+        let mut purged = Vec::with_capacity(found.len());
+        for (partition, place, extent, offset) in found {
+            let extent = self.guard(self.store.purge(&transaction, place, extent, offset))?;
+            purged.push((partition, extent));
+        }
+        self.guard(self.store.commit(transaction))?;
+        let mut catalog = self.catalog();
+        for (partition, extent) in purged {
+            if let Some(topic) = catalog.topics.get_mut(&partition.topic) {
+                topic.extents[partition.partition as usize] = extent;
+            }
         }
         Ok(())
     }

@@ -13,13 +13,16 @@ mod writer;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
+
+use olocus_event::Record;
 
 pub use options::{Clock, EmbeddedOptions};
 
 use crate::name::check_topic;
 use crate::{
-    Ends, Error, GroupOffset, Membership, OffsetRange, Reader, ReaderOptions, TopicPartition, TopicSettings,
-    TopicSpec, Transport, Writer, WriterOptions,
+    Ends, Error, GroupOffset, JoinOptions, Membership, OffsetRange, Reader, ReaderOptions, TopicPartition,
+    TopicSettings, TopicSpec, Transport, Writer, WriterOptions,
 };
 use directory::Directory;
 use groups::EmbeddedMember;
@@ -72,6 +75,10 @@ impl Transport for Embedded {
         self.log.settings(topic)
     }
 
+    fn topic_id(&self, topic: &str) -> Result<String, Error> {
+        self.log.topic_id(topic)
+    }
+
     fn offsets(&self, of: &TopicPartition) -> Result<OffsetRange, Error> {
         self.log.range(of)
     }
@@ -87,11 +94,26 @@ impl Transport for Embedded {
     fn offset_at(&self, of: &TopicPartition, timestamp_ms: i64) -> Result<i64, Error> {
         let (place, extent) = self.log.extent(of)?;
         let found = self.log.store.offset_at(place, timestamp_ms)?;
-        Ok(found.unwrap_or(extent.end))
+        // The first batch may have records that were purged.
+        Ok(found.map_or(extent.end, |found| found.max(extent.start)))
     }
 
-    fn committed(&self, group: &str, of: &[TopicPartition]) -> Result<Vec<Option<GroupOffset>>, Error> {
+    fn committed(
+        &self,
+        group: &str,
+        of: &[TopicPartition],
+        _: Duration,
+    ) -> Result<Vec<Option<GroupOffset>>, Error> {
         of.iter().map(|of| self.log.store.group_offset(group, &of.topic, of.partition)).collect()
+    }
+
+    fn undecided(&self, of: &TopicPartition) -> Result<Vec<Record>, Error> {
+        // Every commit is decided when it is written.
+        self.log.extent(of).map(|_| Vec::new())
+    }
+
+    fn purge(&self, before: &[(TopicPartition, i64)]) -> Result<(), Error> {
+        self.log.purge(before)
     }
 
     fn reader(&self, options: ReaderOptions) -> Result<Box<dyn Reader>, Error> {
@@ -103,11 +125,16 @@ impl Transport for Embedded {
         Ok(Box::new(writer))
     }
 
-    fn join(&self, group: &str, topics: &[String]) -> Result<Box<dyn Membership>, Error> {
+    fn join(
+        &self,
+        group: &str,
+        topics: &[String],
+        options: JoinOptions,
+    ) -> Result<Box<dyn Membership>, Error> {
         for topic in topics {
             check_topic(topic)?;
         }
-        let member = EmbeddedMember::join(Arc::clone(&self.log), group, topics);
+        let member = EmbeddedMember::join(Arc::clone(&self.log), group, topics, options.instance);
         Ok(Box::new(member))
     }
 

@@ -13,6 +13,9 @@ use super::directory::Directory;
 use crate::header_names::HeaderNames;
 use crate::{Error, GroupOffset, OffsetCommit};
 
+/// Timestamp and size in bytes.
+type BatchInfo = (i64, u64);
+
 /// Topic and partition.
 type Place = (u32, u32);
 
@@ -21,8 +24,8 @@ type BatchKey = (u32, u32, i64);
 
 const TOPICS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("topics");
 const BATCHES: TableDefinition<'_, BatchKey, &[u8]> = TableDefinition::new("batches");
-/// Beside each batch its timestamp and its size in bytes, so that neither time nor retention has to read batches.
-const INDEX: TableDefinition<'_, BatchKey, (i64, u64)> = TableDefinition::new("index");
+/// Beside each batch what is known of it, so that neither time nor retention has to read batches.
+const INDEX: TableDefinition<'_, BatchKey, BatchInfo> = TableDefinition::new("index");
 /// Start offset, end offset, bytes of each partition.
 const EXTENTS: TableDefinition<'_, Place, (i64, i64, u64)> = TableDefinition::new("extents");
 /// By group, topic and partition: offset and metadata.
@@ -190,6 +193,40 @@ impl Store {
         })
     }
 
+    /// Lets go what is before an offset. A batch that has records on both sides of it stays, and its first records are
+    /// none of the partition's any more.
+    pub(super) fn purge(
+        &self,
+        transaction: &WriteTransaction,
+        place: Place,
+        mut extent: Extent,
+        before: i64,
+    ) -> Result<Extent, Error> {
+        if before <= extent.start {
+            return Ok(extent);
+        }
+        self.writing(|| {
+            let mut batches = transaction.open_table(BATCHES)?;
+            let mut index = transaction.open_table(INDEX)?;
+            while let Some((key, bytes)) = oldest(&index, place)?.map(|(key, (_, bytes))| (key, bytes)) {
+                let end = index
+                    .range((key.0, key.1, key.2 + 1)..=(place.0, place.1, i64::MAX))?
+                    .next()
+                    .transpose()?
+                    .map_or(extent.end, |(key, _)| key.value().2);
+                if end > before {
+                    break;
+                }
+                batches.remove(key)?;
+                index.remove(key)?;
+                extent.bytes = extent.bytes.saturating_sub(bytes);
+            }
+            extent.start = before;
+            transaction.open_table(EXTENTS)?.insert(place, (extent.start, extent.end, extent.bytes))?;
+            Ok(extent)
+        })
+    }
+
     /// Stores the offsets of groups.
     pub(super) fn put_offsets(
         &self,
@@ -306,20 +343,15 @@ impl Store {
 /// Deletes the oldest batches that need not be kept.
 fn release(
     batches: &mut Table<'_, BatchKey, &[u8]>,
-    index: &mut Table<'_, BatchKey, (i64, u64)>,
+    index: &mut Table<'_, BatchKey, BatchInfo>,
     place: Place,
     extent: &mut Extent,
     retention: Retention,
 ) -> Result<(), redb::Error> {
     loop {
-        let oldest = {
-            let mut rows = index.range((place.0, place.1, i64::MIN)..=(place.0, place.1, i64::MAX))?;
-            match rows.next().transpose()? {
-                Some((key, value)) => (key.value(), value.value()),
-                None => return Ok(()),
-            }
+        let Some((key, (timestamp, bytes))) = oldest(index, place)? else {
+            return Ok(());
         };
-        let (key, (timestamp, bytes)) = oldest;
         let expired = retention.oldest.is_some_and(|oldest| timestamp < oldest);
         let too_much = retention.bytes.is_some_and(|limit| extent.bytes > limit);
         if !expired && !too_much {
@@ -328,11 +360,15 @@ fn release(
         batches.remove(key)?;
         index.remove(key)?;
         extent.bytes = extent.bytes.saturating_sub(bytes);
-        let next = index
-            .range((place.0, place.1, i64::MIN)..=(place.0, place.1, i64::MAX))?
-            .next()
-            .transpose()?
-            .map(|(key, _)| key.value().2);
-        extent.start = next.unwrap_or(extent.end);
+        extent.start = oldest(index, place)?.map_or(extent.end, |(key, _)| key.2);
     }
+}
+
+/// The oldest batch of a partition, with its timestamp and its size.
+fn oldest(
+    index: &Table<'_, BatchKey, BatchInfo>,
+    place: Place,
+) -> Result<Option<(BatchKey, BatchInfo)>, redb::Error> {
+    let mut rows = index.range((place.0, place.1, i64::MIN)..=(place.0, place.1, i64::MAX))?;
+    Ok(rows.next().transpose()?.map(|(key, value)| (key.value(), value.value())))
 }

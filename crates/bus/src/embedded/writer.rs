@@ -17,7 +17,13 @@ impl EmbeddedWriter {
         if options.transactional_id.is_some() && options.durability == Durability::None {
             return Err(Error::misuse("transactions cannot be written with durability `none`"));
         }
-        let claim = options.transactional_id.map(|id| log.claim(id));
+        let member = match options.member {
+            None => None,
+            Some(token) => Some(token.proof().ok_or_else(|| {
+                Error::misuse(format!("the member of group `{}` is one of another log", token.group()))
+            })?),
+        };
+        let claim = options.transactional_id.map(|id| log.claim(id, member));
         Ok(Self { log, claim, synced: options.durability == Durability::Persistent })
     }
 }

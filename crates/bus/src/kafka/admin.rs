@@ -1,4 +1,4 @@
-//! Topics are created and described through Kafka's admin interface.
+//! Topics are created, described and purged through Kafka's admin interface.
 
 use std::future::Future;
 use std::pin::pin;
@@ -10,15 +10,29 @@ use std::time::Duration;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::topic_partition_list::TopicPartitionList;
 
-use super::errors;
 use super::options::{KafkaOptions, refused};
-use crate::{Error, TopicSettings, TopicSpec};
+use super::{errors, native};
+use crate::{Error, TopicPartition, TopicSettings, TopicSpec};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What Kafka takes for "as the broker is set".
 const BROKER_DEFAULT: i32 = -1;
+
+/// Why records were not deleted.
+pub(super) enum PurgeError {
+    /// The partition does not reach as far as the offset.
+    OutOfRange(TopicPartition),
+    Other(Error),
+}
+
+impl From<Error> for PurgeError {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
 
 /// Creates topics, with the broker's replication and, unless told, its number of partitions.
 pub(super) fn create_topics(options: &KafkaOptions, topics: &[&TopicSpec]) -> Result<(), Error> {
@@ -73,6 +87,27 @@ pub(super) fn delete_groups(options: &KafkaOptions, names: &[&str]) -> Result<()
             Ok(_) | Err((_, RDKafkaErrorCode::GroupIdNotFound)) => {}
             Err((name, code)) => {
                 return Err(errors::meaning(code, format!("deleting group `{name}`: {code}")));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Deletes the records before the offsets that a list names.
+pub(super) fn delete_records(options: &KafkaOptions, before: &TopicPartitionList) -> Result<(), PurgeError> {
+    let doing = "deleting records";
+    let client = client(options)?;
+    let results = wait(client.delete_records(before, &admin_options()))
+        .map_err(|error| errors::wrapped(doing, &error))?;
+    for entry in native::entries(&results) {
+        match entry.error {
+            None => {}
+            Some(RDKafkaErrorCode::OffsetOutOfRange) => {
+                return Err(PurgeError::OutOfRange(TopicPartition::new(entry.topic, entry.partition)));
+            }
+            Some(code) => {
+                let text = format!("{doing} of {}/{}: {code}", entry.topic, entry.partition);
+                return Err(errors::meaning(code, text).into());
             }
         }
     }

@@ -38,6 +38,8 @@ pub(super) fn meaning(code: RDKafkaErrorCode, text: impl Into<String>) -> Error 
         | Code::InvalidReplicationFactor
         | Code::InvalidReplicaAssignment
         | Code::InvalidTransactionTimeout
+        | Code::InvalidSessionTimeout
+        | Code::InconsistentGroupProtocol
         | Code::OffsetMetadataTooLarge
         | Code::PolicyViolation => Error::misuse(text),
         code if is_transient(code) => Error::retry(text),
@@ -58,6 +60,16 @@ pub(super) fn wrapped(doing: &str, error: &KafkaError) -> Error {
 pub(super) fn is_connection(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode as Code;
     matches!(code, Code::Authentication | Code::SSL | Code::SaslAuthenticationFailed)
+}
+
+/// Whether offsets are refused because of who commits them: the group has moved on, or does not know the member. A
+/// transaction hears of no instance but its member's.
+pub(super) fn is_expulsion(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        code,
+        Code::IllegalGeneration | Code::UnknownMemberId | Code::FencedInstanceId | Code::RebalanceInProgress
+    )
 }
 
 /// Whether the cause passes by itself: a broker that is away, a leader that moves, a coordinator that loads.

@@ -1,33 +1,51 @@
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rdkafka::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, ConsumerGroupMetadata, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 
 use super::context::log;
 use super::options::{KafkaOptions, refused};
-use super::probe::{group_offsets, partition_list};
+use super::probe::{group_offsets, stable_offsets};
+use super::standing::Standing;
 use super::{errors, native};
 use crate::deadline::Deadline;
-use crate::{Error, GroupOffset, Membership, MembershipEvent, TopicPartition};
+use crate::{Error, GroupOffset, JoinOptions, MemberToken, Membership, MembershipEvent, TopicPartition};
 
-const COMMITTED_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often the brokers hear of a member unless its session is short: three times in a session.
+const HEARTBEAT: Duration = Duration::from_secs(3);
+
+/// How long a member may go without polling, unless the user says otherwise: longer than any commit takes to be decided.
+/// The group waits as long for those who do not give up what they should.
+const MAX_POLL_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How long one wait inside [`Membership::poll`] may be before what has happened is looked at.
 const STEP: Duration = Duration::from_millis(100);
+
+/// How long to wait before asking again for offsets that are not decided yet.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// A member of a group. It owns partitions and reads nothing.
 pub(super) struct GroupMember {
     group: String,
     consumer: BaseConsumer<Rebalances>,
+    standing: Arc<MemberStanding>,
 }
 
+/// What the token of a member of a Kafka group holds.
+pub(super) type MemberStanding = Standing<ConsumerGroupMetadata>;
+
 impl GroupMember {
-    pub(super) fn new(options: &KafkaOptions, group: &str, topics: &[String]) -> Result<Self, Error> {
+    pub(super) fn new(
+        options: &KafkaOptions,
+        group: &str,
+        topics: &[String],
+        join: &JoinOptions,
+    ) -> Result<Self, Error> {
         let mut config = options.client();
         config
             .set("group.id", group)
@@ -37,29 +55,44 @@ impl GroupMember {
             .set("partition.assignment.strategy", "cooperative-sticky")
             // What is fetched before a new partition is paused is thrown away, so keep it small.
             .set("queued.max.messages.kbytes", "64");
+        let mut longest = MAX_POLL_INTERVAL;
+        if let Some(timeout) = join.session_timeout {
+            config
+                .set("session.timeout.ms", timeout.as_millis().to_string())
+                .set("heartbeat.interval.ms", (timeout / 3).min(HEARTBEAT).as_millis().to_string());
+            longest = longest.max(timeout);
+        }
+        if !options.names("max.poll.interval.ms") {
+            config.set("max.poll.interval.ms", longest.as_millis().to_string());
+        }
+        if let Some(instance) = &join.instance {
+            config.set("group.instance.id", instance);
+        }
+        let standing = Arc::new(Standing::new(group, topics));
+        let rebalances = Rebalances { standing: Arc::clone(&standing), state: Mutex::default() };
         let consumer: BaseConsumer<Rebalances> =
-            BaseConsumer::from_config_and_context(&config, Rebalances::default())
-                .map_err(|error| refused(&error))?;
+            BaseConsumer::from_config_and_context(&config, rebalances).map_err(|error| refused(&error))?;
         let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
         consumer
             .subscribe(&topics)
             .map_err(|error| errors::wrapped(&format!("joining group `{group}`"), &error))?;
-        Ok(Self { group: group.to_owned(), consumer })
+        Ok(Self { group: group.to_owned(), consumer, standing })
     }
 
     /// Gives up the partitions whose revocation was told.
     fn finish_revocation(&self) -> Result<(), Error> {
         let pending = self.consumer.context().state().revoking.take();
-        match pending {
-            Some(list) => release(&self.consumer, &list)
-                .map_err(|error| errors::wrapped("giving up partitions", &error)),
-            None => Ok(()),
-        }
+        let Some(list) = pending else {
+            return Ok(());
+        };
+        self.standing.released(&partitions(&list));
+        release(&self.consumer, &list).map_err(|error| errors::wrapped("giving up partitions", &error))
     }
 }
 
 impl Membership for GroupMember {
     fn poll(&mut self, timeout: Duration) -> Result<Vec<MembershipEvent>, Error> {
+        self.standing.polled();
         self.finish_revocation()?;
         let deadline = Deadline::after(timeout);
         loop {
@@ -70,7 +103,7 @@ impl Membership for GroupMember {
                 if let KafkaError::MessageConsumptionFatal(_) = error {
                     return Err(meant);
                 }
-                if meant.denied() || meant.fenced() {
+                if meant.denied() || meant.fenced() || meant.invalid() {
                     return Err(meant);
                 }
                 tracing::debug!(%error, "the group is held up");
@@ -82,12 +115,30 @@ impl Membership for GroupMember {
         }
     }
 
-    fn committed(&mut self, of: &[TopicPartition]) -> Result<Vec<Option<GroupOffset>>, Error> {
+    fn token(&self) -> MemberToken {
+        let standing = Arc::clone(&self.standing);
+        MemberToken::new(self.group.as_str(), standing)
+    }
+
+    fn committed(
+        &mut self,
+        of: &[TopicPartition],
+        timeout: Duration,
+    ) -> Result<Vec<Option<GroupOffset>>, Error> {
         let what = format!("the offsets of group `{}`", self.group);
-        let answer = self
-            .consumer
-            .committed_offsets(partition_list(of), COMMITTED_TIMEOUT)
-            .map_err(|error| errors::wrapped(&format!("asking for {what}"), &error))?;
+        let deadline = Deadline::after(timeout);
+        let answer = loop {
+            match stable_offsets(&self.consumer, of, deadline.left()) {
+                Ok(answer) => break answer,
+                Err(error) => {
+                    let meant = errors::wrapped(&format!("asking for {what}"), &error);
+                    if !meant.retryable() || deadline.passed() {
+                        return Err(meant);
+                    }
+                }
+            }
+            std::thread::sleep(PAUSE.min(deadline.left()));
+        };
         group_offsets(&what, of, &answer)
     }
 
@@ -100,6 +151,7 @@ impl Membership for GroupMember {
 impl Drop for GroupMember {
     fn drop(&mut self) {
         self.consumer.context().state().closing = true;
+        self.standing.lost();
         if let Err(error) = self.finish_revocation() {
             tracing::debug!(%error, "partitions could not be given up while leaving");
         }
@@ -108,8 +160,8 @@ impl Drop for GroupMember {
 
 /// Turns rebalances into events. A revocation is told first and done at the next poll, so that its owner can finish what
 /// it has begun.
-#[derive(Default)]
 struct Rebalances {
+    standing: Arc<MemberStanding>,
     state: Mutex<State>,
 }
 
@@ -134,7 +186,11 @@ impl Rebalances {
             _ => consumer.assign(&ends)?,
         }
         consumer.pause(&ends)?;
-        self.state().events.push(MembershipEvent::Assigned(partitions(list)));
+        let partitions = partitions(list);
+        self.standing.assigned(&partitions, metadata(consumer));
+        if !partitions.is_empty() {
+            self.state().events.push(MembershipEvent::Assigned(partitions));
+        }
         Ok(())
     }
 
@@ -142,11 +198,13 @@ impl Rebalances {
         let lost = consumer.assignment_lost();
         let mut state = self.state();
         if lost || state.closing {
+            self.standing.lost();
             let event = MembershipEvent::Lost(partitions(list));
             state.events.push(event);
             drop(state);
             return release(consumer, list);
         }
+        self.standing.revoking(metadata(consumer));
         state.events.push(MembershipEvent::Revoked(partitions(list)));
         state.revoking = Some(list.clone());
         Ok(())
@@ -175,6 +233,16 @@ impl ConsumerContext for Rebalances {
             tracing::warn!(%error, "a rebalance could not be finished");
         }
     }
+}
+
+/// What the group knows this member by, now. `None` if it does not know it: under such metadata, offsets would be committed
+/// unchecked.
+fn metadata(consumer: &BaseConsumer<Rebalances>) -> Option<ConsumerGroupMetadata> {
+    let before = native::group_member(consumer.client())?;
+    let metadata = consumer.group_metadata()?;
+    // Generations only go up, and a member that joins anew gets another id.
+    let after = native::group_member(consumer.client())?;
+    (before == after).then_some(metadata)
 }
 
 fn release(consumer: &BaseConsumer<Rebalances>, list: &TopicPartitionList) -> KafkaResult<()> {

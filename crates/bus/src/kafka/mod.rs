@@ -9,12 +9,16 @@ mod options;
 mod probe;
 mod producer;
 mod reader;
+mod standing;
+mod topic_id;
 mod transactions;
+mod undecided;
 mod writer;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use olocus_event::Record;
 use rdkafka::consumer::Consumer;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
@@ -22,12 +26,13 @@ pub use options::KafkaOptions;
 
 use crate::name::{check_topic, is_internal};
 use crate::{
-    Durability, Ends, Error, GroupOffset, Membership, OffsetRange, Reader, ReaderOptions, TopicPartition,
-    TopicSettings, TopicSpec, Transport, Writer, WriterOptions,
+    Durability, Ends, Error, GroupOffset, JoinOptions, Membership, OffsetRange, OutOfRange, Reader,
+    ReaderOptions, TopicPartition, TopicSettings, TopicSpec, Transport, Writer, WriterOptions,
 };
+use admin::PurgeError;
 use membership::GroupMember;
 use probe::Probe;
-use reader::KafkaReader;
+use reader::{Isolation, KafkaReader};
 use transactions::TransactionalWriter;
 use writer::PlainWriter;
 
@@ -115,6 +120,13 @@ impl Transport for Kafka {
         admin::settings(&self.options, topic)
     }
 
+    fn topic_id(&self, topic: &str) -> Result<String, Error> {
+        check_topic(topic)?;
+        self.stable.ask(&format!("the id of topic `{topic}`"), self.options.patience, |client, timeout| {
+            topic_id::ask(client.client(), topic, timeout)
+        })
+    }
+
     fn offsets(&self, of: &TopicPartition) -> Result<OffsetRange, Error> {
         let range = |probe: &Probe| {
             probe.ask(&format!("the offsets of {of}"), self.options.patience, |client, timeout| {
@@ -174,19 +186,53 @@ impl Transport for Kafka {
         Ok(self.offsets(of)?.stable_end)
     }
 
-    fn committed(&self, group: &str, of: &[TopicPartition]) -> Result<Vec<Option<GroupOffset>>, Error> {
+    fn committed(
+        &self,
+        group: &str,
+        of: &[TopicPartition],
+        timeout: Duration,
+    ) -> Result<Vec<Option<GroupOffset>>, Error> {
         for partition in of {
             check_topic(&partition.topic)?;
         }
         if of.is_empty() {
             return Ok(Vec::new());
         }
-        let member = Probe::for_group(&self.options, group)?;
-        member.committed(group, of, self.options.patience)
+        Probe::for_group(&self.options, group)?.committed(group, of, timeout)
+    }
+
+    fn undecided(&self, of: &TopicPartition) -> Result<Vec<Record>, Error> {
+        let mut found = undecided::read(&self.options, of, &self.offsets(of)?)?;
+        if !found.is_empty() {
+            // What was decided meanwhile holds nobody back.
+            let stable_end = self.offsets(of)?.stable_end;
+            found.retain(|record| record.offset >= stable_end);
+        }
+        Ok(found)
+    }
+
+    fn purge(&self, before: &[(TopicPartition, i64)]) -> Result<(), Error> {
+        if before.is_empty() {
+            return Ok(());
+        }
+        let list = reader::offset_list(before)?;
+        // Brokers that do not know a partition let the question time out.
+        for (partition, _) in before {
+            self.offsets(partition)?;
+        }
+        match admin::delete_records(&self.options, &list) {
+            Ok(()) => Ok(()),
+            Err(PurgeError::Other(error)) => Err(error),
+            Err(PurgeError::OutOfRange(partition)) => {
+                let wanted = before.iter().find(|(of, _)| *of == partition).map_or(0, |(_, offset)| *offset);
+                let OffsetRange { start, end, .. } = self.offsets(&partition)?;
+                Err(Error::gone(OutOfRange { partition, wanted, start, end }))
+            }
+        }
     }
 
     fn reader(&self, options: ReaderOptions) -> Result<Box<dyn Reader>, Error> {
-        Ok(Box::new(KafkaReader::new(&self.options, &options)?))
+        Ok(Box::new(KafkaReader::new(&self.options, &options, Isolation::Committed)?))
     }
 
     fn writer(&self, options: WriterOptions) -> Result<Box<dyn Writer>, Error> {
@@ -194,16 +240,23 @@ impl Transport for Kafka {
             (Some(_), Durability::None) => {
                 Err(Error::misuse("transactions cannot be written with durability `none`"))
             }
-            (Some(id), _) => Ok(Box::new(TransactionalWriter::new(&self.options, &id)?)),
+            (Some(id), _) => {
+                Ok(Box::new(TransactionalWriter::new(&self.options, &id, options.member.as_ref())?))
+            }
             (None, durability) => Ok(Box::new(PlainWriter::new(&self.options, durability)?)),
         }
     }
 
-    fn join(&self, group: &str, topics: &[String]) -> Result<Box<dyn Membership>, Error> {
+    fn join(
+        &self,
+        group: &str,
+        topics: &[String],
+        options: JoinOptions,
+    ) -> Result<Box<dyn Membership>, Error> {
         for topic in topics {
             check_topic(topic)?;
         }
-        Ok(Box::new(GroupMember::new(&self.options, group, topics)?))
+        Ok(Box::new(GroupMember::new(&self.options, group, topics, &options)?))
     }
 
     fn kind(&self) -> &'static str {

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use rdkafka::config::FromClientConfigAndContext;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
@@ -16,6 +16,9 @@ use crate::{Error, GroupOffset, TopicPartition};
 /// A question is asked again this often while there is time: librdkafka itself would sit out the whole timeout even if
 /// the brokers have long refused the password.
 const SLICE: Duration = Duration::from_secs(1);
+
+/// Offsets that are not decided are asked for this often. librdkafka asks again by itself, but ever more seldom.
+const OFFSETS_SLICE: Duration = Duration::from_millis(250);
 
 /// How many events of a client are looked at after a failure, at most.
 const EVENTS: usize = 64;
@@ -145,7 +148,7 @@ impl Probe {
         Ok(native::entries(&found).into_iter().filter_map(end).collect())
     }
 
-    /// The offsets that a group has committed. Waits for open transactions.
+    /// The offsets that a group has committed. Waits for open transactions as long as for anything else.
     pub(super) fn committed(
         &self,
         group: &str,
@@ -153,8 +156,7 @@ impl Probe {
         timeout: Duration,
     ) -> Result<Vec<Option<GroupOffset>>, Error> {
         let what = format!("the offsets of group `{group}`");
-        let answer = self
-            .ask(&what, timeout, |client, timeout| client.committed_offsets(partition_list(of), timeout))?;
+        let answer = self.ask(&what, timeout, |client, timeout| stable_offsets(client, of, timeout))?;
         group_offsets(&what, of, &answer)
     }
 
@@ -184,6 +186,21 @@ pub(super) fn partition_list(of: &[TopicPartition]) -> TopicPartitionList {
         list.add_partition(&partition.topic, partition.partition);
     }
     list
+}
+
+/// Asks once for the committed offsets of a consumer's group. Those that an open transaction holds back make it fail with an
+/// error that passes.
+pub(super) fn stable_offsets<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    of: &[TopicPartition],
+    timeout: Duration,
+) -> KafkaResult<TopicPartitionList> {
+    let answer = consumer.committed_offsets(partition_list(of), timeout.min(OFFSETS_SLICE))?;
+    let undecided = RDKafkaErrorCode::UnstableOffsetCommit;
+    match native::entries(&answer).iter().any(|entry| entry.error == Some(undecided)) {
+        true => Err(KafkaError::OffsetFetch(undecided)),
+        false => Ok(answer),
+    }
 }
 
 /// Finds the committed offsets that were asked for in the answer.

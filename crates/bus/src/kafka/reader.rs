@@ -24,7 +24,7 @@ const LARGEST_BATCH: usize = 16 * 1024;
 /// How long to wait for the offsets that are there, when the wanted one is not.
 const RANGE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Reads committed records of the partitions that it is told to, in batches.
+/// Reads records of the partitions that it is told to, in batches.
 pub(super) struct KafkaReader {
     // Given back before the consumer goes.
     queue: ConsumerQueue<Context>,
@@ -37,8 +37,21 @@ pub(super) struct KafkaReader {
     connected: bool,
 }
 
+/// Which records a reader sees.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Isolation {
+    /// Those that are committed.
+    Committed,
+    /// All, also those of open and aborted transactions.
+    Uncommitted,
+}
+
 impl KafkaReader {
-    pub(super) fn new(options: &KafkaOptions, reader: &ReaderOptions) -> Result<Self, Error> {
+    pub(super) fn new(
+        options: &KafkaOptions,
+        reader: &ReaderOptions,
+        isolation: Isolation,
+    ) -> Result<Self, Error> {
         let mut config = options.client();
         let mut default = |key: &str, value: &str| {
             if !options.properties.contains_key(key) {
@@ -58,7 +71,13 @@ impl KafkaReader {
             .set("group.id", &options.client_id)
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
-            .set("isolation.level", "read_committed")
+            .set(
+                "isolation.level",
+                match isolation {
+                    Isolation::Committed => "read_committed",
+                    Isolation::Uncommitted => "read_uncommitted",
+                },
+            )
             .set("auto.offset.reset", "error")
             .set("enable.partition.eof", "true")
             // Taking messages in batches serves log lines by printing them. That the brokers are away is told by
@@ -192,7 +211,7 @@ fn explain(
     errors::meaning(code, format!("reading {partition}: {}", message.error_text()))
 }
 
-fn offset_list(partitions: &[(TopicPartition, i64)]) -> Result<TopicPartitionList, Error> {
+pub(super) fn offset_list(partitions: &[(TopicPartition, i64)]) -> Result<TopicPartitionList, Error> {
     let mut list = TopicPartitionList::with_capacity(partitions.len());
     let mut seen = HashSet::new();
     for (partition, offset) in partitions {
@@ -201,7 +220,7 @@ fn offset_list(partitions: &[(TopicPartition, i64)]) -> Result<TopicPartitionLis
             return Err(Error::misuse(format!("{offset} is no offset of {partition}")));
         }
         if !seen.insert(partition) {
-            return Err(Error::misuse(format!("{partition} is assigned twice")));
+            return Err(Error::misuse(format!("{partition} is named twice")));
         }
         list.add_partition_offset(&partition.topic, partition.partition, Offset::Offset(*offset))
             .map_err(|error: KafkaError| errors::wrapped("assigning partitions", &error))?;

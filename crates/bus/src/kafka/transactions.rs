@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -10,11 +11,12 @@ use rdkafka::producer::Producer;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::errors;
+use super::membership::MemberStanding;
 use super::options::{KafkaOptions, refused};
 use super::producer::Deliveries;
 use crate::deadline::Deadline;
 use crate::name::check_topic;
-use crate::{Commit, Error, OffsetCommit, Writer};
+use crate::{Commit, Error, MemberToken, OffsetCommit, Writer};
 
 /// How long to wait for the predecessor to be fenced, and for its transaction to be aborted.
 const FENCE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -35,7 +37,10 @@ const STEP: Duration = Duration::from_secs(1);
 pub(super) struct TransactionalWriter {
     options: KafkaOptions,
     deliveries: Deliveries,
-    groups: HashMap<String, ConsumerGroupMetadata>,
+    /// The group whose offsets come from a member, and the member.
+    member: Option<(String, Arc<MemberStanding>)>,
+    /// The other groups whose offsets were committed.
+    groups: HashMap<String, Arc<ConsumerGroupMetadata>>,
     state: State,
     /// Whether the last commit was refused for good. The broker then misses a sequence number, which librdkafka finds
     /// out only by the next transaction, and makes good by aborting that one.
@@ -71,7 +76,16 @@ enum Failure {
 
 impl TransactionalWriter {
     /// Fences every earlier writer with this id, and waits until what they left open is aborted.
-    pub(super) fn new(options: &KafkaOptions, id: &str) -> Result<Self, Error> {
+    pub(super) fn new(options: &KafkaOptions, id: &str, member: Option<&MemberToken>) -> Result<Self, Error> {
+        let member = match member {
+            None => None,
+            Some(token) => {
+                let standing = token.proof().ok_or_else(|| {
+                    Error::misuse(format!("the member of group `{}` is one of another log", token.group()))
+                })?;
+                Some((token.group().to_owned(), standing))
+            }
+        };
         let own = [("transactional.id", id), ("enable.idempotence", "true"), ("acks", "all")];
         let deliveries = Deliveries::new(options, &own)?;
         let doing = format!("taking over the transactional id `{id}`");
@@ -82,13 +96,14 @@ impl TransactionalWriter {
         Ok(Self {
             options: options.clone(),
             deliveries,
+            member,
             groups: HashMap::new(),
             state: State::Ready,
             gap: false,
         })
     }
 
-    fn write(&mut self, commit: &Commit) -> Result<(), Failure> {
+    fn write(&mut self, commit: &Commit, member: Option<&Arc<ConsumerGroupMetadata>>) -> Result<(), Failure> {
         self.deliveries
             .producer()
             .begin_transaction()
@@ -100,7 +115,7 @@ impl TransactionalWriter {
                 None => self.transaction_error().filter(Error::writer_lost).unwrap_or(error).into(),
             });
         }
-        self.add_offsets(&commit.offsets)?;
+        self.add_offsets(&commit.offsets, member)?;
         self.decide()
     }
 
@@ -115,7 +130,21 @@ impl TransactionalWriter {
         }
     }
 
-    fn add_offsets(&mut self, offsets: &[OffsetCommit]) -> Result<(), Failure> {
+    /// The metadata under which the offsets of the member's group are committed, as it is when the commit begins: what a
+    /// rebalance tells later is of a time in which the member may have less.
+    fn admit(&self, offsets: &[OffsetCommit]) -> Result<Option<Arc<ConsumerGroupMetadata>>, Error> {
+        let Some((group, standing)) = &self.member else {
+            return Ok(None);
+        };
+        let mut theirs = offsets.iter().filter(|commit| commit.group == *group).peekable();
+        if theirs.peek().is_none() { Ok(None) } else { standing.admit(theirs).map(Some) }
+    }
+
+    fn add_offsets(
+        &mut self,
+        offsets: &[OffsetCommit],
+        member: Option<&Arc<ConsumerGroupMetadata>>,
+    ) -> Result<(), Failure> {
         let mut by_group: Vec<(&str, TopicPartitionList)> = Vec::new();
         for commit in offsets {
             let position = by_group.iter().position(|(group, _)| *group == commit.group);
@@ -131,15 +160,15 @@ impl TransactionalWriter {
         }
         for (group, list) in by_group {
             let doing = format!("adding the offsets of group `{group}`");
-            let metadata = match self.groups.remove(group) {
-                Some(metadata) => metadata,
-                None => group_metadata(&self.options, group).map_err(Failure::Abort)?,
+            let is_members = self.member.as_ref().is_some_and(|(own, _)| own == group);
+            let metadata = match member.filter(|_| is_members) {
+                Some(metadata) => Arc::clone(metadata),
+                None => self.metadata(group).map_err(Failure::Abort)?,
             };
             let producer = self.deliveries.producer();
             let added = repeat(&self.deliveries, &doing, OFFSETS_TIMEOUT, Refusal::Passing, |timeout| {
                 producer.send_offsets_to_transaction(&list, &metadata, timeout)
             });
-            self.groups.insert(group.to_owned(), metadata);
             added.map_err(|failure| match failure {
                 // Nothing is decided yet, so that giving up is safe.
                 Failure::Again(error) => Failure::Abort(error),
@@ -147,6 +176,16 @@ impl TransactionalWriter {
             })?;
         }
         Ok(())
+    }
+
+    /// The metadata of a group whose members are not asked.
+    fn metadata(&mut self, group: &str) -> Result<Arc<ConsumerGroupMetadata>, Error> {
+        if let Some(metadata) = self.groups.get(group) {
+            return Ok(Arc::clone(metadata));
+        }
+        let metadata = Arc::new(group_metadata(&self.options, group)?);
+        self.groups.insert(group.to_owned(), Arc::clone(&metadata));
+        Ok(metadata)
     }
 
     /// Asks for the commit until it is decided. Asking again is safe: it is the same transaction.
@@ -228,8 +267,9 @@ impl Writer for TransactionalWriter {
         if commit.records.is_empty() && commit.offsets.is_empty() {
             return Ok(());
         }
+        let member = self.admit(&commit.offsets)?;
         loop {
-            let error = match self.write(commit) {
+            let error = match self.write(commit, member.as_ref()) {
                 Ok(()) => {
                     self.gap = false;
                     return Ok(());
@@ -237,7 +277,7 @@ impl Writer for TransactionalWriter {
                 Err(failure) => self.settle(failure),
             };
             let made_good = self.gap && error.retryable() && self.state == State::Ready;
-            self.gap = !made_good && !error.retryable();
+            self.gap = !made_good && !error.retryable() && !error.not_member();
             if !made_good {
                 return Err(error);
             }
@@ -327,6 +367,9 @@ fn failure(doing: &str, error: &KafkaError) -> Failure {
         return if meant.retryable() { Failure::Again(meant) } else { meant.into() };
     };
     let text = format!("{doing}: {cause}");
+    if cause.txn_requires_abort() && errors::is_expulsion(cause.code()) {
+        return Failure::Abort(Error::expelled(text));
+    }
     if cause.is_fatal() {
         let meant = errors::meaning(cause.code(), &text);
         return Failure::Fatal(if meant.retryable() { Error::other(text) } else { meant });

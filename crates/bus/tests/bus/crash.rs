@@ -11,7 +11,8 @@ use olocus_bus::{Commit, Embedded, EmbeddedOptions, TopicSpec, Transport, Writer
 use olocus_event::OutRecord;
 use olocus_test_broker::{Broker, Options, skipped};
 
-use crate::world::{World, connect, offset, place, record, text, unique};
+use crate::takeover;
+use crate::world::{PATIENCE, World, connect, offset, place, record, text, unique};
 
 /// Tells this binary, started again, what to do: a role and where.
 const ROLE: &str = "OLOCUS_BUS_TEST_ROLE";
@@ -36,11 +37,13 @@ fn child() {
         }
         "kafka" => write_until_killed(&connect(place, &[]).unwrap()),
         "fill" => fill(Path::new(place)),
+        "member" => takeover::commit_as_member(place),
+        "open" => takeover::leave_open(place),
         other => panic!("no role {other}"),
     }
 }
 
-fn start(role: &str, place: &str) -> Child {
+pub(crate) fn start(role: &str, place: &str) -> Child {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "crash::child", "--nocapture"])
         .env(ROLE, format!("{role}={place}"))
@@ -49,7 +52,7 @@ fn start(role: &str, place: &str) -> Child {
         .unwrap()
 }
 
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     let mut output = std::io::stdout().lock();
     writeln!(output, "\n{line}").unwrap();
     output.flush().unwrap();
@@ -79,7 +82,7 @@ fn commit(number: i64) -> Commit {
 
 /// The number after the last one that was committed.
 fn next_number(log: &dyn Transport) -> i64 {
-    let found = log.committed(GROUP, &[place(&TOPICS[0].into(), 0)]).unwrap();
+    let found = log.committed(GROUP, &[place(&TOPICS[0].into(), 0)], PATIENCE).unwrap();
     found[0].as_ref().map_or(0, |found| found.offset)
 }
 

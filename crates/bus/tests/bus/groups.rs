@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use olocus_bus::{Commit, Membership, MembershipEvent, TopicPartition, TopicSpec};
+use olocus_bus::{Commit, JoinOptions, Membership, MembershipEvent, TopicPartition, TopicSpec};
 
 use crate::world::{PATIENCE, World, offset, place, record, unique};
 
@@ -9,7 +9,7 @@ pub(crate) fn resume_by_group(world: &World) {
     let topic = world.topic(3);
     let (group, stranger) = (unique("group"), unique("stranger"));
     let places = [place(&topic, 2), place(&topic, 0), place(&topic, 1)];
-    assert_eq!(world.committed(&group, &places).unwrap(), [None, None, None]);
+    assert_eq!(world.committed(&group, &places, PATIENCE).unwrap(), [None, None, None]);
 
     let mut writer = world.transactional_writer(&unique("id"));
     let mut commit = |offsets| {
@@ -23,30 +23,36 @@ pub(crate) fn resume_by_group(world: &World) {
     ]);
     commit(vec![offset(&group, &topic, 0, 8, metadata)]);
 
-    let found = world.committed(&group, &places).unwrap();
+    let found = world.committed(&group, &places, PATIENCE).unwrap();
     let found: Vec<_> = found
         .iter()
         .map(|found| found.as_ref().map(|found| (found.offset, found.metadata.as_str())))
         .collect();
     assert_eq!(found, [Some((9, "")), Some((8, metadata)), None]);
-    let theirs = world.committed(&stranger, &places[1..2]).unwrap();
+    let theirs = world.committed(&stranger, &places[1..2], PATIENCE).unwrap();
     assert_eq!(theirs[0].as_ref().unwrap().offset, 1);
-    assert!(world.committed(&group, &[]).unwrap().is_empty());
+    assert!(world.committed(&group, &[], PATIENCE).unwrap().is_empty());
 }
 
 /// A member and what it has.
-struct Owner {
-    member: Box<dyn Membership>,
-    owned: BTreeSet<TopicPartition>,
+pub(crate) struct Owner {
+    pub(crate) member: Box<dyn Membership>,
+    pub(crate) owned: BTreeSet<TopicPartition>,
 }
 
 impl Owner {
-    fn join(world: &World, group: &str, topics: &[String]) -> Self {
-        Self { member: world.join(group, topics).unwrap(), owned: BTreeSet::new() }
+    pub(crate) fn join(world: &World, group: &str, topics: &[String]) -> Self {
+        Self::join_as(world, group, topics, JoinOptions::default())
     }
 
-    fn poll(&mut self) {
-        for event in self.member.poll(Duration::from_millis(50)).unwrap() {
+    pub(crate) fn join_as(world: &World, group: &str, topics: &[String], options: JoinOptions) -> Self {
+        Self { member: world.join(group, topics, options).unwrap(), owned: BTreeSet::new() }
+    }
+
+    /// What one poll tells.
+    pub(crate) fn poll(&mut self) -> Vec<MembershipEvent> {
+        let events = self.member.poll(Duration::from_millis(50)).unwrap();
+        for event in events.clone() {
             match event {
                 MembershipEvent::Assigned(partitions) => {
                     for partition in partitions {
@@ -60,11 +66,12 @@ impl Owner {
                 }
             }
         }
+        events
     }
 }
 
 /// Polls all owners until they have what they should. At no time has a partition two owners.
-fn settle_until(owners: &mut [Owner], settled: impl Fn(&[Owner]) -> bool) {
+pub(crate) fn settle_until(owners: &mut [Owner], settled: impl Fn(&[Owner]) -> bool) {
     let deadline = Instant::now() + PATIENCE;
     loop {
         for index in 0..owners.len() {
@@ -82,7 +89,7 @@ fn settle_until(owners: &mut [Owner], settled: impl Fn(&[Owner]) -> bool) {
 }
 
 /// Polls all owners until they have as many partitions as they should.
-fn settle(owners: &mut [Owner], wanted: &[usize]) {
+pub(crate) fn settle(owners: &mut [Owner], wanted: &[usize]) {
     settle_until(owners, |owners| {
         let mut sizes: Vec<usize> = owners.iter().map(|owner| owner.owned.len()).collect();
         sizes.sort_unstable();
@@ -110,7 +117,7 @@ pub(crate) fn partitions_are_spread_over_members(world: &World) {
     let mut others = [Owner::join(world, &unique("group"), &topics)];
     settle(&mut others, &[5]);
     let topic = topics[0].as_str().into();
-    let found = others[0].member.committed(&[place(&topic, 0)]).unwrap();
+    let found = others[0].member.committed(&[place(&topic, 0)], PATIENCE).unwrap();
     assert_eq!(found, [None]);
 }
 

@@ -90,6 +90,24 @@ fn many_records_arrive_once_in_one_transaction() {
 }
 
 #[test]
+fn a_topic_that_is_made_again_has_another_id() {
+    if skipped() {
+        return;
+    }
+    let kafka = connect(&Broker::shared().unwrap().bootstrap(), &[]).unwrap();
+    let (topic, spec) = (unique("topic"), |name: &str| olocus_bus::TopicSpec::new(name).partitions(1));
+    kafka.create_topics(&[spec(&topic)]).unwrap();
+    let id = kafka.topic_id(&topic).unwrap();
+    kafka.delete_topics(&[&*topic]).unwrap();
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while !kafka.topic_id(&topic).is_err_and(|error| error.unknown_topic()) {
+        assert!(std::time::Instant::now() < deadline, "it is still there");
+    }
+    kafka.create_topics(&[spec(&topic)]).unwrap();
+    assert_ne!(kafka.topic_id(&topic).unwrap(), id);
+}
+
+#[test]
 fn whatever_other_programs_compress_with_is_read() {
     let Some(world) = World::kafka() else {
         return;
@@ -146,13 +164,13 @@ fn open_transactions_are_not_read_and_are_waited_for() {
         Some((all.iter().map(|fetched| fetched.records.len()).sum::<usize>(), end))
     });
     assert_eq!((values, end.offset, end.stable), (1, 1, false));
-    let error = world.committed(&group, &group_place).unwrap_err();
+    let error = world.committed(&group, &group_place, Duration::from_millis(700)).unwrap_err();
     assert!(error.retryable(), "{error}");
 
     // Whoever takes the id over ends it, at once.
     drop(member);
     let mut successor = world.transactional_writer(&id);
-    assert_eq!(world.committed(&group, &group_place).unwrap(), [None]);
+    assert_eq!(world.committed(&group, &group_place, PATIENCE).unwrap(), [None]);
     let end = wait_for(&mut *reader, |all| {
         assert!(all.iter().all(|fetched| fetched.records.is_empty()));
         all.iter().find_map(|fetched| fetched.end.filter(|end| end.stable))

@@ -1,13 +1,15 @@
 //! The behaviour that all transports share, shown on each of them, and what each has of its own.
 //!
-//! The Kafka half runs against a real broker and says so if it cannot.
+//! The simulated log, by which everything above is tested, has to behave like the real ones too. The Kafka part runs against a real broker and says so if it cannot.
 #![allow(clippy::unwrap_used)]
 
 mod crash;
 mod embedded;
 mod groups;
 mod kafka;
+mod members;
 mod reading;
+mod takeover;
 mod world;
 mod writing;
 
@@ -19,6 +21,15 @@ macro_rules! on_every_transport {
                 #[test]
                 fn $behaviour() {
                     crate::$module::$behaviour(&crate::world::World::embedded());
+                }
+            )+)+
+        }
+
+        mod on_sim {
+            $($(
+                #[test]
+                fn $behaviour() {
+                    crate::$module::$behaviour(&crate::world::World::sim());
                 }
             )+)+
         }
@@ -46,7 +57,9 @@ on_every_transport! {
         a_lost_offset_is_told,
         few_records_at_a_time,
         a_reader_waits_for_no_more_than_the_first_record,
-        unknown_partitions_are_told;
+        unknown_partitions_are_told,
+        what_is_purged_is_gone,
+        nothing_is_undecided_once_written;
     writing:
         order_per_key,
         keys_meet_those_of_java_producers,
@@ -62,4 +75,10 @@ on_every_transport! {
         resume_by_group,
         partitions_are_spread_over_members,
         members_share_several_topics;
+    members:
+        offsets_come_from_who_has_the_partition,
+        a_refused_commit_leaves_nothing,
+        what_is_revoked_is_given_up_by_the_next_poll,
+        who_has_left_commits_nothing,
+        a_static_member_comes_back_to_what_it_had;
 }

@@ -185,3 +185,63 @@ pub(crate) fn unknown_partitions_are_told(world: &World) {
     world.create_topics(&[TopicSpec::new("a b")]).unwrap_err();
     world.health().unwrap();
 }
+
+pub(crate) fn what_is_purged_is_gone(world: &World) {
+    let (topic, other) = (world.topic(2), world.topic(1));
+    let (purged, kept) = (place(&topic, 0), place(&topic, 1));
+    let mut writer = world.plain_writer();
+    let mut write = |partition, values: &[&str]| {
+        let to =
+            |value: &&str| olocus_event::OutRecord { partition: Some(partition), ..record(&topic, *value) };
+        writer.send(&values.iter().map(to).collect::<Vec<_>>()).unwrap();
+    };
+    write(0, &["0"]);
+    write(0, &["1", "2", "3"]);
+    write(0, &["4"]);
+    write(1, &["other"]);
+    world.purge(&[]).unwrap();
+    world.purge(&[(purged.clone(), 0), (kept.clone(), 0)]).unwrap();
+    assert_eq!(world.offsets(&purged).unwrap().start, 0);
+
+    // In the middle of what was written together.
+    world.purge(&[(purged.clone(), 2), (place(&other, 0), 0)]).unwrap();
+    let range = world.offsets(&purged).unwrap();
+    assert_eq!((range.start, range.end), (2, 5));
+    assert_eq!(world.offset_at(&purged, 0).unwrap(), 2);
+    let mut reader = world.reader_of(&[(purged.clone(), 2)]);
+    assert_eq!(wait_for_values(&mut *reader, 3), ["2", "3", "4"]);
+    let mut reader = world.reader_of(&[(purged.clone(), 1)]);
+    let error = loop {
+        if let Err(error) = reader.poll(10, Duration::from_secs(1)) {
+            break error;
+        }
+    };
+    assert_eq!(error.out_of_range().unwrap().start, 2);
+    // Never back.
+    world.purge(&[(purged.clone(), 1)]).unwrap();
+    assert_eq!(world.offsets(&purged).unwrap().start, 2);
+    assert_eq!(world.offsets(&kept).unwrap().start, 0);
+
+    let range = world.purge(&[(purged.clone(), 6)]).unwrap_err().out_of_range().cloned().unwrap();
+    assert_eq!((range.partition, range.wanted, range.start, range.end), (purged.clone(), 6, 2, 5));
+    assert!(world.purge(&[(place(&unique("missing"), 0), 1)]).unwrap_err().unknown_topic());
+    assert!(world.purge(&[(purged.clone(), -1)]).unwrap_err().invalid());
+
+    // All of it, and on.
+    world.purge(&[(purged.clone(), 5)]).unwrap();
+    write(0, &["5"]);
+    let mut reader = world.reader_of(&[(purged.clone(), 5)]);
+    assert_eq!(wait_for_values(&mut *reader, 1), ["5"]);
+    let range = world.offsets(&purged).unwrap();
+    assert_eq!((range.start, range.end), (5, 6));
+}
+
+pub(crate) fn nothing_is_undecided_once_written(world: &World) {
+    let topic = world.topic(1);
+    assert!(world.undecided(&place(&topic, 0)).unwrap().is_empty());
+    world.plain_writer().send(&[record(&topic, "sent")]).unwrap();
+    let commit = crate::world::commit_of(vec![record(&topic, "committed")]);
+    world.transactional_writer(&unique("id")).commit(&commit).unwrap();
+    assert!(world.undecided(&place(&topic, 0)).unwrap().is_empty());
+    assert!(world.undecided(&place(&topic, 1)).unwrap_err().unknown_topic());
+}

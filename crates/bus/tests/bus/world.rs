@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use olocus_bus::{
-    Commit, Embedded, EmbeddedOptions, Fetched, Kafka, KafkaOptions, OffsetCommit, Reader, ReaderOptions,
-    TopicPartition, TopicSpec, Transport, Writer, WriterOptions,
+    Commit, Embedded, EmbeddedOptions, Fetched, Kafka, KafkaOptions, Membership, OffsetCommit, Reader,
+    ReaderOptions, TopicPartition, TopicSpec, Transport, Writer, WriterOptions,
 };
 use olocus_event::{Headers, OutRecord, Record};
+use olocus_sim::{Clock, Faults};
 use olocus_test_broker::{Broker, skipped};
 use tempfile::TempDir;
 
@@ -21,7 +22,9 @@ const STEP: Duration = Duration::from_millis(200);
 
 /// A transport with nothing of the same name in it.
 pub(crate) struct World {
-    transport: Box<dyn Transport>,
+    transport: Arc<dyn Transport>,
+    /// The clock of a log that has its own time.
+    clock: Option<Clock>,
     /// How many partitions a topic gets if nobody says.
     pub(crate) default_partitions: u32,
     _directory: Option<TempDir>,
@@ -33,8 +36,32 @@ impl World {
         let options = EmbeddedOptions::default();
         Self {
             default_partitions: options.default_partitions,
-            transport: Box::new(Embedded::open(directory.path(), options).unwrap()),
+            transport: Arc::new(Embedded::open(directory.path(), options).unwrap()),
+            clock: None,
             _directory: Some(directory),
+        }
+    }
+
+    /// A simulated log, in which everything takes its time but nothing fails.
+    pub(crate) fn sim() -> Self {
+        let world = olocus_sim::World::new(1, Faults::delays());
+        world.check_owners(true);
+        Self {
+            transport: world.transport("test"),
+            clock: Some(world.clock()),
+            default_partitions: 3,
+            _directory: None,
+        }
+    }
+
+    /// What the wall clock of the log says, in milliseconds since the Unix epoch.
+    pub(crate) fn now(&self) -> i64 {
+        match &self.clock {
+            Some(clock) => clock.wall_ms(),
+            None => {
+                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+                i64::try_from(since.as_millis()).unwrap()
+            }
         }
     }
 
@@ -47,13 +74,19 @@ impl World {
     }
 
     pub(crate) fn of(brokers: &str) -> Self {
-        Self { transport: Box::new(connect(brokers, &[]).unwrap()), default_partitions: 3, _directory: None }
+        Self::over_kafka(connect(brokers, &[]).unwrap())
+    }
+
+    /// A broker that somebody else has connected to.
+    pub(crate) fn over_kafka(kafka: Kafka) -> Self {
+        Self { transport: Arc::new(kafka), clock: None, default_partitions: 3, _directory: None }
     }
 
     /// An embedded log that somebody else has opened.
     pub(crate) fn over(log: Embedded) -> Self {
         Self {
-            transport: Box::new(log),
+            transport: Arc::new(log),
+            clock: None,
             default_partitions: EmbeddedOptions::default().default_partitions,
             _directory: None,
         }
@@ -73,6 +106,17 @@ impl World {
     pub(crate) fn transactional_writer(&self, id: &str) -> Box<dyn Writer> {
         self.writer(WriterOptions { transactional_id: Some(id.to_owned()), ..WriterOptions::default() })
             .unwrap()
+    }
+
+    /// A writer of a member's offsets.
+    pub(crate) fn writer_of(&self, id: &str, member: &dyn Membership) -> Box<dyn Writer> {
+        let member = Some(member.token());
+        self.writer(WriterOptions {
+            transactional_id: Some(id.to_owned()),
+            member,
+            ..WriterOptions::default()
+        })
+        .unwrap()
     }
 
     pub(crate) fn reader_of(&self, partitions: &[(TopicPartition, i64)]) -> Box<dyn Reader> {

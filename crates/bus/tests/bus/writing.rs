@@ -1,12 +1,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use olocus_bus::{Commit, Durability, TopicSpec, WriterOptions};
 use olocus_event::OutRecord;
 
-use crate::world::{World, commit_of, keyed, offset, place, record, text, unique};
+use crate::world::{PATIENCE, World, commit_of, keyed, offset, place, record, text, unique};
 
 pub(crate) fn order_per_key(world: &World) {
     let topic = world.topic(3);
@@ -83,15 +82,11 @@ pub(crate) fn headers_keys_and_tombstones(world: &World) {
 }
 
 pub(crate) fn timestamps_are_the_wall_clock(world: &World) {
-    let now = || {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        i64::try_from(since.as_millis()).unwrap()
-    };
     let topic = world.topic(1);
-    let before = now();
+    let before = world.now();
     world.plain_writer().send(&[record(&topic, "plain")]).unwrap();
     world.transactional_writer(&unique("id")).commit(&commit_of(vec![record(&topic, "committed")])).unwrap();
-    let after = now();
+    let after = world.now();
     for record in &world.all(&topic)[&0] {
         assert!((before..=after).contains(&record.timestamp), "{record:?}");
     }
@@ -110,6 +105,10 @@ pub(crate) fn topics_are_created_once(world: &World) {
     let topics = world.topics().unwrap();
     assert_eq!(topics[&*default], world.default_partitions);
     assert_eq!(topics[&*chosen], 5);
+    let id = world.topic_id(&chosen).unwrap();
+    assert!(!id.is_empty() && id != world.topic_id(&default).unwrap());
+    assert_eq!(world.topic_id(&chosen).unwrap(), id);
+    assert!(world.topic_id(&unique("missing")).unwrap_err().unknown_topic());
     assert!(topics.keys().all(|name| !name.starts_with("__")));
     assert_eq!(world.settings(&chosen).unwrap().retention_ms, Some(123_456_789));
     assert_eq!(world.settings(&default).unwrap().retention_ms, Some(7 * 24 * 3_600_000));
@@ -161,7 +160,7 @@ pub(crate) fn outputs_and_offsets_are_atomic(world: &World) {
         offsets: vec![offset(&group, &input, 0, next, "m")],
     };
     let committed = || {
-        let found = world.committed(&group, &[place(&input, 0)]).unwrap();
+        let found = world.committed(&group, &[place(&input, 0)], PATIENCE).unwrap();
         found[0].as_ref().map(|offset| offset.offset)
     };
     writer.commit(&commit(&["a", "b"], 2)).unwrap();
@@ -210,12 +209,16 @@ pub(crate) fn writers_refuse_what_is_not_theirs(world: &World) {
     assert!(world.plain_writer().commit(&commit_of(records.clone())).unwrap_err().invalid());
     let mut writer = world.transactional_writer(&unique("id"));
     assert!(writer.send(&records).unwrap_err().invalid());
-    let without = WriterOptions { transactional_id: Some("id".to_owned()), durability: Durability::None };
+    let without = WriterOptions {
+        transactional_id: Some("id".to_owned()),
+        durability: Durability::None,
+        ..WriterOptions::default()
+    };
     assert!(world.writer(without).is_err_and(|error| error.invalid()));
     assert!(world.values(&topic).is_empty());
 
     for durability in [Durability::Relaxed, Durability::Persistent] {
-        let options = WriterOptions { transactional_id: None, durability };
+        let options = WriterOptions { durability, ..WriterOptions::default() };
         world.writer(options).unwrap().send(&records).unwrap();
     }
     assert_eq!(world.values(&topic).len(), 2);

@@ -16,6 +16,9 @@ use crate::task::Outputs;
 /// How long a processor that was asked to stop still tries to commit.
 const LAST_TRIES: Duration = Duration::from_secs(10);
 
+/// How long offsets of a transaction that is still open are waited for.
+pub(super) const OFFSETS_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// What is to be committed together.
 #[derive(Debug)]
 pub(super) struct Pending {
@@ -156,7 +159,11 @@ impl Committer<'_> {
 
     fn found(&self, commit: &Commit) -> Result<Found, olocus_bus::Error> {
         let partitions: Vec<TopicPartition> = self.ledger.partitions().cloned().collect();
-        let found = self.shared.transport.committed(&self.shared.options.application_id, &partitions)?;
+        let found = self.shared.transport.committed(
+            &self.shared.options.application_id,
+            &partitions,
+            OFFSETS_TIMEOUT,
+        )?;
         Ok(self.ledger.compare(&partitions, &found, commit))
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use olocus_bus::{GroupOffset, TopicPartition, TopicSpec, Writer, WriterOptions};
 
+use super::commit::OFFSETS_TIMEOUT;
 use super::{Backoff, Shared, StartAt};
 use crate::Error;
 use crate::merge::InputId;
@@ -97,7 +98,8 @@ impl Shared {
 
     /// Where to begin in each of these partitions.
     pub(super) fn locate(&self, partitions: &[TopicPartition]) -> Result<Vec<Start>, Failure> {
-        let committed = self.transport.committed(&self.options.application_id, partitions)?;
+        let committed =
+            self.transport.committed(&self.options.application_id, partitions, OFFSETS_TIMEOUT)?;
         let mut starts = Vec::new();
         for (partition, committed) in partitions.iter().zip(committed) {
             let range = self.transport.offsets(partition)?;

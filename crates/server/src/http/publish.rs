@@ -49,7 +49,7 @@ impl Publisher {
         durability: Durability,
         creation: Creation,
     ) -> Result<Publisher, Error> {
-        let writer = transport.writer(WriterOptions { transactional_id: None, durability })?;
+        let writer = transport.writer(WriterOptions { durability, ..WriterOptions::default() })?;
         let (queue, waiting) = mpsc::channel(QUEUED);
         let mut group = Group { transport, writer, creation, known: BTreeSet::new() };
         let builder = std::thread::Builder::new().name("olocus-publish".to_owned());

@@ -15,7 +15,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use olocus_bus::{
-    Commit, Durability, Error, OffsetCommit, ReaderOptions, TopicPartition, Transport, Writer, WriterOptions,
+    Commit, Error, OffsetCommit, ReaderOptions, TopicPartition, Transport, Writer, WriterOptions,
 };
 use olocus_event::{Keyring, Limits, OutRecord, Record, dead_letter};
 use olocus_runtime::WebhookCall;
@@ -31,6 +31,9 @@ const CAUSE: &str = "webhook-failed";
 const BATCH: usize = 16;
 
 const POLL: Duration = Duration::from_millis(250);
+
+/// How long offsets of a transaction that is still open are waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How often new partitions of the webhook topic are looked for.
 const DISCOVERY: Duration = Duration::from_secs(30);
@@ -152,7 +155,7 @@ impl Courier {
     /// Works until it is told to stop, or the log fails.
     fn session(&mut self) -> Result<(), Error> {
         let options =
-            WriterOptions { transactional_id: Some(self.group.clone()), durability: Durability::Persistent };
+            WriterOptions { transactional_id: Some(self.group.clone()), ..WriterOptions::default() };
         let mut writer = self.transport.writer(options)?;
         let mut reader = self.transport.reader(ReaderOptions { max_queued_bytes: 4 << 20 })?;
         reader.assign(&[])?;
@@ -195,7 +198,7 @@ impl Courier {
         let partitions: Vec<_> = (*known..count)
             .map(|number| TopicPartition::new(Arc::clone(&self.options.topic), number))
             .collect();
-        let committed = self.transport.committed(&self.group, &partitions)?;
+        let committed = self.transport.committed(&self.group, &partitions, PATIENCE)?;
         let mut starts = Vec::new();
         for (partition, committed) in partitions.into_iter().zip(committed) {
             let range = self.transport.offsets(&partition)?;

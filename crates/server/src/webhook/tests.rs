@@ -116,7 +116,7 @@ impl World {
         let worker = Worker::start(Arc::clone(&self.transport), self.options.clone());
         let partition = [TopicPartition::new("app.webhooks", 0)];
         let settled = || {
-            let committed = self.transport.committed("app.webhooks", &partition).unwrap();
+            let committed = self.transport.committed("app.webhooks", &partition, Duration::ZERO).unwrap();
             committed[0].as_ref().is_some_and(|committed| committed.offset >= calls)
         };
         let deadline = Instant::now() + Duration::from_secs(30);
