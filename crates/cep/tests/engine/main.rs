@@ -7,6 +7,7 @@ mod builder;
 mod bytes;
 mod conformance;
 mod estimates;
+mod expiry;
 mod harness;
 mod hostile;
 mod keys;
