@@ -1,4 +1,5 @@
-//! Once an engine has had about as much to hold as it will, rows cost no allocation.
+//! What is allocated: nothing for a row, once an engine has had about as much to hold as it will; and what is counted for
+//! what is held.
 
 #![allow(clippy::unwrap_used)]
 
@@ -66,5 +67,31 @@ fn rows_cost_no_allocation() {
         let made = allocation_counter::measure(|| feed(&mut engine, &keys, 100_000..150_000));
         // The last buffers may still grow.
         assert!(made.count_total < 50, "{made:?} for {evaluator:?}, {follows:?}");
+    }
+}
+
+#[test]
+fn what_is_counted_is_what_is_allocated() {
+    const BEGUN: u64 = 40_000;
+    for evaluator in [EvaluatorKind::Runs, EvaluatorKind::Sets] {
+        for users in [1, BEGUN] {
+            let plan = plan(Contiguity::SkipTillNext, Repeat::ONCE, evaluator);
+            let mut engine = Engine::new(vec![plan], Limits::default());
+            let keys: Vec<String> = (0..users).map(|user| format!("\"user{user}\"")).collect();
+            let mut out = Vec::new();
+            let made = allocation_counter::measure(|| {
+                for index in 0..BEGUN {
+                    let key = engine.look_up(KeyGroup::default(), &keys[(index % users) as usize]);
+                    let row = Row { time: 0, steps: 1, inputs: &[], event: &index, keep: None };
+                    engine.process_under(0, &key, row, &mut out).unwrap();
+                }
+            });
+            let (counted, allocated) = (engine.stats().bytes as f64, made.bytes_current as f64);
+            // Room that stands empty does not count: at most as much again, as vectors and tables double.
+            assert!(
+                (1.0..2.1).contains(&(allocated / counted)),
+                "{allocated} bytes for {counted}: {evaluator:?}, {users} keys"
+            );
+        }
     }
 }

@@ -65,6 +65,10 @@ impl Identity {
 /// The order of `min` and `max`: null, truth values, numbers, texts. Numbers compare exactly, not a number comes last
 /// of them and equals itself.
 pub(crate) fn compare(left: &Scalar, right: &Scalar) -> Ordering {
+    // Most are of this kind, and need no wider numbers.
+    if let (Scalar::Int(left), Scalar::Int(right)) = (left, right) {
+        return left.cmp(right);
+    }
     match (Number::of(left), Number::of(right)) {
         (Some(left), Some(right)) => left.compare(right),
         _ => match (left, right) {
@@ -78,6 +82,7 @@ pub(crate) fn compare(left: &Scalar, right: &Scalar) -> Ordering {
 /// How two values of one kind compare; `None` if one of them is null or not a number, or they are of different kinds.
 pub(crate) fn compare_alike(left: &Scalar, right: &Scalar) -> Option<Ordering> {
     match (left, right) {
+        (Scalar::Int(left), Scalar::Int(right)) => Some(left.cmp(right)),
         (Scalar::Bool(left), Scalar::Bool(right)) => Some(left.cmp(right)),
         (Scalar::Text(left), Scalar::Text(right)) => Some(left.as_bytes().cmp(right.as_bytes())),
         (Scalar::Float(left), Scalar::Float(right)) => left.partial_cmp(right),

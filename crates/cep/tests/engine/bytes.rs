@@ -1,7 +1,9 @@
 //! What patterns hold in bytes, and what becomes of what is too large.
 
 use olocus_cep::pattern::{AfterMatch, Contiguity, EvaluatorKind, Pattern, PatternOutputs, PatternPlan};
-use olocus_cep::{Engine, Error, Finding, Found, Key, Limit, Limits, Overflow, Plan, Row, Weighing};
+use olocus_cep::{
+    Engine, Error, Finding, Footprint, Found, Key, Limit, Limits, Overflow, Plan, Row, Weighing,
+};
 
 use crate::patterns::{one_or_more, pattern, step};
 
@@ -45,6 +47,21 @@ fn within(mut pattern: Pattern, within: i64) -> Pattern {
 }
 
 const BOTH: [EvaluatorKind; 2] = [EvaluatorKind::Runs, EvaluatorKind::Sets];
+
+/// The figures of `crates/README.md`.
+#[test]
+fn a_partial_match_takes_little() {
+    let footprint = |evaluator, pattern: Pattern| {
+        let outputs = PatternOutputs::default();
+        let evaluator = Some(evaluator);
+        let plan = PatternPlan { pattern: pattern.into(), conditions: None, outputs, evaluator };
+        let Footprint { key, entry, event } = Plan::Pattern(plan).footprint::<std::sync::Arc<i64>>();
+        (key, entry, event)
+    };
+    let plain = || pattern(vec![step(0), step(1), step(2)]);
+    assert_eq!(footprint(EvaluatorKind::Runs, plain()), (117, 48, 48));
+    assert_eq!(footprint(EvaluatorKind::Sets, plain()), (117, 0, 56));
+}
 
 #[test]
 fn an_event_that_many_partial_matches_took_counts_once() {

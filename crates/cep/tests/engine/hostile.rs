@@ -112,7 +112,7 @@ fn restore_and_go_on(plans: &Plans, rows: &[Shown], cut: usize, changes: &[(prop
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, max_global_rejects: 100_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, max_global_rejects: 10_000, ..ProptestConfig::default() })]
 
     #[test]
     fn no_bytes_of_patterns_are_too_much(
