@@ -9,6 +9,7 @@ mod bytes;
 mod conformance;
 mod estimates;
 mod harness;
+mod hostile;
 mod keys;
 mod limits;
 mod pattern_limits;

@@ -30,11 +30,11 @@ impl EventCodec<usize> for Numbers {
 
 /// A row for each rule.
 #[derive(Clone, Debug)]
-struct Shown {
-    time: i64,
-    key: &'static str,
-    steps: Vec<u64>,
-    inputs: Vec<Scalar>,
+pub(crate) struct Shown {
+    pub(crate) time: i64,
+    pub(crate) key: &'static str,
+    pub(crate) steps: Vec<u64>,
+    pub(crate) inputs: Vec<Scalar>,
 }
 
 /// Where parts of a snapshot are taken; after each one the engine may be put aside for one that is restored.
@@ -46,9 +46,9 @@ enum Cut {
     Anew,
 }
 
-type Plans = Vec<(Plan, Limits)>;
+pub(crate) type Plans = Vec<(Plan, Limits)>;
 
-fn engine(plans: &Plans) -> Engine<usize> {
+pub(crate) fn engine(plans: &Plans) -> Engine<usize> {
     // Every other rule in a group of its own.
     let plans =
         plans.iter().zip(0..).map(|((plan, limits), rule)| (plan.clone(), *limits, KeyGroup(rule % 2)));
@@ -95,7 +95,7 @@ fn cuts() -> impl Strategy<Value = Vec<Cut>> {
     prop::collection::vec(cut, 1..8)
 }
 
-fn some_limits() -> impl Strategy<Value = Limits> {
+pub(crate) fn some_limits() -> impl Strategy<Value = Limits> {
     let policy = prop_oneof![Just(Overflow::DropOldest), Just(Overflow::DropNewest), Just(Overflow::Fail)];
     let tight =
         (2_usize..20, 1_usize..4, 1_000_usize..5_000, policy).prop_map(|(most, keys, bytes, policy)| {
@@ -110,10 +110,10 @@ fn some_limits() -> impl Strategy<Value = Limits> {
     prop_oneof![Just(Limits { partial_matches_per_rule: 3_000, ..Limits::default() }), tight]
 }
 
-const KEYS: [&str; 3] = ["a", "b", "c"];
+pub(crate) const KEYS: [&str; 3] = ["a", "b", "c"];
 
 /// The pattern with every evaluator that accepts it, and once without events.
-fn plans(case: &RandomCase, limits: Limits) -> Option<Plans> {
+pub(crate) fn plans(case: &RandomCase, limits: Limits) -> Option<Plans> {
     let automaton = Automaton::new(&case.pattern).ok()?;
     let outputs = PatternOutputs { timeouts: true, events: true, matches_per_event: 50 };
     let plan = |outputs, kind| PatternPlan {
@@ -143,7 +143,7 @@ const AGGREGATES: [AggregateFunction; 9] = [
     AggregateFunction::Percentile { billionths: 950_000_000 },
 ];
 
-fn any_windows() -> impl Strategy<Value = Vec<Plan>> {
+pub(crate) fn any_windows() -> impl Strategy<Value = Vec<Plan>> {
     let shape = prop_oneof![
         (1_u32..5).prop_map(WindowPlan::Count),
         (1_i64..12).prop_map(WindowPlan::Tumbling),
@@ -169,7 +169,7 @@ fn any_input() -> impl Strategy<Value = Scalar> {
     ]
 }
 
-fn windowed_rows(rules: usize) -> impl Strategy<Value = Vec<Shown>> {
+pub(crate) fn windowed_rows(rules: usize) -> impl Strategy<Value = Vec<Shown>> {
     let step = prop_oneof![4 => 0_i64..3, 1 => 0_i64..15];
     let inputs = prop::collection::vec(any_input(), AGGREGATES.len());
     // Most are of one key, so that its windows come to have many panes.

@@ -166,8 +166,8 @@ impl<E: Clone> Runs<E> {
         for (state, len, is_indexed, runs) in saved {
             check(groups.last().is_none_or(|last: &Group| last.state < state))?;
             let length = arena.walk::<InState>(runs, |id, arena| {
-                check(arena.runs[id].state == state)?;
-                loading.find(id, Found::InKey, Found::InState)
+                loading.find(id, Found::InKey, Found::InState)?;
+                check(arena.runs[id].state == state)
             })?;
             check(length == len as usize && length > 0)?;
             grouped += length;

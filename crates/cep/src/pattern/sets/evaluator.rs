@@ -4,16 +4,16 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use super::complete::Complete;
 use super::determined::{Determined, Moves, SetId, Take};
 use super::key::Waiting;
 use super::queue;
 use super::union::{self, Element};
 use super::walk::Walk;
 use super::without::Without;
-use crate::engine::{Found, Row, Taken};
+use crate::engine::Row;
 use crate::pattern::events::{EventId, Start};
-use crate::pattern::matcher::Told;
-use crate::pattern::nodes::{Node, NodeId, Nodes};
+use crate::pattern::nodes::{NodeId, Nodes};
 use crate::slots::SlotId;
 
 /// What all keys of a rule have in common.
@@ -45,7 +45,7 @@ pub(crate) struct Shared<E> {
     /// Events with which something began that is held, or was until lately, in order.
     pub(super) begun: VecDeque<Begun>,
     /// What is found at the event.
-    matches: Vec<NodeId>,
+    pub(super) matches: Vec<Complete>,
     /// Elements of keys that have more than their matchers hold by themselves.
     pub(super) spilled: usize,
     /// Empty vectors with room for more.
@@ -134,11 +134,13 @@ impl<E: Clone> Shared<E> {
         for index in 0..self.determined.takes(moves).len() {
             let take = self.determined.takes(moves)[index];
             let event = self.take(row, at);
+            let Some(set) = take.to else {
+                self.matches.push(Complete { paths: None, and: Some((take.step, event)) });
+                continue;
+            };
             let node = self.nodes.begin(take.step, event);
-            if take.to.is_some() {
-                self.begun.push_back(Begun { at, slot, node });
-            }
-            self.arrive(take, node);
+            self.begun.push_back(Begun { at, slot, node });
+            self.arrive(take, set, node);
         }
     }
 
@@ -192,7 +194,8 @@ impl<E: Clone> Shared<E> {
         if self.determined.timed(set) {
             self.prune_queue(set, now, last);
             if self.determined.pending(set) {
-                self.matches.extend(self.gone.drain(..).map(|tree| tree.node));
+                let whole = |tree: Element| Complete { paths: Some(tree.node), and: None };
+                self.matches.extend(self.gone.drain(..).map(whole));
             } else {
                 self.release_gone();
             }
@@ -217,24 +220,6 @@ impl<E: Clone> Shared<E> {
         }
         self.groups_used = 0;
         &self.list
-    }
-
-    /// Tells the matches found, those with the latest start first.
-    pub(super) fn tell(&mut self, told: &mut Told<E>) {
-        let nodes = &self.nodes;
-        self.matches.sort_by_key(|root| std::cmp::Reverse(nodes.start(*root)));
-        for root in self.matches.drain(..) {
-            self.walk.begin(&self.nodes, root);
-            while told.has_room() {
-                let Some(path) = self.walk.next(&self.nodes) else { break };
-                let events = path.iter().rev().map(|id| taken(&self.nodes, *id)).collect();
-                told.tell(Found::Match { events });
-            }
-            if !self.walk.is_over() {
-                told.skip(self.walk.count_rest(&self.nodes));
-            }
-            self.nodes.release(root);
-        }
     }
 
     /// Keeps what waits in one set, but for what began with this row, after which nothing of it began. References go over.
@@ -271,11 +256,15 @@ impl<E: Clone> Shared<E> {
                 let take = self.determined.takes(moves)[index];
                 let event = self.take(row, at);
                 let next = self.nodes.retain(merged);
+                let Some(set) = take.to else {
+                    self.matches.push(Complete { paths: Some(next), and: Some((take.step, event)) });
+                    continue;
+                };
                 let node = self.nodes.extend(take.step, event, next);
-                self.arrive(take, node);
+                self.arrive(take, set, node);
             }
             if moves.completes {
-                self.matches.push(merged);
+                self.matches.push(Complete { paths: Some(merged), and: None });
             } else {
                 self.nodes.release(merged);
             }
@@ -296,17 +285,17 @@ impl<E: Clone> Shared<E> {
         event
     }
 
-    /// Puts what has just taken an event where it belongs. The reference goes over.
-    fn arrive(&mut self, take: Take, node: NodeId) {
+    /// Puts what has just taken an event to the set where it belongs. The reference goes over.
+    fn arrive(&mut self, take: Take, set: SetId, node: NodeId) {
         if take.completes {
             self.nodes.retain(node);
-            self.matches.push(node);
+            self.matches.push(Complete { paths: Some(node), and: None });
         }
-        self.refused |= self.is_too_large && take.to.is_some();
-        let Some(set) = take.to.filter(|_| !self.is_too_large) else {
+        self.refused |= self.is_too_large;
+        if self.is_too_large {
             self.nodes.release(node);
             return;
-        };
+        }
         let timed = self.determined.timed(set);
         let index = self.group(set);
         let group = &mut self.groups[index];
@@ -390,12 +379,5 @@ impl<E: Clone> Shared<E> {
         for tree in self.gone.drain(..) {
             queue::divide(&mut self.nodes, tree, until, &mut self.list, &mut self.later);
         }
-    }
-}
-
-fn taken<E: Clone>(nodes: &Nodes<E>, id: NodeId) -> Taken<E> {
-    match nodes.get(id) {
-        Node::Event { step, event, .. } => Taken { step, event: nodes.events.get(event) },
-        Node::Union { .. } => unreachable!("a path consists of events"),
     }
 }

@@ -10,6 +10,7 @@
 //! long ago is passed over wherever it is met; nodes of which nothing is left are emptied by a sweep that goes around all
 //! nodes as new ones are made.
 
+mod complete;
 mod determined;
 mod evaluator;
 mod held;
