@@ -7,9 +7,10 @@ use crate::error::Limit;
 /// What an engine or one of its rules holds at the moment, and what its limits made it drop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Partial matches that can still be completed, and matches that are held back.
+    /// Partial matches that can still be completed, and matches that are held back. Where very many partial matches are over
+    /// at once, some count for some rows more; against limits they do not.
     pub partial_matches: usize,
-    /// Keys for which something is held, summed over the rules.
+    /// Keys for which something is held, summed over the rules; likewise.
     pub keys: usize,
     /// Entries of windows. Count windows, and sliding windows judged at each event, hold one entry per event. Tumbling,
     /// hopping and session windows hold no events but running aggregates: one entry per non-empty pane (a window, or

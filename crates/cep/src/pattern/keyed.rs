@@ -39,6 +39,9 @@ pub(crate) struct KeyedPattern<M: Matcher> {
     dropped_at: Option<Limit>,
 }
 
+/// Rows whose time is over that are seen to at once, if [possible](Matcher::passes_over). Many more than a row can begin.
+const EXPIRED_AT_ONCE: usize = 64;
+
 /// What is [freed](Matcher::free_some) after a row or at a time, beside what new nodes have freed.
 const FREED_AT_ONCE: usize = 16;
 
@@ -94,11 +97,11 @@ impl<M: Matcher> KeyedPattern<M> {
         if counts {
             remembered = self.remember(key, &mut slot, at, out);
         }
-        let fits = self.fit(slot, at.row, remembered == Ok(true), out);
+        let fits = self.fit(slot, at, remembered == Ok(true), out);
         if let Some(slot) = slot {
             self.settle(slot, out);
         }
-        self.tidy(row.time, &mut out.registry.agenda);
+        self.tidy(row.time, None, &mut out.registry.agenda);
         remembered.and(fits)
     }
 
@@ -109,28 +112,39 @@ impl<M: Matcher> KeyedPattern<M> {
         matcher.wake(&mut self.shared, at, &mut self.told);
         self.tell(slot, out);
         self.settle(slot, out);
-        self.tidy(at, &mut out.registry.agenda);
+        self.tidy(at, None, &mut out.registry.agenda);
     }
 
-    /// Frees what of any key is over at this time, and forgets what came too long ago to matter.
+    /// Frees what of any key is over at this time, and forgets what came too long ago to matter: so much of it that no
+    /// event pays for very many that are over at once, unless that tells something.
     pub(crate) fn wake_all(&mut self, now: i64, out: &mut Output<'_, M::Event>) {
         if self.scheduled.take().is_some() {
             out.registry.agenda.forget(Wake::Expiry);
         }
-        while let Some((at, slot)) = self.preceding.as_mut().and_then(Preceding::due)
-            && at <= now
-        {
+        M::pass(&mut self.shared, now);
+        let later = now.checked_add(1).filter(|_| M::passes_over(&self.shared));
+        let most = if later.is_some() { EXPIRED_AT_ONCE } else { usize::MAX };
+        let is_done = (0..most).any(|_| !self.expire_one(now, out));
+        let rest = later.filter(|_| !is_done);
+        self.tidy(now, rest, &mut out.registry.agenda);
+    }
+
+    /// Frees what began with the first row that is over, or forgets the first that does not matter any longer; whether
+    /// there was one.
+    fn expire_one(&mut self, now: i64, out: &mut Output<'_, M::Event>) -> bool {
+        let forgotten = self.preceding.as_mut().and_then(Preceding::due).filter(|(at, _)| *at <= now);
+        if let Some((_, slot)) = forgotten {
             self.forget(slot);
             self.settle(slot, out);
+            return true;
         }
-        while let Some((row, slot)) = M::take_over(&mut self.shared, now) {
-            if let Some(matcher) = self.slots.get_mut(slot) {
-                matcher.expire(&mut self.shared, row, now, &mut self.told);
-                self.tell(slot, out);
-                self.settle(slot, out);
-            }
+        let Some((row, slot)) = M::take_over(&mut self.shared, now) else { return false };
+        if let Some(matcher) = self.slots.get_mut(slot) {
+            matcher.expire(&mut self.shared, row, now, &mut self.told);
+            self.tell(slot, out);
+            self.settle(slot, out);
         }
-        self.tidy(now, &mut out.registry.agenda);
+        true
     }
 
     /// Confirms an entry of the agenda.
@@ -267,7 +281,7 @@ impl<M: Matcher> KeyedPattern<M> {
             return Ok(None);
         }
         self.slots.insert(key, matcher, &mut out.registry.keys);
-        let room = self.make_room(key, true, out);
+        let room = self.make_room(key, true, row.time, out);
         if room != Ok(true) {
             let dropped = self.dropped;
             self.drop_begun_at(at.row, slot, out);
@@ -288,7 +302,7 @@ impl<M: Matcher> KeyedPattern<M> {
     ) -> Result<bool, Error> {
         let slot = match *slot {
             Some(slot) => slot,
-            None if self.make_room(key, false, out)? => {
+            None if self.make_room(key, false, at.time, out)? => {
                 let matcher = M::new(&mut self.shared);
                 *slot.insert(self.slots.insert(key, matcher, &mut out.registry.keys))
             }
@@ -325,16 +339,16 @@ impl<M: Matcher> KeyedPattern<M> {
     }
 
     /// After changes to any keys: frees some of what is not held any longer, and says when the rule is to be woken, be it for
-    /// the rest of that.
-    fn tidy(&mut self, now: i64, agenda: &mut Agenda) {
+    /// the rest of that. If there is a time when `rest` is to be seen to, nothing is seen to before.
+    fn tidy(&mut self, now: i64, rest: Option<i64>, agenda: &mut Agenda) {
         M::tidy(&mut self.shared, &self.slots);
         let mut unsearched = 0;
         let freed =
             (0..FREED_AT_ONCE).take_while(|_| M::free_some(&mut self.shared, &mut unsearched)).count();
-        let rest = if freed == FREED_AT_ONCE { now.checked_add(1) } else { None };
+        let unfreed = if freed == FREED_AT_ONCE { now.checked_add(1) } else { None };
         let over = M::first_over(&self.shared);
         let forgotten = self.preceding.as_mut().and_then(Preceding::due).map(|(at, _)| at);
-        let wanted = over.into_iter().chain(forgotten).chain(rest).min();
+        let wanted = rest.or_else(|| over.into_iter().chain(forgotten).chain(unfreed).min());
         if let Some(at) = wanted
             && self.scheduled.is_none_or(|scheduled| at < scheduled)
         {

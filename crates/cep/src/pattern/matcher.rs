@@ -15,8 +15,8 @@ use crate::snapshot::wire::{Read, Reader, Writer};
 ///
 /// The caller sees to it that time is right: before a row of time `t` is shown, every key whose [`wake_at`](Self::wake_at)
 /// is a [timer](Wake::Timer) up to `t` has been woken at that very time, and this key has been woken at `t` if what it
-/// asked for is due; what has lasted for as long as the pattern may has been [expired](Self::expire). So a matcher that is
-/// shown a row holds nothing that is over.
+/// asked for is due; what has lasted for as long as the pattern may has been [expired](Self::expire), or is
+/// [passed over](Self::passes_over). So a matcher that is shown a row does nothing with what is over.
 pub(crate) trait Matcher: Sized {
     /// What findings carry of an event.
     type Event: Clone;
@@ -90,6 +90,13 @@ pub(crate) trait Matcher: Sized {
 
     /// When something is over next because it began too long ago for the pattern, or earlier.
     fn first_over(shared: &Self::Shared) -> Option<i64>;
+
+    /// Whether what is over because it began too long ago may be held for a while yet: it does nothing, and its end tells
+    /// nothing.
+    fn passes_over(shared: &Self::Shared) -> bool;
+
+    /// Tells that it is `now`, so that what is over is [passed over](Self::passes_over) from now on.
+    fn pass(shared: &mut Self::Shared, now: i64);
 
     /// The next row such that what began with it is over at `now`, and its key, which is to be [expired](Self::expire). Each
     /// is told once; of some, nothing may be left.

@@ -8,6 +8,7 @@ mod builder_wholes;
 mod bytes;
 mod conformance;
 mod estimates;
+mod expiry;
 mod harness;
 mod hostile;
 mod keys;

@@ -5,6 +5,7 @@ use crate::engine::Output;
 use crate::error::{Error, Limit};
 use crate::keys::KeyRef;
 use crate::limits::Overflow;
+use crate::pattern::events::Start;
 use crate::pattern::matcher::Matcher;
 use crate::pattern::preceding::Preceding;
 use crate::slots::SlotId;
@@ -19,12 +20,17 @@ impl<M: Matcher> KeyedPattern<M> {
         &mut self,
         key: &KeyRef<'_>,
         counted: bool,
+        now: i64,
         out: &mut Output<'_, M::Event>,
     ) -> Result<bool, Error> {
         // What would not even fit into an empty rule is not worth emptying it.
         let fits_alone = key.heap_bytes() <= self.weight_max;
         let limit = if fits_alone { Limit::Keys } else { Limit::StateBytes };
-        if fits_alone && self.slots.len() - usize::from(counted) < self.limits.keys_per_rule {
+        let has_room =
+            |pattern: &Self| pattern.slots.len() - usize::from(counted) < pattern.limits.keys_per_rule;
+        // What is over counts no longer, even if it has not been seen to yet.
+        while fits_alone && !has_room(self) && self.expire_one(now, out) {}
+        if fits_alone && has_room(self) {
             return Ok(true);
         }
         self.dropped_at = Some(limit);
@@ -49,7 +55,7 @@ impl<M: Matcher> KeyedPattern<M> {
     pub(super) fn fit(
         &mut self,
         slot: Option<SlotId>,
-        row: u64,
+        at: Start,
         mut remembered: bool,
         out: &mut Output<'_, M::Event>,
     ) -> Result<(), Error> {
@@ -63,6 +69,9 @@ impl<M: Matcher> KeyedPattern<M> {
             }
         }
         while let Some(limit) = self.exceeded() {
+            if self.expire_one(at.time, out) {
+                continue;
+            }
             self.dropped_at = Some(limit);
             let of_bytes = limit == Limit::StateBytes;
             match self.limits.policy {
@@ -93,7 +102,7 @@ impl<M: Matcher> KeyedPattern<M> {
                     // What is refused is told by the error, and is no more than the row.
                     let dropped = self.dropped;
                     if let Some(slot) = slot {
-                        self.drop_begun_at(row, slot, out);
+                        self.drop_begun_at(at.row, slot, out);
                         if of_bytes && remembered {
                             self.drop_remembered(slot, out);
                         }

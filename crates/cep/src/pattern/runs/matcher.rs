@@ -67,6 +67,9 @@ impl<E: Clone> Matcher for Runs<E> {
                 steps: pattern.steps.len(),
                 registers: pattern.registers.len(),
                 is_timed,
+                passes_over: pattern.after_match == AfterMatch::Nothing
+                    && !outputs.timeouts
+                    && !automaton.has_pending(),
                 probes,
                 is_ordered: pattern.after_match != AfterMatch::Nothing && automaton.forks(),
                 automaton,
@@ -126,7 +129,18 @@ impl<E: Clone> Matcher for Runs<E> {
     }
 
     fn wake(&mut self, shared: &mut RunsShared<E>, now: i64, told: &mut Told<E>) {
-        self.expire(shared, now, told);
+        self.end_over(shared, now, told);
+        self.settle(shared, told);
+    }
+
+    fn expire(&mut self, shared: &mut RunsShared<E>, row: u64, now: i64, told: &mut Told<E>) {
+        let RunsShared { plan, arena, .. } = &mut *shared;
+        if !plan.passes_over {
+            return self.wake(shared, now, told);
+        }
+        while let Some(first) = self.runs.head.filter(|first| arena.at(*first).row <= row) {
+            self.end(first, plan, arena);
+        }
         self.settle(shared, told);
     }
 
@@ -165,6 +179,12 @@ impl<E: Clone> Matcher for Runs<E> {
         let begun = shared.arena.order.front()?;
         begun.at().time.checked_add(shared.plan.automaton.within()?)
     }
+
+    fn passes_over(shared: &RunsShared<E>) -> bool {
+        shared.plan.passes_over
+    }
+
+    fn pass(_: &mut RunsShared<E>, _: i64) {}
 
     fn take_over(shared: &mut RunsShared<E>, now: i64) -> Option<(u64, SlotId)> {
         let over = Runs::first_over(shared)?;

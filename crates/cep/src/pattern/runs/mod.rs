@@ -103,6 +103,8 @@ struct RunsPlan {
     is_ordered: bool,
     /// Whether time means something to single states.
     is_timed: bool,
+    /// Whether runs that are over because they began too long ago end whenever someone comes to them.
+    passes_over: bool,
     /// For each state.
     probes: Vec<Option<Probe>>,
     outputs: PatternOutputs,

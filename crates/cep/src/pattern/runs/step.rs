@@ -1,10 +1,10 @@
 //! What an event does to runs.
 
-use super::arena::{Arena, Clock, InKey, RunId};
+use super::arena::{Arena, Begun, Clock, InKey, RunId};
 use super::heap::Heap;
 use super::held::{Held, What, append};
 use super::order::Slot;
-use super::time::{path_of, summarised};
+use super::time::{over_at, path_of, summarised};
 use super::{Group, Runs, RunsPlan, RunsShared};
 use crate::aggregate::Scalar;
 use crate::engine::Row;
@@ -57,13 +57,20 @@ struct Shown<'s, 'r, E> {
     at: Start,
     /// Whether it begins something.
     begins: bool,
+    /// Whether some runs may be over that have not ended yet.
+    passes: bool,
 }
 
 impl<E: Clone> Runs<E> {
     /// Shows a row to all runs that it can concern, then begins with it if that may be.
     pub(super) fn show(&mut self, shared: &mut RunsShared<E>, row: &Row<'_, E>, at: Start, may_begin: bool) {
         let RunsShared { plan, arena, scratch, .. } = shared;
-        let shown = Shown { plan, row, at, begins: may_begin && plan.automaton.begins(row.steps) };
+        let begins = may_begin && plan.automaton.begins(row.steps);
+        let first = plan.automaton.within().zip(arena.order.front());
+        let is_over =
+            |within, begun: Begun| begun.at().time.checked_add(within).is_some_and(|over| over <= at.time);
+        let passes = plan.passes_over && first.is_some_and(|(within, begun)| is_over(within, *begun));
+        let shown = Shown { plan, row, at, begins, passes };
         if plan.is_ordered {
             self.show_in_order(&shown, arena, scratch);
         } else {
@@ -165,6 +172,10 @@ impl<E: Clone> Runs<E> {
         scratch: &mut Scratch,
     ) {
         let run = arena.runs[id];
+        if shown.passes && over_at(id, shown.plan, arena).is_some_and(|over| over <= shown.at.time) {
+            self.end(id, shown.plan, arena);
+            return;
+        }
         scratch.ways.clear();
         let registers = arena.registers.of(id.index());
         scratch.completions.clear();

@@ -8,18 +8,21 @@ use crate::agenda::Wake;
 use crate::engine::Found;
 use crate::pattern::matcher::Told;
 
+/// Runs of a key that end at once, of those that may end at any time.
+const ENDED_AT_ONCE: usize = 4;
+
 impl<E: Clone> Runs<E> {
-    /// Ends the runs whose time is up at `now`.
-    pub(super) fn expire(&mut self, shared: &mut RunsShared<E>, now: i64, told: &mut Told<E>) {
+    /// Ends the runs whose time is up at `now`; of those that are [passed over](RunsPlan::passes_over) some.
+    pub(super) fn end_over(&mut self, shared: &mut RunsShared<E>, now: i64, told: &mut Told<E>) {
         let RunsShared { plan, arena, scratch, .. } = shared;
         if plan.is_ordered {
             self.expire_in_order(plan, arena, scratch, now, told);
             return;
         }
-        while let Some(first) = self.runs.head
-            && let Some(at) = end_of(arena.at(first).time, plan.automaton.within())
-            && at <= now
-        {
+        let most = if plan.passes_over { ENDED_AT_ONCE } else { usize::MAX };
+        for _ in 0..most {
+            let Some(first) = self.runs.head else { break };
+            let Some(at) = over_at(first, plan, arena).filter(|at| *at <= now) else { break };
             self.time_out(first, at, plan, arena, scratch, told);
         }
         for index in 0..self.groups.len() {
@@ -49,7 +52,7 @@ impl<E: Clone> Runs<E> {
         for slot in &slots {
             let over = slot.run.and_then(|id| {
                 let run = arena.runs[id];
-                let of_all = end_of(arena.at(id).time, plan.automaton.within());
+                let of_all = over_at(id, plan, arena);
                 let of_state = arena.clocks.get(id).due(plan.automaton.state(run.state).within);
                 of_all.into_iter().chain(of_state).min().filter(|at| *at <= now).map(|at| (id, at))
             });
@@ -74,7 +77,7 @@ impl<E: Clone> Runs<E> {
             }
         }
         if tells {
-            let end = self.runs.head.and_then(|id| end_of(arena.at(id).time, plan.automaton.within()));
+            let end = self.runs.head.and_then(|id| over_at(id, plan, arena));
             at = at.into_iter().chain(end).min();
         }
         Some((if tells { Wake::Timer } else { Wake::Expiry }, at?))
@@ -135,7 +138,8 @@ pub(super) fn summarised<E: Clone>(
     Some(Summary { first, ends, counts: counts.to_vec(), registers, approximate, timed_out })
 }
 
-/// When something is over that began at a time and lasts so long; a time beyond all event times never comes.
-fn end_of(begin: i64, within: Option<i64>) -> Option<i64> {
-    begin.checked_add(within?)
+/// When a run is over because it began too long ago for the pattern; a time beyond all event times never comes.
+pub(super) fn over_at<E: Clone>(id: RunId, plan: &RunsPlan, arena: &Arena<E>) -> Option<i64> {
+    let within = plan.automaton.within()?;
+    arena.at(id).time.checked_add(within)
 }

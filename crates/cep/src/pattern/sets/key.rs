@@ -138,6 +138,14 @@ impl<E: Clone> Matcher for Sets<E> {
         shared.first_over()
     }
 
+    fn passes_over(_: &Shared<E>) -> bool {
+        true
+    }
+
+    fn pass(shared: &mut Shared<E>, now: i64) {
+        shared.raise_floor(now);
+    }
+
     fn take_over(shared: &mut Shared<E>, now: i64) -> Option<(u64, SlotId)> {
         shared.take_over(now)
     }
