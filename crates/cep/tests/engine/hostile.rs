@@ -64,7 +64,7 @@ fn change(part: &mut Vec<u8>, changes: &[(prop::sample::Index, Change)]) {
                 .zip([0xce, 255, 255, 255, 255])
                 .for_each(|(to, byte)| *to = byte),
             Change::Remove(count) => {
-                drop(body.drain(at..(at + usize::from(*count)).min(at + body[at..].len())))
+                drop(body.drain(at..(at + usize::from(*count)).min(at + body[at..].len())));
             }
             Change::Insert(byte) => body.insert(at, *byte),
             Change::Copy(from) => body[at] = body[from.index(body.len())],

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use olocus_cep::pattern::automaton::Automaton;
-use olocus_cep::pattern::{ConditionId, EvaluatorKind, Pattern, PatternOutputs, PatternPlan, Preceded};
+use olocus_cep::pattern::{
+    AfterMatch, ConditionId, Contiguity, EvaluatorKind, Pattern, PatternOutputs, PatternPlan, Preceded,
+};
 use olocus_cep::{KeyGroup, Limit, Limits, Overflow, Plan};
 
 use crate::patterns::{Run, pattern, step};
@@ -191,4 +193,25 @@ fn rows_that_keep_others_from_beginning_mean_something_to_any_key() {
 fn a_listing_says_what_must_not_have_come() {
     let listing = plan(unannounced(), EvaluatorKind::Runs).to_string();
     assert!(listing.ends_with("\nbegins unless c came less than 10ns before\n"), "{listing}");
+}
+
+#[test]
+fn a_key_that_only_remembers_what_came_before_takes_no_more_as_time_goes_on() {
+    let mut wanted = pattern(vec![step(0), step(1), step(2)]);
+    wanted.stages[1].follows = Contiguity::Strict;
+    wanted.stages[2].follows = Contiguity::SkipTillAny;
+    wanted.preceded = Some(Preceded { condition: ConditionId(3), within: 50 });
+    wanted.after_match = AfterMatch::ToNext;
+    wanted.within = Some(12);
+    let mut run = Run::new(plan(wanted, EvaluatorKind::Runs), Limits::default());
+    // What began is gone before its time is over, and another key stands in its place then.
+    run.feed(100, "x", "a").unwrap();
+    run.feed(101, "x", "").unwrap();
+    assert_eq!(run.engine.stats().keys, 0);
+    run.feed(102, "y", "d").unwrap();
+    let before = run.engine.stats();
+    run.engine.advance(120, &mut run.found);
+    let after = run.engine.stats();
+    assert_eq!((before.keys, after.keys), (1, 1));
+    assert!(after.bytes <= before.bytes, "{} after {} bytes", after.bytes, before.bytes);
 }

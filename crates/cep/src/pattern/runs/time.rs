@@ -45,8 +45,10 @@ impl<E: Clone> Runs<E> {
         now: i64,
         told: &mut Told<E>,
     ) {
+        // Without an order there are no runs, and none is made for that: a restored engine would hold more.
+        let Some(ordered) = &mut self.ordered else { return };
         let mut slots = std::mem::take(&mut scratch.slots);
-        self.ordered(arena).order.take_all(&mut slots);
+        ordered.order.take_all(&mut slots);
         for slot in &slots {
             let over = slot.run.and_then(|id| {
                 let run = arena.runs[id];
