@@ -87,7 +87,8 @@ fn an_output_that_cannot_be_written_stops_consumption_until_it_can() {
     assert_eq!(engine.metric("olocus_matches_total", ""), 0.0);
     // The first large export is the second record.
     let export = olocus_bus::TopicPartition::new(world.topic("export"), 0);
-    let committed = world.open().committed(&world.name, &[export], std::time::Duration::ZERO).unwrap();
+    let committed =
+        world.open().committed(&world.name, &[export], std::time::Duration::from_secs(10)).unwrap();
     assert!(committed[0].as_ref().is_none_or(|committed| committed.offset <= 1), "{committed:?}");
 
     world.set_topic(&alerts, "max.message.bytes", "1000000");

@@ -143,5 +143,5 @@ orchestration:
     assert!(told.contains(&world.topic("out")), "{told}");
     let log = world.open();
     let place = olocus_bus::TopicPartition::new(&*input, 0);
-    assert_eq!(log.committed(&world.name, &[place], std::time::Duration::ZERO).unwrap(), [None]);
+    assert_eq!(log.committed(&world.name, &[place], std::time::Duration::from_secs(10)).unwrap(), [None]);
 }

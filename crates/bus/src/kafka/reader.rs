@@ -65,6 +65,10 @@ impl KafkaReader {
         // A full queue pauses fetching for a second by default, which would show as stalls.
         default("fetch.queue.backoff.ms", "10");
         default("fetch.error.backoff.ms", "100");
+        if isolation == Isolation::Uncommitted {
+            // What is there is all that is wanted: its end is to be told at once.
+            default("fetch.wait.max.ms", "10");
+        }
         config
             .set("queued.max.messages.kbytes", (reader.max_queued_bytes / 1024).max(1).to_string())
             // Needed to assign partitions, but neither joined nor committed to.

@@ -88,6 +88,12 @@ impl TransactionalWriter {
         };
         let own = [("transactional.id", id), ("enable.idempotence", "true"), ("acks", "all")];
         let deliveries = Deliveries::new(options, &own)?;
+        // Without a connection, librdkafka would look for the coordinator half a second later. What is wrong with it is told
+        // by the call that needs it.
+        let connected = deliveries.producer().client().fetch_metadata(Some("__consumer_offsets"), STEP);
+        if let Err(error) = connected {
+            tracing::debug!(%error, "no connection yet for the transactional id `{id}`");
+        }
         let doing = format!("taking over the transactional id `{id}`");
         repeat(&deliveries, &doing, FENCE_TIMEOUT, Refusal::Final, |timeout| {
             deliveries.producer().init_transactions(timeout)

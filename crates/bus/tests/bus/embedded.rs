@@ -62,6 +62,32 @@ fn what_waits_is_read_at_once() {
 }
 
 #[test]
+fn what_was_purged_stays_away() {
+    let directory = tempfile::tempdir().unwrap();
+    let topic: Arc<str> = "t".into();
+    let part = place(&topic, 0);
+    {
+        let log = open(directory.path()).unwrap();
+        log.create_topics(&[TopicSpec::new("t").partitions(1).config("retention.bytes", "400")]).unwrap();
+        let mut writer = log.writer(WriterOptions::default()).unwrap();
+        writer.send(&[record(&topic, "0"), record(&topic, "1"), record(&topic, "2")]).unwrap();
+        log.purge(&[(part.clone(), 1)]).unwrap();
+    }
+    let log = open(directory.path()).unwrap();
+    let range = log.offsets(&part).unwrap();
+    assert_eq!((range.start, range.end), (1, 3));
+    let mut reader = log.reader(ReaderOptions::default()).unwrap();
+    reader.assign(&[(part.clone(), 1)]).unwrap();
+    let records = reader.poll(10, Duration::ZERO).unwrap().remove(0).records;
+    assert_eq!(records.iter().map(|record| record.offset).collect::<Vec<_>>(), [1, 2]);
+    // Retention lets the batch go of which a part was purged.
+    let mut writer = log.writer(WriterOptions::default()).unwrap();
+    writer.send(&[record(&topic, "x".repeat(370))]).unwrap();
+    let range = log.offsets(&part).unwrap();
+    assert_eq!((range.start, range.end), (3, 4));
+}
+
+#[test]
 fn one_process_has_a_folder_at_a_time() {
     let directory = tempfile::tempdir().unwrap();
     let first = open(directory.path()).unwrap();

@@ -295,3 +295,50 @@ fn added_partitions_are_shared() {
     world.add_partitions("in", 3);
     assert_eq!(told(&world, &mut *member), MembershipEvent::Assigned(vec![place("in", 2)]));
 }
+
+#[test]
+fn the_markers_of_a_commit_come_one_by_one_and_its_offsets_are_waited_for() {
+    let mut halves = 0;
+    for seed in 0..20 {
+        let world = World::new(seed, Faults { longest_marker_delay: SECOND, ..Faults::none() });
+        let transport = world.transport("a");
+        transport.create_topics(&["in", "out"].map(|name| TopicSpec::new(name).partitions(2))).unwrap();
+        let mut slow = writer(&transport, "a");
+        let both = Commit {
+            records: vec![record("out", 0, "0"), record("out", 1, "1")],
+            offsets: vec![offset("g", "in", 0, 1)],
+        };
+        slow.commit(&both).unwrap();
+        let now = transport.committed("g", &[place("in", 0)], Duration::ZERO);
+        assert!(now.is_err_and(|error| error.retryable()));
+        for _ in 0..10 {
+            world.advance(Duration::from_millis(100));
+            halves += usize::from(values(&world).len() == 1);
+        }
+        assert_eq!(values(&world), ["0", "1"]);
+        assert!(transport.committed("g", &[place("in", 0)], Duration::ZERO).unwrap()[0].is_some());
+        // The next transaction waits for the last one.
+        slow.commit(&both).unwrap();
+        let begun = world.clock().monotonic();
+        slow.commit(&both).unwrap();
+        assert!(world.clock().monotonic() > begun);
+    }
+    assert!(halves > 20, "{halves}");
+}
+
+#[test]
+fn nothing_is_heard_of_a_process_that_stands_still() {
+    let world = world();
+    let options = || JoinOptions { session_timeout: Some(3 * SECOND), ..JoinOptions::default() };
+    let (a, b) = (world.transport("a"), world.transport("b"));
+    let mut still = a.join("g", &["in".to_owned()], options()).unwrap();
+    assert!(matches!(told(&world, &mut *still), MembershipEvent::Assigned(parts) if parts.len() == 2));
+    world.set_faults(Faults { stall: 1.0, longest_stall: Duration::from_secs(3600), ..Faults::none() });
+    let before = world.clock().monotonic();
+    a.topics().unwrap();
+    assert!(world.clock().monotonic() > before + 3 * SECOND, "the seed lets it stand long enough");
+    world.set_faults(Faults::none());
+    let mut other = b.join("g", &["in".to_owned()], options()).unwrap();
+    assert!(matches!(told(&world, &mut *other), MembershipEvent::Assigned(parts) if parts.len() == 2));
+    assert!(matches!(told(&world, &mut *still), MembershipEvent::Lost(parts) if parts.len() == 2));
+}
