@@ -64,7 +64,8 @@ fn change(part: &mut Vec<u8>, changes: &[(prop::sample::Index, Change)]) {
                 .zip([0xce, 255, 255, 255, 255])
                 .for_each(|(to, byte)| *to = byte),
             Change::Remove(count) => {
-                drop(body.drain(at..(at + usize::from(*count)).min(at + body[at..].len())));
+                let end = at.saturating_add(usize::from(*count)).min(body.len());
+                body.drain(at..end);
             }
             Change::Insert(byte) => body.insert(at, *byte),
             Change::Copy(from) => body[at] = body[from.index(body.len())],
