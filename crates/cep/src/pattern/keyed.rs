@@ -121,11 +121,13 @@ impl<M: Matcher> KeyedPattern<M> {
         if self.scheduled.take().is_some() {
             out.registry.agenda.forget(Wake::Expiry);
         }
-        M::pass(&mut self.shared, now);
         let later = now.checked_add(1).filter(|_| M::passes_over(&self.shared));
         let most = if later.is_some() { EXPIRED_AT_ONCE } else { usize::MAX };
         let is_done = (0..most).any(|_| !self.expire_one(now, out));
         let rest = later.filter(|_| !is_done);
+        if rest.is_some() {
+            M::pass(&mut self.shared, now);
+        }
         self.tidy(now, rest, &mut out.registry.agenda);
     }
 
