@@ -69,6 +69,10 @@ impl Without {
     ) {
         let mut events = Vec::new();
         for tree in elements {
+            if nodes.is_over(tree.node) {
+                nodes.release(tree.node);
+                continue;
+            }
             if nodes.start(tree.node) != self.row {
                 list.push(*tree);
                 continue;
