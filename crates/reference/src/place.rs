@@ -221,8 +221,8 @@ impl<'p> Walk<'p> {
         let more = max.is_none_or(|max| number < max);
         if more {
             let mut again = Path { within: gap, ..path.clone() };
-            let following = following_nots(self.pattern, frames);
-            again.nots.extend(&following);
+            let following = following_not(self.pattern, frames);
+            again.nots.extend(following);
             // Observed of steps.
             if number >= min && max.is_some() && matches!(stage.body, Body::Step(_)) {
                 again.waiting_nots.extend(preceding_nots(self.pattern, frames));
@@ -354,26 +354,24 @@ fn preceding_nots(pattern: &Pattern, frames: &[Frame<'_>]) -> Vec<ConditionId> {
     nots
 }
 
-/// The negations right after a stage hold from its first repetition on.
-fn following_nots(pattern: &Pattern, frames: &[Frame<'_>]) -> Vec<ConditionId> {
-    let mut nots = Vec::new();
+/// The negation right after a stage holds from its first repetition on; observed: others that follow it do not.
+fn following_not(pattern: &Pattern, frames: &[Frame<'_>]) -> Option<ConditionId> {
     for frame in frames.iter().rev() {
         match frame {
             Frame::Sequence { stages, next } => {
-                for stage in &stages[*next..] {
-                    match stage.body {
-                        Body::Not(step) if stage.follows != Contiguity::Strict => {
-                            nots.push(pattern.steps[step.index()].condition);
-                        }
-                        _ => return nots,
+                let Some(stage) = stages.get(*next) else { continue };
+                return match stage.body {
+                    Body::Not(step) if stage.follows != Contiguity::Strict => {
+                        Some(pattern.steps[step.index()].condition)
                     }
-                }
+                    _ => None,
+                };
             }
             Frame::Repetition { stage, number, .. } if stage.repeat.max == Some(*number) => {}
-            _ => return nots,
+            _ => return None,
         }
     }
-    nots
+    None
 }
 
 fn earlier(one: Option<i64>, other: Option<i64>) -> Option<i64> {

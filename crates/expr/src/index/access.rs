@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::Index;
 use crate::program::{PredicateId, Program};
+use crate::readable::readable;
 
 /// How the rows on which a condition holds are found; see [`Program::access`].
 ///
@@ -81,7 +82,7 @@ impl Program {
     }
 
     fn way(&self, steps: &[Step]) -> Access {
-        let column = |input: usize| self.inputs[input].name.clone();
+        let column = |input: usize| readable(&self.inputs[input].name);
         let access = |step: &Step| match *step {
             Step::Equality(input) => Access::Equality { column: column(input) },
             Step::Range(input) => Access::Range { column: column(input) },
